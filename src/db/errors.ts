@@ -1,0 +1,94 @@
+import { AppError, type ErrorCode, ReplayedResponse } from "../errors.ts";
+
+/** SQLSTATEs that rls-policies.sql raises. */
+const raisedCodes: Record<string, ErrorCode> = {
+  AP401: "unauthenticated",
+  AP403: "forbidden",
+  AP404: "not_found",
+  APCRD: "invalid_credentials",
+  APKEY: "idempotency_key_reused",
+};
+
+/** Unique constraints a client can run into. */
+const uniqueConstraints: Record<string, ErrorCode> = {
+  users_email_key: "email_taken",
+  organizations_slug_key: "slug_taken",
+};
+
+interface DatabaseFailure {
+  /** Five characters when Postgres answered; undefined when nobody knows what happened. */
+  sqlstate: string | undefined;
+  constraint: string | undefined;
+  detail: string | undefined;
+  message: string;
+}
+
+/** The driver's error, wherever Drizzle put it: bare from a batch, as the cause of a single query. */
+function readFailure(error: unknown): DatabaseFailure {
+  const outer = error as { cause?: unknown };
+  const inner = (outer?.cause instanceof Error && "code" in outer.cause ? outer.cause : outer) as Record<
+    string,
+    unknown
+  >;
+  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+  const code = text(inner?.code);
+  return {
+    // A timeout's code is the number 23, and an error of the proxy itself has an empty one.
+    sqlstate: code?.length === 5 ? code : undefined,
+    constraint: text(inner?.constraint),
+    detail: text(inner?.detail),
+    message: text(inner?.message) ?? String(error),
+  };
+}
+
+/** Connection failures (08), operator intervention (57P) and no SQLSTATE at all: executed or not, nobody knows. */
+function isUnknownOutcome({ sqlstate }: DatabaseFailure): boolean {
+  return sqlstate === undefined || sqlstate.startsWith("08") || sqlstate.startsWith("57P");
+}
+
+/** What Neon's proxy says before it has a connection, so before anything ran. */
+const beforeExecution =
+  /too many connections|couldn't connect to compute|control plane request failed|failed to acquire permit|remaining connection slots|too many clients/i;
+
+/** Whether the whole batch can be sent again: it rolled back for certain, or it only reads. */
+export function isRetryable(error: unknown, readOnly: boolean): boolean {
+  if (isTimeout(error)) return false;
+  const failure = readFailure(error);
+  if (failure.sqlstate === "40001" || failure.sqlstate === "40P01" || failure.sqlstate?.startsWith("53")) return true;
+  if (beforeExecution.test(failure.message)) return true;
+  return readOnly && isUnknownOutcome(failure);
+}
+
+function isTimeout(error: unknown): boolean {
+  const named = (value: unknown) =>
+    value instanceof Error && (value.name === "TimeoutError" || value.name === "AbortError");
+  const { cause, sourceError } = (error ?? {}) as { cause?: unknown; sourceError?: unknown };
+  return named(error) || named(cause) || named(sourceError);
+}
+
+const retryAfter = { "retry-after": "2" };
+
+/**
+ * Translates a failed batch for the client. Text of the database is never passed on, save that of
+ * data exceptions (class 22), which become `invalid_request` without it.
+ */
+export function toAppError(error: unknown, readOnly: boolean): Error {
+  const failure = readFailure(error);
+  const { sqlstate } = failure;
+  if (sqlstate === "APREP") return new ReplayedResponse(JSON.parse(failure.detail ?? "null"));
+  if (isUnknownOutcome(failure)) {
+    const detail =
+      readOnly || beforeExecution.test(failure.message)
+        ? "The database did not answer. Try again in a moment."
+        : "The database did not confirm the change, which may or may not have been made. Repeat the request with the same Idempotency-Key, or read before you repeat it.";
+    return new AppError("unavailable", { detail, headers: retryAfter, cause: error });
+  }
+  const code =
+    raisedCodes[sqlstate ?? ""] ?? (sqlstate === "23505" ? uniqueConstraints[failure.constraint ?? ""] : undefined);
+  if (code) return new AppError(code, { cause: error });
+  if (sqlstate?.startsWith("22")) return new AppError("invalid_request", { cause: error });
+  // 40: still losing after the retries; 53: out of resources; 55P03 and 57014: a lock or a statement took too long.
+  if (/^(40|53|55P03|57014)/.test(sqlstate ?? ""))
+    return new AppError("unavailable", { headers: retryAfter, cause: error });
+  return new AppError("internal", { cause: error });
+}

@@ -1,0 +1,164 @@
+import { neon, neonConfig } from "@neondatabase/serverless";
+import { type SQL, sql } from "drizzle-orm";
+import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
+import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
+import { isLocalHost } from "../env.ts";
+import type { Permission } from "../permissions.ts";
+import { isRetryable, toAppError } from "./errors.ts";
+
+/** One HTTP request to the database may take this long, a cold start of Neon included. */
+const TIMEOUT_MS = 5_000;
+
+/** Waits before the attempts after the first, in milliseconds; a little chance is added to each. */
+const RETRY_DELAYS_MS = [100, 400];
+
+type Query = BatchItem<"pg">;
+type Queries = readonly Query[];
+type Results<T extends Queries> = BatchResponse<T>;
+
+/** Builds queries and cannot run them: what is not handed to a batch never reaches the database. */
+const builder = drizzle.mock();
+export type QueryBuilder = Omit<typeof builder, "batch" | "transaction">;
+
+neonConfig.fetchFunction = (url: string, init: RequestInit) =>
+  fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+
+const connections = new Map<string, NeonHttpDatabase>();
+
+function connect(url: string, readOnly: boolean): NeonHttpDatabase {
+  const name = `${readOnly ? "r" : "w"}${url}`;
+  let connection = connections.get(name);
+  if (!connection) {
+    if (isLocalHost(new URL(url).hostname)) {
+      neonConfig.fetchEndpoint = (_host, port) => `http://127.0.0.1:${port}/sql`;
+    }
+    connection = drizzle(neon(url, { readOnly, isolationLevel: "ReadCommitted" }));
+    connections.set(name, connection);
+  }
+  return connection;
+}
+
+/** What the database cost a request: for Server-Timing, the log line and the tests. */
+export interface DatabaseMeter {
+  requests: number;
+  milliseconds: number;
+}
+
+/** The key a creating request came with. `anonymousScope` (bytea) stands for those not signed in. */
+export interface IdempotencyKey {
+  key: string;
+  requestHash: string;
+  anonymousScope: string | null;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  /** GET and HEAD: the transaction is read-only, and a lost connection is tried again. */
+  readOnly: boolean;
+  meter: DatabaseMeter;
+  idempotencyKey?: IdempotencyKey | undefined;
+}
+
+/** One request to the database: a transaction whose first statement says who is asking. */
+export interface Database {
+  /**
+   * Runs the queries in one transaction, in order, and returns their results.
+   *
+   * @throws AppError as the database's SQLSTATE says; `unavailable` when it did not answer.
+   */
+  run<const T extends Queries>(build: (queries: QueryBuilder) => T): Promise<Results<T>>;
+  /**
+   * Runs a statement that creates something and selects its JSON as `body`. Under an
+   * Idempotency-Key the answer is kept in the same transaction, and a repetition gets it.
+   *
+   * @throws ReplayedResponse when this key and request were answered before.
+   */
+  create<T>(statement: SQL): Promise<T>;
+}
+
+/** Runs as nobody: reaches the functions that come before sign-in, and no row. */
+export interface SystemDatabase extends Database {
+  readonly as: "system";
+}
+
+/** Runs as a signed-in person, outside of any organization. */
+export interface PersonDatabase extends Database {
+  readonly as: "person";
+}
+
+/** Runs as a member of one organization who holds the route's permission. */
+export interface TenantDatabase extends Database {
+  readonly as: "tenant";
+  readonly organizationId: string;
+}
+
+const asAppUser = sql`set_config('role', 'app_user', true)`;
+
+export function openSystemDatabase(options: DatabaseOptions): SystemDatabase {
+  return { as: "system", ...openDatabase(options, sql`select ${asAppUser}`) };
+}
+
+/** @param handle SHA-256 of the session's handle, as bytea. */
+export function openPersonDatabase(options: DatabaseOptions, handle: string): PersonDatabase {
+  return { as: "person", ...openDatabase(options, sql`select ${asAppUser}, app.admit(${handle}::bytea)`) };
+}
+
+/** @param handle SHA-256 of the session's handle, as bytea. */
+export function openTenantDatabase(
+  options: DatabaseOptions,
+  handle: string,
+  organizationId: string,
+  permission: Permission,
+): TenantDatabase {
+  const admit = sql`select ${asAppUser}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission})`;
+  return { as: "tenant", organizationId, ...openDatabase(options, admit) };
+}
+
+function openDatabase(options: DatabaseOptions, admit: SQL): Database {
+  return {
+    async run(build) {
+      const batch: [Query, ...Query[]] = [builder.execute(admit), ...build(builder)];
+      const [, ...results] = await send(options, batch);
+      // The results of the caller's queries, in their order: the first one was ours.
+      return results as Results<ReturnType<typeof build>>;
+    },
+    async create<T>(statement: SQL) {
+      const { idempotencyKey } = options;
+      const queries: [Query, ...Query[]] = [builder.execute(admit)];
+      if (idempotencyKey) {
+        const { anonymousScope, key, requestHash } = idempotencyKey;
+        const claim = sql`select app.claim_idempotency_key(${anonymousScope}::bytea, ${key}, ${requestHash}::bytea)`;
+        const keep = sql`select app.keep_response(${anonymousScope}::bytea, ${key}, body) as body from (${statement}) created`;
+        queries.push(builder.execute(claim), builder.execute(keep));
+      } else {
+        queries.push(builder.execute(statement));
+      }
+      const results = (await send(options, queries)) as { rows: { body: T }[] }[];
+      const created = results.at(-1)?.rows[0];
+      if (!created) throw new Error("a creating statement returned no row");
+      return created.body;
+    },
+  };
+}
+
+async function send(options: DatabaseOptions, batch: [Query, ...Query[]]): Promise<unknown[]> {
+  const connection = connect(options.url, options.readOnly);
+  const started = Date.now();
+  try {
+    for (let attempt = 0; ; attempt++) {
+      options.meter.requests++;
+      try {
+        return await connection.batch(batch);
+      } catch (error) {
+        const delay = RETRY_DELAYS_MS[attempt];
+        const late = Date.now() - started >= TIMEOUT_MS - 1_000;
+        if (delay === undefined || late || !isRetryable(error, options.readOnly)) {
+          throw toAppError(error, options.readOnly);
+        }
+        await new Promise((resolve) => setTimeout(resolve, delay * (1 + Math.random() / 4)));
+      }
+    }
+  } finally {
+    options.meter.milliseconds += Date.now() - started;
+  }
+}

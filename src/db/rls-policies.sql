@@ -1,0 +1,460 @@
+-- The fence: roles, grants, functions and policies. One transaction, safe to run again at any time;
+-- what this file does not define (a policy, a grant, a function in app) is gone afterwards.
+-- Run it as the role that owns the tables, after every migration: npm run db:rls
+
+begin;
+
+set local client_min_messages = warning;
+set local lock_timeout = '10s';
+select pg_advisory_xact_lock(hashtextextended('rls-policies', 0));
+
+-- ── Roles ────────────────────────────────────────────────────────────────────────────────────────
+
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'app_user') then
+    create role app_user nologin noinherit nobypassrls nocreatedb nocreaterole noreplication;
+  end if;
+  if not exists (select from pg_roles where rolname = 'app_definer') then
+    create role app_definer nologin noinherit nobypassrls nocreatedb nocreaterole noreplication;
+  end if;
+  -- app_user too, so that a Worker given the owner's URL by mistake can still step down to it.
+  execute format('grant app_user, app_definer to %I with inherit false, set true', current_user);
+  execute format('revoke all on database %I from public', current_database());
+  execute format('grant connect on database %I to app_user', current_database());
+end
+$$;
+
+alter role app_user set statement_timeout = '5s';
+alter role app_user set lock_timeout = '3s';
+alter role app_user set idle_in_transaction_session_timeout = '10s';
+
+create schema if not exists app;
+create schema if not exists app_private;
+
+revoke all on schema public, app, app_private from public, app_user, app_definer;
+grant usage on schema public, app to app_user;
+grant usage on schema public to app_definer;
+grant usage, create on schema app, app_private to app_definer;
+
+alter default privileges revoke execute on functions from public;
+set local role app_definer;
+alter default privileges revoke execute on functions from public;
+reset role;
+
+-- ── A clean slate ────────────────────────────────────────────────────────────────────────────────
+-- Locks come first and in one order, so that two runs or a running request cannot deadlock half-way.
+
+do $$
+declare
+  item record;
+begin
+  for item in
+    select c.oid::regclass as name from pg_class c
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+     order by c.oid::regclass::text
+  loop
+    execute format('lock table %s in access exclusive mode', item.name);
+    execute format('alter table %s enable row level security, force row level security', item.name);
+    execute format('revoke all on table %s from public, app_user, app_definer', item.name);
+  end loop;
+  for item in select tablename, policyname from pg_policies where schemaname = 'public' loop
+    execute format('drop policy %I on public.%I', item.policyname, item.tablename);
+  end loop;
+  for item in
+    select p.oid::regprocedure as name, pg_get_userbyid(p.proowner) as owner from pg_proc p
+     where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace)
+  loop
+    execute format('set local role %I', item.owner);
+    execute format('drop function if exists %s cascade', item.name);
+    reset role;
+  end loop;
+end
+$$;
+
+-- ── What the definer role may see and do for its functions, and nothing more ─────────────────────
+
+grant select, insert on users to app_definer;
+grant update (password_scheme, password_salt, password_verifier) on users to app_definer;
+grant select, insert, delete on sessions to app_definer;
+grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
+grant select, insert on organizations, memberships to app_definer;
+grant select, insert, delete on idempotency_keys to app_definer;
+grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
+
+create policy "Definer functions read users" on users for select to app_definer using (true);
+create policy "Definer functions create users" on users for insert to app_definer with check (true);
+create policy "Definer functions rehash passwords" on users for update to app_definer using (true);
+create policy "Definer functions manage sessions" on sessions for all to app_definer using (true) with check (true);
+create policy "Definer functions read organizations" on organizations for select to app_definer using (true);
+create policy "Definer functions create organizations" on organizations for insert to app_definer with check (true);
+create policy "Definer functions read memberships" on memberships for select to app_definer using (true);
+create policy "Definer functions create memberships" on memberships for insert to app_definer with check (true);
+create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
+
+-- ── The sealed context ───────────────────────────────────────────────────────────────────────────
+-- set_config is open to everyone, so a setting alone proves nothing. app.context carries
+-- user|session|organization|permissions; app.seal is its HMAC, bound to backend and transaction.
+
+set local role app_definer;
+
+create table if not exists app_private.seal_key (
+  only_row boolean primary key default true check (only_row),
+  inner_key bytea not null check (length(inner_key) = 64),
+  outer_key bytea not null check (length(outer_key) = 64)
+);
+insert into app_private.seal_key (inner_key, outer_key)
+select k[1] || k[2], k[3] || k[4]
+  from (select array_agg(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))) k
+          from generate_series(1, 4)) random
+on conflict do nothing;
+
+-- Built-in roles. A role's permissions are looked up once a request, by app.admit.
+create function app_private.role_permissions(p_role text) returns text[]
+language sql immutable set search_path = ''
+return case p_role
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read']
+  when 'member' then array['organization:read', 'members:read']
+  when 'viewer' then array['organization:read']
+end;
+
+-- HMAC (RFC 2104) with two independent 64-byte keys in place of the padded ones.
+create function app_private.seal(p_context text) returns text
+language sql stable parallel restricted set search_path = ''
+return (
+  select pg_catalog.encode(pg_catalog.sha256(outer_key || pg_catalog.sha256(inner_key || pg_catalog.convert_to(
+           p_context || '|' || pg_catalog.pg_backend_pid() || '|' || extract(epoch from pg_catalog.now()), 'UTF8'))), 'hex')
+    from app_private.seal_key
+);
+
+-- Parts: 1 user, 2 session, 3 organization or '', 4 permissions joined by commas.
+create function app_private.context() returns text[]
+language plpgsql stable parallel restricted set search_path = '' as $$
+declare
+  v_context text := pg_catalog.current_setting('app.context', true);
+begin
+  if v_context is null or v_context = '' then
+    raise exception 'no context: app.admit has not run in this transaction' using errcode = 'AP400';
+  end if;
+  if pg_catalog.current_setting('app.seal', true) is distinct from app_private.seal(v_context) then
+    raise exception 'the context does not match its seal' using errcode = 'AP499';
+  end if;
+  return pg_catalog.string_to_array(v_context, '|');
+end
+$$;
+
+/* The first statement of every authenticated batch. p_handle is SHA-256 of the session's handle.
+   AP401 unknown, expired or revoked session, disabled user; AP404 not a member; AP403 role lacks p_permission. */
+create function app.admit(p_handle bytea, p_organization_id uuid default null, p_permission text default null) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_user_id uuid;
+  v_session_id uuid;
+  v_role text;
+  v_permissions text[] := '{}';
+  v_context text;
+begin
+  select s.user_id, s.id, m.role into v_user_id, v_session_id, v_role
+    from public.sessions s
+    join public.users u on u.id = s.user_id
+    left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
+   where s.handle_hash = pg_catalog.sha256(p_handle)
+     and s.revoked_at is null
+     and s.expires_at > pg_catalog.now()
+     and u.disabled_at is null;
+  if v_user_id is null then
+    raise exception 'no such session' using errcode = 'AP401';
+  end if;
+  if p_organization_id is not null then
+    if v_role is null then
+      raise exception 'not a member' using errcode = 'AP404';
+    end if;
+    v_permissions := app_private.role_permissions(v_role);
+    if (p_permission = any (v_permissions)) is not true then
+      raise exception 'the role lacks %', p_permission using errcode = 'AP403';
+    end if;
+  end if;
+  v_context := v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
+            || pg_catalog.array_to_string(v_permissions, ',');
+  perform pg_catalog.set_config('app.context', v_context, true),
+          pg_catalog.set_config('app.seal', app_private.seal(v_context), true);
+end
+$$;
+
+-- These three are what policies ask. Each verifies the seal; wrap each in (select …), so that it
+-- runs once a statement instead of once a row.
+create function app.user_id() returns uuid
+language sql stable parallel restricted security definer set search_path = ''
+return (app_private.context())[1]::uuid;
+
+create function app.session_id() returns uuid
+language sql stable parallel restricted security definer set search_path = ''
+return (app_private.context())[2]::uuid;
+
+/* The organization of the request; null outside of one, or when p_permission is asked for and not held. */
+create function app.org_id(p_permission text default null) returns uuid
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+declare
+  v_context text[] := app_private.context();
+begin
+  if p_permission is not null and (p_permission = any (pg_catalog.string_to_array(v_context[4], ','))) is not true then
+    return null;
+  end if;
+  return nullif(v_context[3], '')::uuid;
+end
+$$;
+
+-- ── Before sign-in ───────────────────────────────────────────────────────────────────────────────
+-- Nothing here helps a hostile query: no hash leaves the database, and a session starts only for
+-- someone who can present the whole bcrypt hash, or the handle of a live session.
+
+create function app.sign_up(p_id uuid, p_email text, p_name text, p_scheme int, p_salt text, p_hash text)
+returns table (id uuid, email text, name text, created_at timestamptz, updated_at timestamptz)
+language sql volatile security definer set search_path = '' as $$
+  insert into public.users (id, email, name, password_scheme, password_salt, password_verifier)
+  values (p_id, p_email, p_name, p_scheme, p_salt, pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')))
+  returning id, email, name, created_at, updated_at
+$$;
+
+create function app.password_parameters(p_email text) returns table (scheme int, salt text)
+language sql stable security definer set search_path = '' as $$
+  select u.password_scheme, u.password_salt from public.users u where u.email = p_email
+$$;
+
+/* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
+   Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account. */
+create function app.sign_in(
+  p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
+  p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
+) returns table (id uuid, email text, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user public.users;
+  v_expires_at timestamptz;
+begin
+  select * into v_user from public.users u
+   where u.email = p_email
+     and u.password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8'))
+     and u.disabled_at is null;
+  if v_user.id is null then
+    raise exception 'wrong e-mail address or password' using errcode = 'APCRD';
+  end if;
+  if p_new_hash is not null then
+    update public.users u
+       set password_scheme = p_new_scheme, password_salt = p_new_salt,
+           password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
+     where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
+  end if;
+  insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, expires_at)
+  values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent, pg_catalog.now() + p_lifetime)
+  returning expires_at into v_expires_at;
+  return query select v_user.id, v_user.email, v_user.name, v_user.created_at, v_user.updated_at, v_expires_at;
+end
+$$;
+
+/* Rotates a session's refresh token (RFC 9700 §4.14.2). The generation before the current one is answered
+   with the same successor for 10 seconds; any older one revokes the session and returns outcome 'reused',
+   not an error, so that the revocation commits. AP401 for a session that is not alive. */
+create function app.refresh_session(p_handle bytea, p_generation int)
+returns table (outcome text, generation int, user_id uuid, session_id uuid, expires_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_session public.sessions;
+begin
+  select s.* into v_session from public.sessions s
+    join public.users u on u.id = s.user_id
+   where s.handle_hash = pg_catalog.sha256(p_handle)
+     and s.revoked_at is null
+     and s.expires_at > pg_catalog.now()
+     and u.disabled_at is null
+     for update of s;
+  if v_session.id is null then
+    raise exception 'no such session' using errcode = 'AP401';
+  end if;
+  if p_generation = v_session.refresh_generation then
+    update public.sessions s
+       set refresh_generation = s.refresh_generation + 1, refreshed_at = pg_catalog.clock_timestamp()
+     where s.id = v_session.id;
+    return query select 'rotated', p_generation + 1, v_session.user_id, v_session.id, v_session.expires_at;
+  elsif p_generation = v_session.refresh_generation - 1
+    and v_session.refreshed_at > pg_catalog.clock_timestamp() - interval '10 seconds' then
+    return query select 'repeated', v_session.refresh_generation, v_session.user_id, v_session.id, v_session.expires_at;
+  else
+    update public.sessions s set revoked_at = pg_catalog.now() where s.id = v_session.id;
+    return query select 'reused', v_session.refresh_generation, v_session.user_id, v_session.id, v_session.expires_at;
+  end if;
+end
+$$;
+
+-- ── Idempotency keys ─────────────────────────────────────────────────────────────────────────────
+
+create function app_private.idempotency_scope(p_anonymous_scope bytea) returns text
+language sql stable set search_path = ''
+return case when p_anonymous_scope is null then 'user:' || app.user_id()
+            else 'anonymous:' || pg_catalog.encode(p_anonymous_scope, 'hex') end;
+
+/* Takes the key for this transaction, waiting for a request in flight that holds it. APREP when it was used
+   for the same request, with the first answer in DETAIL; APKEY when it was used for another one. */
+create function app.claim_idempotency_key(p_anonymous_scope bytea, p_key text, p_request_hash bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_scope text := app_private.idempotency_scope(p_anonymous_scope);
+  v_kept public.idempotency_keys;
+begin
+  insert into public.idempotency_keys as k (scope, key, request_hash) values (v_scope, p_key, p_request_hash)
+  on conflict (scope, key) do update
+     set request_hash = excluded.request_hash, response = null, created_at = pg_catalog.now()
+   where k.created_at < pg_catalog.now() - interval '24 hours';
+  if found then
+    return;
+  end if;
+  select * into v_kept from public.idempotency_keys k where k.scope = v_scope and k.key = p_key;
+  if v_kept.request_hash is distinct from p_request_hash then
+    raise exception 'the idempotency key was used for another request' using errcode = 'APKEY';
+  end if;
+  raise exception 'the idempotency key was used for this request' using errcode = 'APREP', detail = v_kept.response::text;
+end
+$$;
+
+/* Keeps the answer of the request that claimed the key in this transaction, and returns it. */
+create function app.keep_response(p_anonymous_scope bytea, p_key text, p_response jsonb) returns jsonb
+language sql volatile security definer set search_path = '' as $$
+  update public.idempotency_keys k set response = p_response
+   where k.scope = app_private.idempotency_scope(p_anonymous_scope) and k.key = p_key and k.response is null
+  returning response
+$$;
+
+-- ── Across organizations, for the signed-in person ───────────────────────────────────────────────
+
+/* Creates an organization with the caller as its owner, under the first free slug of p_slugs;
+   23505 on organizations_slug_key when none is free. */
+create function app.create_organization(p_id uuid, p_name text, p_slugs text[])
+returns table (id uuid, name text, slug text, role text, created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user_id uuid := app.user_id();
+  v_organization public.organizations;
+  v_slug text;
+begin
+  foreach v_slug in array p_slugs loop
+    insert into public.organizations as o (id, name, slug) values (p_id, p_name, v_slug)
+    on conflict (slug) do nothing returning o.* into v_organization;
+    exit when v_organization.id is not null;
+  end loop;
+  if v_organization.id is null then
+    raise unique_violation using message = 'no slug is free', constraint = 'organizations_slug_key';
+  end if;
+  insert into public.memberships (organization_id, user_id, role) values (p_id, v_user_id, 'owner');
+  return query select v_organization.id, v_organization.name, v_organization.slug, 'owner',
+                      v_organization.created_at, v_organization.updated_at;
+end
+$$;
+
+create function app.my_organizations(p_after uuid, p_limit int)
+returns table (id uuid, name text, slug text, role text, created_at timestamptz, updated_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select o.id, o.name, o.slug, m.role, o.created_at, o.updated_at
+    from public.memberships m join public.organizations o on o.id = m.organization_id
+   where m.user_id = app.user_id() and (p_after is null or m.organization_id > p_after)
+   order by m.organization_id limit p_limit
+$$;
+
+/* Names and addresses of people of the request's organization; nobody without members:read. */
+create function app.member_profiles(p_user_ids uuid[]) returns table (user_id uuid, email text, name text)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select u.id, u.email, u.name
+    from public.users u join public.memberships m on m.user_id = u.id
+   where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
+$$;
+
+/* Forgets what has lost its meaning; returns the number of rows. Bounded, so that it never holds locks for long. */
+create function app.purge_expired() returns bigint
+language sql volatile security definer set search_path = '' as $$
+  with old_keys as (
+    delete from public.idempotency_keys where ctid = any (array(
+      select ctid from public.idempotency_keys where created_at < pg_catalog.now() - interval '24 hours' limit 5000))
+    returning 1
+  ), old_sessions as (
+    delete from public.sessions where ctid = any (array(
+      select ctid from public.sessions where expires_at < pg_catalog.now() - interval '30 days' limit 5000))
+    returning 1
+  )
+  select (select count(*) from old_keys) + (select count(*) from old_sessions)
+$$;
+
+grant execute on all functions in schema app to app_user;
+
+reset role;
+
+-- ── Triggers ─────────────────────────────────────────────────────────────────────────────────────
+
+create function app_private.touch_updated_at() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.updated_at := pg_catalog.now();
+  return new;
+end
+$$;
+
+create trigger touch_updated_at before update on users for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
+
+-- ── users: a person's own row ────────────────────────────────────────────────────────────────────
+
+grant select (id, email, name, created_at, updated_at) on users to app_user;
+grant update (name) on users to app_user;
+
+create policy "A user row is its person's alone" on users as restrictive to app_user
+  using (id = (select app.user_id())) with check (id = (select app.user_id()));
+create policy "People read their own account" on users for select to app_user
+  using (id = (select app.user_id()));
+create policy "People update their own account" on users for update to app_user
+  using (id = (select app.user_id()));
+
+-- ── sessions: a person's own; revoked once, revoked for good ─────────────────────────────────────
+
+grant select (id, user_id, ip_address, user_agent, created_at, refreshed_at, expires_at, revoked_at) on sessions to app_user;
+grant update (revoked_at) on sessions to app_user;
+
+create policy "A session is its person's alone" on sessions as restrictive to app_user
+  using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
+create policy "People read their own sessions" on sessions for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "People revoke their own live sessions" on sessions for update to app_user
+  using (user_id = (select app.user_id()) and revoked_at is null)
+  with check (user_id = (select app.user_id()) and revoked_at is not null);
+
+-- ── organizations ────────────────────────────────────────────────────────────────────────────────
+
+grant select (id, name, slug, created_at, updated_at), update (name, slug), delete on organizations to app_user;
+
+create policy "An organization is reached only from within" on organizations as restrictive to app_user
+  using (id = (select app.org_id())) with check (id = (select app.org_id()));
+create policy "Members read their organization" on organizations for select to app_user
+  using (id = (select app.org_id('organization:read')));
+create policy "Those with organization:update update it" on organizations for update to app_user
+  using (id = (select app.org_id('organization:update')));
+create policy "Those with organization:delete delete it" on organizations for delete to app_user
+  using (id = (select app.org_id('organization:delete')));
+
+-- ── memberships ──────────────────────────────────────────────────────────────────────────────────
+
+grant select (organization_id, user_id, role, created_at) on memberships to app_user;
+
+create policy "A membership is its organization's alone" on memberships as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with members:read read the members" on memberships for select to app_user
+  using (organization_id = (select app.org_id('members:read')));
+create policy "People read their own membership" on memberships for select to app_user
+  using (user_id = (select app.user_id()));
+
+-- ── idempotency_keys: reached through the two functions above only ───────────────────────────────
+
+create policy "Idempotency keys are out of every query's reach" on idempotency_keys as restrictive to app_user
+  using (false) with check (false);
+
+commit;

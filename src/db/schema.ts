@@ -1,0 +1,146 @@
+import { sql } from "drizzle-orm";
+import {
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  unique,
+  uuid,
+} from "drizzle-orm/pg-core";
+
+/** `timestamptz(3)`, read as ISO 8601 UTC with milliseconds: the form every answer uses. */
+const instant = customType<{ data: string; driverData: string }>({
+  dataType: () => "timestamp(3) with time zone",
+  fromDriver: (value) => new Date(value).toISOString(),
+});
+
+const bytea = customType<{ data: Uint8Array; driverData: string }>({
+  dataType: () => "bytea",
+});
+
+const createdAt = () =>
+  instant("created_at")
+    .notNull()
+    .default(sql`now()`);
+const updatedAt = () =>
+  instant("updated_at")
+    .notNull()
+    .default(sql`now()`);
+
+/**
+ * People. `passwordSalt` holds bcrypt's own salt string (version, cost, 22 characters of salt) and
+ * `passwordVerifier` the SHA-256 of the whole bcrypt hash, so what is stored cannot be replayed.
+ */
+export const users = pgTable(
+  "users",
+  {
+    id: uuid("id").primaryKey(),
+    email: text("email").notNull(),
+    name: text("name").notNull(),
+    passwordScheme: smallint("password_scheme").notNull(),
+    passwordSalt: text("password_salt").notNull(),
+    passwordVerifier: bytea("password_verifier").notNull(),
+    disabledAt: instant("disabled_at"),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    unique("users_email_key").on(table.email),
+    check("users_email_canonical", sql`email = lower(email) and length(email) between 3 and 254`),
+    check("users_name_length", sql`length(name) between 1 and 100`),
+    check("users_password_salt_shape", sql`password_salt ~ '^\\$2[aby]\\$[0-9]{2}\\$[./A-Za-z0-9]{22}$'`),
+    check("users_password_verifier_length", sql`length(password_verifier) = 32`),
+  ],
+).enableRLS();
+
+/**
+ * One row a sign-in; a refresh rotates `refreshGeneration` within it, so the row is also the
+ * refresh tokens' family. `handleHash` is SHA-256 of what the Worker sends, itself SHA-256 of `sid`.
+ */
+export const sessions = pgTable(
+  "sessions",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    handleHash: bytea("handle_hash").notNull(),
+    refreshGeneration: integer("refresh_generation").notNull().default(1),
+    refreshedAt: instant("refreshed_at")
+      .notNull()
+      .default(sql`now()`),
+    ipAddress: text("ip_address"),
+    userAgent: text("user_agent"),
+    createdAt: createdAt(),
+    expiresAt: instant("expires_at").notNull(),
+    revokedAt: instant("revoked_at"),
+  },
+  (table) => [
+    unique("sessions_handle_hash_key").on(table.handleHash),
+    index("sessions_user_id_id_idx").on(table.userId, table.id),
+    index("sessions_expires_at_idx").on(table.expiresAt),
+    check("sessions_handle_hash_length", sql`length(handle_hash) = 32`),
+    check("sessions_user_agent_length", sql`length(user_agent) <= 512`),
+  ],
+).enableRLS();
+
+export const organizations = pgTable(
+  "organizations",
+  {
+    id: uuid("id").primaryKey(),
+    name: text("name").notNull(),
+    slug: text("slug").notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    unique("organizations_slug_key").on(table.slug),
+    check("organizations_name_length", sql`length(name) between 1 and 100`),
+    check("organizations_slug_shape", sql`slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(slug) between 2 and 63`),
+  ],
+).enableRLS();
+
+export const memberships = pgTable(
+  "memberships",
+  {
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "restrict" }),
+    role: text("role").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.userId] }),
+    // Serves "list mine", which leads with the person, not the organisation.
+    index("memberships_user_id_organization_id_idx").on(table.userId, table.organizationId),
+    check("memberships_role_built_in", sql`role in ('owner', 'admin', 'member', 'viewer')`),
+  ],
+).enableRLS();
+
+/**
+ * First answers of creating requests, for 24 hours. `scope` names who may be answered with them:
+ * a person, or a hash of the address of someone not signed in.
+ */
+export const idempotencyKeys = pgTable(
+  "idempotency_keys",
+  {
+    scope: text("scope").notNull(),
+    key: text("key").notNull(),
+    requestHash: bytea("request_hash").notNull(),
+    response: jsonb("response"),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.key] }),
+    index("idempotency_keys_created_at_idx").on(table.createdAt),
+    check("idempotency_keys_key_length", sql`length(key) between 1 and 255`),
+  ],
+).enableRLS();
