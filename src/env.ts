@@ -1,0 +1,94 @@
+import * as z from "zod";
+import { AppError } from "./errors.ts";
+
+const duration = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[mhd]$/, "must be a number of minutes, hours or days, such as 30m, 12h or 7d")
+  .transform((text) => Number.parseInt(text, 10) * { m: 60, h: 3_600, d: 86_400 }[text.at(-1) as "m" | "h" | "d"])
+  .refine((seconds) => seconds >= 900 && seconds <= 365 * 86_400, "must be between 15m and 365d");
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, "must be a whole number")
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be between ${min} and ${max}`);
+
+const secret = z
+  .string()
+  .refine(
+    (text) => new TextEncoder().encode(text).length >= 32,
+    "must have at least 32 bytes; try: openssl rand -base64 48",
+  )
+  .refine((text) => new Set(text).size >= 10, "repeats itself too much to be random; try: openssl rand -base64 48");
+
+const databaseUrl = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return (
+    !!url &&
+    /^postgres(ql)?:$/.test(url.protocol) &&
+    !!url.username &&
+    !!url.password &&
+    !!url.hostname &&
+    url.pathname.length > 1
+  );
+}, "must look like postgresql://app_user:password@host/database");
+
+const origins = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((origin) => origin.trim())
+      .filter(Boolean),
+  )
+  .refine(
+    (list) => list.every((origin) => URL.parse(origin)?.origin === origin),
+    "must be a comma-separated list of origins such as https://app.example.com, without paths or wildcards",
+  );
+
+const SettingsSchema = z
+  .object({
+    DATABASE_URL: databaseUrl,
+    JWT_SECRET: secret,
+    BCRYPT_WORK_FACTOR: integer(4, 14),
+    SESSION_EXPIRATION: duration,
+    RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
+    ENVIRONMENT: z.enum(["development", "test", "production"]),
+    CORS_ORIGINS: origins.default([]),
+    PASSWORD_MIN_LENGTH: integer(8, 64).default(8),
+    PASSWORD_PEPPER: secret.optional(),
+  })
+  .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {
+    path: ["BCRYPT_WORK_FACTOR"],
+    message: "must be between 10 and 14",
+  });
+
+/** All settings, parsed. Times are seconds. */
+export type Settings = z.infer<typeof SettingsSchema>;
+
+/** Whether a database host means the local Neon endpoint instead of Neon. */
+export function isLocalHost(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost");
+}
+
+const parsed = new WeakMap<object, Settings>();
+
+/**
+ * Parses the environment's settings, once for each environment object.
+ *
+ * @throws AppError `misconfigured`, naming each missing or weak setting and never its value.
+ */
+export function readSettings(env: object): Settings {
+  const known = parsed.get(env);
+  if (known) return known;
+  const result = SettingsSchema.safeParse(env);
+  if (!result.success) {
+    const problems = result.error.issues.map(
+      ({ path, code, message }) => `${path.join(".")} ${code === "invalid_type" ? "is missing" : message}`,
+    );
+    throw new AppError("misconfigured", { detail: `Settings: ${problems.join("; ")}.` });
+  }
+  parsed.set(env, result.data);
+  return result.data;
+}

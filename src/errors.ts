@@ -1,0 +1,91 @@
+/**
+ * Every error a client can see: code → status → title. Codes are API: add, never rename.
+ * Bodies are RFC 9457 problem details, with `code` and `requestId` as extension members.
+ */
+export const errorTable = {
+  invalid_request: [400, "The request is not valid"],
+  unauthenticated: [401, "Authentication is required"],
+  invalid_credentials: [401, "The e-mail address or the password is wrong"],
+  refresh_token_reused: [401, "The refresh token was already used; the session is revoked"],
+  forbidden: [403, "Your role does not allow this"],
+  not_found: [404, "There is nothing here"],
+  method_not_allowed: [405, "This method is not allowed here"],
+  email_taken: [409, "The e-mail address is already in use"],
+  slug_taken: [409, "The slug is already in use"],
+  payload_too_large: [413, "The request body is too large"],
+  unsupported_media_type: [415, "The request body must be application/json"],
+  idempotency_key_reused: [422, "The idempotency key was used for another request"],
+  rate_limited: [429, "Too many requests"],
+  internal: [500, "Something went wrong on our side"],
+  misconfigured: [500, "The service is not configured"],
+  unavailable: [503, "The service is unavailable for a moment"],
+  not_ready: [503, "The service is not ready"],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ErrorCode = keyof typeof errorTable;
+export type ErrorStatus = (typeof errorTable)[ErrorCode][0];
+
+export interface FieldError {
+  /** Where in the request: `body.email`, `query.limit`; the location alone for the whole of it. */
+  path: string;
+  message: string;
+}
+
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  requestId: string;
+  errors?: FieldError[];
+}
+
+interface AppErrorOptions {
+  detail?: string;
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** The one error whose text reaches a client. Everything else is answered as `internal`. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly errors: FieldError[] | undefined;
+  readonly headers: Record<string, string>;
+
+  constructor(code: ErrorCode, options: AppErrorOptions = {}) {
+    super(options.detail ?? `${errorTable[code][1]}.`, { cause: options.cause });
+    this.name = "AppError";
+    this.code = code;
+    this.errors = options.errors;
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): ErrorStatus {
+    return errorTable[this.code][0];
+  }
+
+  toProblem(requestId: string): Problem {
+    return {
+      type: `urn:problem:${this.code.replaceAll("_", "-")}`,
+      title: errorTable[this.code][1],
+      status: this.status,
+      detail: this.message,
+      code: this.code,
+      requestId,
+      ...(this.errors && { errors: this.errors }),
+    };
+  }
+}
+
+/** Not an error: the first answer to a creating request that was sent again under its Idempotency-Key. */
+export class ReplayedResponse extends Error {
+  readonly body: unknown;
+
+  constructor(body: unknown) {
+    super("replayed");
+    this.name = "ReplayedResponse";
+    this.body = body;
+  }
+}

@@ -1,0 +1,119 @@
+import type { Context } from "hono";
+import { cors } from "hono/cors";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { requestId } from "hono/request-id";
+import { secureHeaders } from "hono/secure-headers";
+import { v7 as uuidv7 } from "uuid";
+import { openSystemDatabase } from "./db/index.ts";
+import { readSettings } from "./env.ts";
+import { AppError, ReplayedResponse } from "./errors.ts";
+import { readClientAddress } from "./middleware/client-address.ts";
+import { log } from "./middleware/log.ts";
+import { bodyLimit } from "./middleware/request-body.ts";
+import { createRouter, describeApi } from "./openapi.ts";
+import { authRoutes } from "./routes/auth.ts";
+import { docsRoutes } from "./routes/docs.ts";
+import { memberRoutes } from "./routes/members.ts";
+import { operationRoutes } from "./routes/operations.ts";
+import { organizationRoutes } from "./routes/organizations.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
+import { userRoutes } from "./routes/users.ts";
+import { purgeExpired } from "./services/maintenance.ts";
+import type { AppEnv, Bindings } from "./types.ts";
+
+export { RateLimiter } from "./middleware/rate-limit/rate-limiter.ts";
+
+const app = createRouter();
+
+app.use(requestId({ generator: () => uuidv7() }));
+app.use(async (c, next) => {
+  c.set("meter", { requests: 0, milliseconds: 0 });
+  c.set("clientAddress", readClientAddress(c.req.header("cf-connecting-ip")));
+  c.set("userAgent", c.req.header("user-agent")?.slice(0, 512) ?? null);
+  await next();
+});
+app.use(log());
+app.use(
+  secureHeaders({
+    contentSecurityPolicy: { defaultSrc: ["'none'"], baseUri: ["'none'"], frameAncestors: ["'none'"] },
+    strictTransportSecurity: "max-age=31536000; includeSubDomains",
+    xFrameOptions: "DENY",
+    overwrite: false,
+  }),
+);
+app.use(async (c, next) => {
+  await next();
+  if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
+});
+app.use(
+  methodNotAllowed({
+    app,
+    onMethodNotAllowed: (c: Context<AppEnv>, methods) =>
+      answerProblem(c, new AppError("method_not_allowed", { headers: { allow: methods.join(", ") } })),
+  }),
+);
+
+app.get("/health", (c) => c.json({ status: "ok" }));
+
+app.use(async (c, next) => {
+  const settings = readSettings(c.env);
+  c.set("settings", settings);
+  const readOnly = c.req.method === "GET" || c.req.method === "HEAD";
+  c.set("databaseOptions", { url: settings.DATABASE_URL, readOnly, meter: c.var.meter });
+  await next();
+});
+app.use(
+  cors({
+    origin: (origin, c: Context<AppEnv>) => (c.var.settings.CORS_ORIGINS.includes(origin) ? origin : null),
+    allowMethods: ["GET", "POST", "PATCH", "PUT", "DELETE"],
+    allowHeaders: ["authorization", "content-type", "idempotency-key", "x-request-id"],
+    exposeHeaders: [
+      "x-request-id",
+      "retry-after",
+      "ratelimit",
+      "ratelimit-policy",
+      "idempotent-replayed",
+      "server-timing",
+      "location",
+    ],
+    maxAge: 86_400,
+  }),
+);
+app.use(bodyLimit());
+
+app.route("/", authRoutes);
+app.route("/", sessionRoutes);
+app.route("/", userRoutes);
+app.route("/", organizationRoutes);
+app.route("/", memberRoutes);
+app.route("/", operationRoutes);
+app.route("/", docsRoutes);
+app.get("/openapi.json", (c) => c.json(describeApi(app, new URL(c.req.url).origin)));
+
+app.notFound((c) => answerProblem(c, new AppError("not_found")));
+
+app.onError((error, c) => {
+  if (error instanceof ReplayedResponse) return c.json(error.body as object, 201, { "idempotent-replayed": "true" });
+  return answerProblem(c, error instanceof AppError ? error : new AppError("internal", { cause: error }));
+});
+
+function answerProblem(c: Context<AppEnv>, error: AppError): Response {
+  const challenge = error.status === 401 ? { "www-authenticate": "Bearer" } : undefined;
+  return c.json(error.toProblem(c.var.requestId), error.status, {
+    ...challenge,
+    ...error.headers,
+    "content-type": "application/problem+json",
+  });
+}
+
+/** Once an hour, by the Cron Trigger of wrangler.toml. */
+async function scheduled(_event: ScheduledController, env: Bindings): Promise<void> {
+  const meter = { requests: 0, milliseconds: 0 };
+  const database = openSystemDatabase({ url: readSettings(env).DATABASE_URL, readOnly: false, meter });
+  const rows = await purgeExpired(database);
+  console.log(
+    JSON.stringify({ level: "info", message: "purged what has expired", rows, databaseMs: meter.milliseconds }),
+  );
+}
+
+export default { fetch: app.fetch, scheduled } satisfies ExportedHandler<Bindings>;

@@ -1,0 +1,61 @@
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import { routePath } from "hono/route";
+import type { AppEnv } from "../types.ts";
+
+/**
+ * One JSON line a request, of allow-listed fields: the route's pattern and never the URL, so that no
+ * query, token or address can be in it. Sets Server-Timing from the same figures.
+ */
+export const log = () =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const started = Date.now();
+    await next();
+    const durationMs = Date.now() - started;
+    const { requests, milliseconds } = c.var.meter;
+    c.header("Server-Timing", `db;dur=${milliseconds};desc="${requests} requests", total;dur=${durationMs}`);
+    const { status } = c.res;
+    const level = status >= 500 ? "error" : "info";
+    console.log(
+      JSON.stringify({
+        time: new Date(started).toISOString(),
+        level,
+        requestId: c.var.requestId,
+        method: c.req.method,
+        route: routePath(c, -1),
+        status,
+        durationMs,
+        databaseMs: milliseconds,
+        databaseRequests: requests,
+        userId: c.var.identity?.userId,
+        organizationId: c.req.param("organizationId"),
+        ...(status >= 400 && describeError(c)),
+      }),
+    );
+  });
+
+function describeError(c: Context<AppEnv>) {
+  const { error } = c;
+  if (!error) return {};
+  const cause = error.cause instanceof Error ? error.cause : undefined;
+  return {
+    error: "code" in error ? error.code : "internal",
+    // The text of a failure that is ours to mend; refusals explain themselves by their code.
+    ...(c.res.status >= 500 && {
+      message: redact([error.message, cause?.message].filter(Boolean).join(": ")),
+      stack: redact((cause ?? error).stack ?? ""),
+    }),
+  };
+}
+
+/** Takes out what could be a secret or say who somebody is: connection strings, tokens, e-mail and IP addresses. */
+export function redact(text: string): string {
+  return text
+    .replace(/\b[a-z][a-z+]*:\/\/[^\s/@]*@/gi, "[credentials]@")
+    .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, "[token]")
+    .replace(/\$2[aby]\$\d\d\$[./\w]+/g, "[hash]")
+    .replace(/[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]+/g, "[e-mail]")
+    .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, "[address]")
+    .replace(/\b(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}\b|\b[\da-f]{1,4}(?::[\da-f]{1,4})*::[\da-f:]*/gi, "[address]")
+    .replace(/\b[\w-]{40,}\b/g, "[secret]");
+}

@@ -1,0 +1,73 @@
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import { AppError } from "../../errors.ts";
+import type { AppEnv } from "../../types.ts";
+import { toNetwork } from "../client-address.ts";
+import { type Decision, SlidingLog, WINDOW_MS } from "./sliding-log.ts";
+
+/** What the limiter may take of a request's time, in milliseconds. */
+const BUDGET_MS = 250;
+
+/** Subjects the fallback remembers in one isolate. */
+const MAX_FALLBACK_SUBJECTS = 10_000;
+
+const fallbackLogs = new Map<string, SlidingLog>();
+
+interface RateLimitOptions {
+  /** When the limiter does not answer: `open` counts in this isolate alone, `closed` refuses with 503. */
+  onFailure: "open" | "closed";
+}
+
+/**
+ * At most RATE_LIMIT_PER_MINUTE requests in any 60 seconds for a signed-in person, or for an IPv4
+ * address or IPv6 /64. Answers carry RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
+ *
+ * @throws AppError `rate_limited` with Retry-After; `unavailable` when failing closed.
+ */
+export const rateLimit = ({ onFailure }: RateLimitOptions) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const limit = c.var.settings.RATE_LIMIT_PER_MINUTE;
+    const subject = c.var.identity ? `user:${c.var.identity.userId}` : `ip:${toNetwork(c.var.clientAddress)}`;
+    const decision = await decide(c, subject, limit, onFailure);
+    const seconds = Math.ceil(decision.resetMs / 1000);
+    c.header("RateLimit-Policy", `"default";q=${limit};w=${WINDOW_MS / 1000}`);
+    c.header("RateLimit", `"default";r=${decision.remaining};t=${seconds}`);
+    if (!decision.accepted) throw new AppError("rate_limited", { headers: { "retry-after": String(seconds) } });
+    await next();
+  });
+
+async function decide(
+  c: Context<AppEnv>,
+  subject: string,
+  limit: number,
+  onFailure: "open" | "closed",
+): Promise<Decision> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  try {
+    const namespace = c.env.RATE_LIMITER;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error("the rate limiter took too long")), BUDGET_MS);
+    });
+    return await Promise.race([namespace.get(namespace.idFromName(subject)).check(limit), late]);
+  } catch (error) {
+    console.error(
+      JSON.stringify({ level: "error", message: "rate limiter failed", requestId: c.var.requestId, onFailure }),
+    );
+    if (onFailure === "closed") throw new AppError("unavailable", { headers: { "retry-after": "2" }, cause: error });
+    return checkInIsolate(subject, limit);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function checkInIsolate(subject: string, limit: number): Decision {
+  let log = fallbackLogs.get(subject);
+  if (!log) {
+    // The oldest is dropped: an isolate's memory must not grow with the number of its callers.
+    const oldest = fallbackLogs.size >= MAX_FALLBACK_SUBJECTS ? fallbackLogs.keys().next().value : undefined;
+    if (oldest !== undefined) fallbackLogs.delete(oldest);
+    log = new SlidingLog();
+    fallbackLogs.set(subject, log);
+  }
+  return log.check(limit, Date.now());
+}

@@ -1,0 +1,75 @@
+import { createMiddleware } from "hono/factory";
+import { AppError } from "../errors.ts";
+import type { AppEnv } from "../types.ts";
+
+/** Bytes a request body may have. */
+export const MAX_BODY_BYTES = 256 * 1024;
+
+const MAX_DEPTH = 32;
+
+/** Counts the body's bytes itself, since Content-Length may be absent or lie, and keeps them for the route. */
+export const bodyLimit = () =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const { raw } = c.req;
+    if (raw.body) {
+      if (Number(c.req.header("content-length") ?? 0) > MAX_BODY_BYTES) throw new AppError("payload_too_large");
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of raw.body) {
+        length += chunk.byteLength;
+        if (length > MAX_BODY_BYTES) throw new AppError("payload_too_large");
+        chunks.push(chunk);
+      }
+      c.req.raw = new Request(raw, { method: raw.method, body: await new Blob(chunks).arrayBuffer() });
+    }
+    await next();
+  });
+
+/**
+ * Refuses a body that is not JSON, or JSON that Postgres or a recursive reader would trip over:
+ * nested deeper than 32, with NUL characters or with lone surrogates.
+ */
+export const jsonBody = () =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const [type = ""] = (c.req.header("content-type") ?? "").split(";");
+    if (type.trim().toLowerCase() !== "application/json") throw new AppError("unsupported_media_type");
+    const problem = findProblem(await c.req.text());
+    if (problem) throw new AppError("invalid_request", { errors: [{ path: "body", message: problem }] });
+    await next();
+  });
+
+function findProblem(text: string): string | undefined {
+  if (text.trim() === "") return "is missing";
+  if (depthOf(text) > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH}`;
+  try {
+    let problem: string | undefined;
+    JSON.parse(text, (key, value) => {
+      for (const item of [key, value]) {
+        if (typeof item !== "string") continue;
+        if (item.includes("\0")) problem = "contains a NUL character";
+        else if (!item.isWellFormed()) problem = "contains a lone surrogate";
+      }
+      return value;
+    });
+    return problem;
+  } catch {
+    return "is not valid JSON";
+  }
+}
+
+/** Counted before parsing, because the parser itself recurses. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (quoted) {
+      if (character === "\\") i++;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') quoted = true;
+    else if (character === "{" || character === "[") deepest = Math.max(deepest, ++depth);
+    else if (character === "}" || character === "]") depth--;
+  }
+  return deepest;
+}

@@ -1,0 +1,211 @@
+import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
+import { AppError, type ErrorCode, errorTable } from "./errors.ts";
+import { authenticate } from "./middleware/authenticate.ts";
+import { idempotencyKey } from "./middleware/idempotency-key.ts";
+import { rateLimit } from "./middleware/rate-limit/index.ts";
+import { jsonBody } from "./middleware/request-body.ts";
+import { personContext, systemContext, tenantContext } from "./middleware/tenant-context.ts";
+import type { Permission } from "./permissions.ts";
+import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
+
+const exampleRequestId = "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a01";
+
+const ProblemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
+    requestId: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi("Problem", { description: "RFC 9457 problem details." });
+
+/** A route as its file writes it. Who may call it, and every error it shares with others, is added here. */
+type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> & {
+  summary: string;
+  tags: [string];
+  /** Errors of this route's own, beside those that follow from its shape. */
+  errors?: readonly ErrorCode[];
+  /** Sign-in and its like: refuses when the rate limiter is down. */
+  failClosed?: boolean;
+  /** A creating POST: honours Idempotency-Key. */
+  creates?: boolean;
+};
+
+/** A contract with its guard. The guard is inside the route, so no other way of writing a path passes by it. */
+type Guarded<R extends Contract, M extends MiddlewareHandler> = R & { middleware: M; getRoutingPath(): string };
+
+function defineRoute(
+  contract: Contract,
+  extra: { guards: MiddlewareHandler[]; security: boolean; permission?: Permission; errors: ErrorCode[] },
+) {
+  const { errors = [], failClosed, creates, ...route } = contract;
+  const body = route.request?.body;
+  const hasInput = !!(body || route.request?.params || route.request?.query || creates);
+  const codes: ErrorCode[] = [
+    ...(hasInput ? (["invalid_request"] as const) : []),
+    ...extra.errors,
+    ...errors,
+    "payload_too_large",
+    ...(body ? (["unsupported_media_type"] as const) : []),
+    ...(creates ? (["idempotency_key_reused"] as const) : []),
+    "rate_limited",
+    "internal",
+    "misconfigured",
+    "unavailable",
+  ];
+  return createRoute({
+    ...route,
+    ...(creates && { request: { ...route.request, headers: IdempotencyHeaders } }),
+    ...(extra.security && { security: [{ bearer: [] }] }),
+    ...(extra.permission && { "x-permission": extra.permission }),
+    responses: { ...route.responses, ...errorResponses(codes) },
+    middleware: [
+      ...(extra.security ? [authenticate()] : []),
+      rateLimit({ onFailure: failClosed ? "closed" : "open" }),
+      ...(body ? [jsonBody()] : []),
+      ...(creates ? [idempotencyKey()] : []),
+      ...extra.guards,
+    ],
+  });
+}
+
+const IdempotencyHeaders = z.object({
+  "idempotency-key": z.string().optional().openapi({
+    description:
+      "A UUID of your own for this creation: the same key and body gets the first answer again, for 24 hours.",
+    example: "0d6f1b0e-4c1f-4a55-9b1f-1f3f2c8a7d11",
+  }),
+});
+
+function errorResponses(codes: readonly ErrorCode[]): RouteConfig["responses"] {
+  const byStatus = Map.groupBy(new Set(codes), (code) => errorTable[code][0]);
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map((code) => errorTable[code][1]).join(", or: "),
+        content: {
+          "application/problem+json": {
+            schema: ProblemSchema,
+            examples: Object.fromEntries(group.map((code) => [code, { value: exampleProblem(code) }])),
+          },
+        },
+      },
+    ]),
+  );
+}
+
+function exampleProblem(code: ErrorCode) {
+  const errors = code === "invalid_request" ? [{ path: "body.name", message: "Required" }] : undefined;
+  return new AppError(code, errors && { errors }).toProblem(exampleRequestId);
+}
+
+/** A route that anyone may call. */
+export function publicRoute<const R extends Contract>(contract: R) {
+  // createRoute's own type would carry the error responses too, which handlers throw and never return.
+  return defineRoute(contract, { guards: [systemContext()], security: false, errors: [] }) as unknown as Guarded<
+    R,
+    MiddlewareHandler<SystemEnv>
+  >;
+}
+
+/** A route about the signed-in person. */
+export function personRoute<const R extends Contract>(contract: R) {
+  // As above.
+  return defineRoute(contract, {
+    guards: [personContext()],
+    security: true,
+    errors: ["unauthenticated"],
+  }) as unknown as Guarded<R, MiddlewareHandler<PersonEnv>>;
+}
+
+/** A route below `/organizations/{organizationId}`, for members whose role has `permission`. */
+export function tenantRoute<const R extends Contract>(permission: Permission, contract: R) {
+  const errors: ErrorCode[] = ["unauthenticated", "forbidden", "not_found"];
+  // As above.
+  return defineRoute(contract, {
+    guards: [tenantContext(permission)],
+    security: true,
+    permission,
+    errors,
+  }) as unknown as Guarded<R, MiddlewareHandler<TenantEnv>>;
+}
+
+/** A JSON answer. */
+export const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+/** A required JSON body. */
+export const jsonRequest = <T extends z.ZodType>(schema: T) => ({
+  required: true,
+  content: { "application/json": { schema } },
+});
+
+/** A resource's routes, refusing invalid input with every field's reason. */
+export function createRouter(): OpenAPIHono<AppEnv> {
+  return new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const target = {
+        json: "body",
+        param: "path",
+        query: "query",
+        header: "headers",
+        form: "body",
+        cookie: "cookies",
+      }[result.target];
+      throw new AppError("invalid_request", {
+        errors: result.error.issues.map(({ path, message }) => ({ path: [target, ...path].join("."), message })),
+      });
+    },
+  });
+}
+
+export const PageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(100).default(20).openapi({ description: "1 to 100.", example: 20 }),
+  cursor: z
+    .string()
+    .max(200)
+    .optional()
+    .openapi({ description: "`nextCursor` of the page before.", example: "AZqw3o9sfMSeb28rfw8aAQ" }),
+});
+
+/** The shape of every list. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ data: z.array(item), nextCursor: z.string().nullable() });
+
+const documentInfo = {
+  openapi: "3.1.0",
+  info: {
+    title: "SaaS Backend Layer",
+    version: "1.0.0",
+    description:
+      "Authentication, organizations and roles in front of Postgres, which fences every row itself. Sign up, sign in, and send the access token as `Authorization: Bearer …`.",
+    license: { name: "MIT", identifier: "MIT" },
+  },
+  tags: [
+    { name: "Auth", description: "Accounts, tokens and sessions." },
+    { name: "Me", description: "The signed-in person." },
+    { name: "Organizations", description: "The tenants." },
+    { name: "Members", description: "Who belongs to an organization." },
+    { name: "Operations", description: "For those who run the service." },
+  ],
+  security: [],
+};
+
+/** The OpenAPI 3.1 document of everything that is mounted on `app`. */
+export function describeApi(app: OpenAPIHono<AppEnv>, origin: string) {
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description: "`accessToken` of POST /v1/auth/sign-in.",
+  });
+  return app.getOpenAPI31Document({ ...documentInfo, servers: [{ url: origin }] });
+}

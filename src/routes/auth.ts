@@ -1,0 +1,94 @@
+import { z } from "@hono/zod-openapi";
+import { createRouter, json, jsonRequest, personRoute, publicRoute } from "../openapi.ts";
+import { refreshSession, signIn, signUp } from "../services/auth.ts";
+import { signOut } from "../services/sessions.ts";
+import { Email, PersonName, User } from "./users.ts";
+
+const Password = z.string().max(1024).openapi({ format: "password", example: "correct horse battery" });
+
+const TokenSet = z
+  .object({
+    accessToken: z.string().openapi({
+      description: "A JWT, sent as `Authorization: Bearer …`.",
+      example: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2ln",
+    }),
+    tokenType: z.literal("Bearer"),
+    expiresIn: z.int().openapi({ description: "Seconds until the access token expires.", example: 900 }),
+    refreshToken: z
+      .string()
+      .openapi({ description: "Good for one refresh.", example: "eyJhbGciOiJIUzI1NiJ9.eyJnZW4iOjF9.c2ln" }),
+    sessionExpiresAt: z.iso
+      .datetime()
+      .openapi({ description: "When the session ends.", example: "2026-01-08T09:30:00.000Z" }),
+  })
+  .openapi("TokenSet");
+
+const SignUpBody = z.strictObject({ email: Email, password: Password, name: PersonName }).openapi("SignUp");
+
+const SignInBody = z.strictObject({ email: Email, password: Password }).openapi("SignIn");
+
+const RefreshBody = z
+  .strictObject({ refreshToken: z.string().max(4096).openapi({ example: "eyJhbGciOiJIUzI1NiJ9.eyJnZW4iOjF9.c2ln" }) })
+  .openapi("Refresh");
+
+const signUpRoute = publicRoute({
+  method: "post",
+  path: "/v1/auth/sign-up",
+  tags: ["Auth"],
+  summary: "Sign up",
+  description: "Creates an account. The password is refused when it is short or among the most used ones.",
+  request: { body: jsonRequest(SignUpBody) },
+  responses: { 201: json(User, "The new account. Sign in to get tokens.") },
+  errors: ["email_taken"],
+  failClosed: true,
+  creates: true,
+});
+
+const signInRoute = publicRoute({
+  method: "post",
+  path: "/v1/auth/sign-in",
+  tags: ["Auth"],
+  summary: "Sign in",
+  description: "Starts a session. A wrong password and an unknown address get the same answer.",
+  request: { body: jsonRequest(SignInBody) },
+  responses: { 200: json(TokenSet.extend({ user: User }).openapi("SignedIn"), "Tokens of a new session.") },
+  errors: ["invalid_credentials"],
+  failClosed: true,
+});
+
+const refreshRoute = publicRoute({
+  method: "post",
+  path: "/v1/auth/refresh",
+  tags: ["Auth"],
+  summary: "Refresh the tokens",
+  description:
+    "Exchanges a refresh token for new tokens. Each is good once; for 10 seconds a repetition gets the same successor, after that it revokes the session (RFC 9700).",
+  request: { body: jsonRequest(RefreshBody) },
+  responses: { 200: json(TokenSet, "New tokens of the same session.") },
+  errors: ["unauthenticated", "refresh_token_reused"],
+  failClosed: true,
+});
+
+const signOutRoute = personRoute({
+  method: "post",
+  path: "/v1/auth/sign-out",
+  tags: ["Auth"],
+  summary: "Sign out",
+  description: "Revokes the session of the request; its tokens are refused from then on.",
+  responses: { 204: { description: "Signed out." } },
+});
+
+export const authRoutes = createRouter()
+  .openapi(signUpRoute, async (c) => c.json(await signUp(c.var.database, c.var.settings, c.req.valid("json")), 201))
+  .openapi(signInRoute, async (c) => {
+    const client = { ipAddress: c.var.clientAddress, userAgent: c.var.userAgent };
+    return c.json(await signIn(c.var.database, c.var.settings, { ...c.req.valid("json"), ...client }), 200);
+  })
+  .openapi(refreshRoute, async (c) => {
+    const { refreshToken } = c.req.valid("json");
+    return c.json(await refreshSession(c.var.database, c.var.settings, refreshToken), 200);
+  })
+  .openapi(signOutRoute, async (c) => {
+    await signOut(c.var.database);
+    return c.body(null, 204);
+  });

@@ -1,0 +1,128 @@
+import { sql } from "drizzle-orm";
+import { v7 as uuidv7 } from "uuid";
+import type { SystemDatabase } from "../db/index.ts";
+import { isoInstant } from "../db/json.ts";
+import type { Settings } from "../env.ts";
+import { AppError } from "../errors.ts";
+import {
+  checkNewPassword,
+  decoyParameters,
+  hashPassword,
+  isOutdated,
+  type PasswordParameters,
+  rehashPassword,
+} from "./passwords/index.ts";
+import {
+  ACCESS_TOKEN_LIFETIME,
+  hashHandle,
+  issueAccessToken,
+  issueRefreshToken,
+  newHandle,
+  type TokenSubject,
+  verifyRefreshToken,
+} from "./tokens.ts";
+import type { User } from "./users.ts";
+
+export interface TokenSet {
+  accessToken: string;
+  tokenType: "Bearer";
+  /** Seconds until the access token expires. */
+  expiresIn: number;
+  refreshToken: string;
+  /** When the session ends, whatever is refreshed. */
+  sessionExpiresAt: string;
+}
+
+/** What the session list shows of a device. */
+export interface ClientInfo {
+  ipAddress: string | null;
+  userAgent: string | null;
+}
+
+const userJson = sql`jsonb_build_object('id', u.id, 'email', u.email, 'name', u.name,
+  'createdAt', ${isoInstant(sql`u.created_at`)}, 'updatedAt', ${isoInstant(sql`u.updated_at`)})`;
+
+/** @throws AppError `invalid_request` for a password that is refused, `email_taken`. */
+export async function signUp(
+  database: SystemDatabase,
+  settings: Settings,
+  input: { email: string; password: string; name: string },
+): Promise<User> {
+  checkNewPassword(settings, input.password, [input.email, input.name]);
+  const { scheme, salt, hash } = await hashPassword(settings, input.password);
+  return database.create<User>(
+    sql`select ${userJson} as body from app.sign_up(${uuidv7()}::uuid, ${input.email}, ${input.name}, ${scheme}::int, ${salt}, ${hash}) u`,
+  );
+}
+
+/**
+ * Starts a session. Two requests to the database, since bcrypt runs between them: its parameters are
+ * read, and the hash it gives is compared by the database, which never shows the one it keeps.
+ *
+ * @throws AppError `invalid_credentials`, after the same work for a known and an unknown address.
+ */
+export async function signIn(
+  database: SystemDatabase,
+  settings: Settings,
+  input: { email: string; password: string } & ClientInfo,
+): Promise<TokenSet & { user: User }> {
+  const [found] = await database.run((queries) => [
+    queries.execute<{ scheme: number; salt: string }>(
+      sql`select scheme, salt from app.password_parameters(${input.email})`,
+    ),
+  ]);
+  const known: PasswordParameters | undefined = found.rows[0];
+  const parameters = known ?? (await decoyParameters(settings, input.email));
+  const hash = await rehashPassword(settings, parameters, input.password);
+  const renewed = known && isOutdated(settings, known) ? await hashPassword(settings, input.password) : undefined;
+
+  const handle = newHandle();
+  const handleHash = await hashHandle(handle);
+  const [signedIn] = await database.run((queries) => [
+    queries.execute<{ body: User & { sessionExpiresAt: string } }>(sql`
+      select ${userJson} || jsonb_build_object('sessionExpiresAt', ${isoInstant(sql`u.expires_at`)}) as body
+        from app.sign_in(${input.email}, ${hash}, ${uuidv7()}::uuid, ${handleHash}::bytea,
+          make_interval(secs => ${settings.SESSION_EXPIRATION}::int), ${input.ipAddress}::text, ${input.userAgent}::text,
+          ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text) u`),
+  ]);
+  const row = signedIn.rows[0];
+  if (!row) throw new Error("app.sign_in returned no row");
+  const { sessionExpiresAt, ...user } = row.body;
+  return { ...(await issueTokens(settings, { userId: user.id, handle }, 1, sessionExpiresAt)), user };
+}
+
+/**
+ * Exchanges a refresh token for new tokens; the one before the current stays good for 10 seconds.
+ *
+ * @throws AppError `unauthenticated`; `refresh_token_reused` for an older one, and the session is revoked.
+ */
+export async function refreshSession(
+  database: SystemDatabase,
+  settings: Settings,
+  refreshToken: string,
+): Promise<TokenSet> {
+  const { generation, ...subject } = await verifyRefreshToken(settings, refreshToken);
+  const handleHash = await hashHandle(subject.handle);
+  const [refreshed] = await database.run((queries) => [
+    queries.execute<{ outcome: "rotated" | "repeated" | "reused"; generation: number; expires_at: string }>(
+      sql`select outcome, generation, ${isoInstant(sql`expires_at`)} as expires_at from app.refresh_session(${handleHash}::bytea, ${generation}::int)`,
+    ),
+  ]);
+  const row = refreshed.rows[0];
+  if (!row) throw new Error("app.refresh_session returned no row");
+  if (row.outcome === "reused") throw new AppError("refresh_token_reused");
+  return issueTokens(settings, subject, row.generation, row.expires_at);
+}
+
+async function issueTokens(
+  settings: Settings,
+  subject: TokenSubject,
+  generation: number,
+  sessionExpiresAt: string,
+): Promise<TokenSet> {
+  const [accessToken, refreshToken] = await Promise.all([
+    issueAccessToken(settings, subject),
+    issueRefreshToken(settings, subject, generation, new Date(sessionExpiresAt)),
+  ]);
+  return { accessToken, tokenType: "Bearer", expiresIn: ACCESS_TOKEN_LIFETIME, refreshToken, sessionExpiresAt };
+}

@@ -1,0 +1,110 @@
+import { and, eq, sql } from "drizzle-orm";
+import { v7 as uuidv7 } from "uuid";
+import type { PersonDatabase, TenantDatabase } from "../db/index.ts";
+import { isoInstant } from "../db/json.ts";
+import { memberships, organizations } from "../db/schema.ts";
+import { AppError } from "../errors.ts";
+import type { Role } from "../permissions.ts";
+import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
+
+export interface Organization {
+  id: string;
+  name: string;
+  slug: string;
+  /** The caller's own. */
+  role: Role;
+  createdAt: string;
+  updatedAt: string;
+}
+
+const organizationJson = sql`jsonb_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'role', o.role,
+  'createdAt', ${isoInstant(sql`o.created_at`)}, 'updatedAt', ${isoInstant(sql`o.updated_at`)})`;
+
+/**
+ * Creates an organization with the caller as its owner. Without a slug one is made from the name,
+ * with a random ending when that is taken.
+ *
+ * @throws AppError `slug_taken` for a slug that was asked for.
+ */
+export async function createOrganization(
+  database: PersonDatabase,
+  input: { name: string; slug?: string | undefined },
+): Promise<Organization> {
+  const slugs = input.slug ? [input.slug] : proposeSlugs(input.name);
+  return database.create<Organization>(
+    sql`select ${organizationJson} as body from app.create_organization(${uuidv7()}::uuid, ${input.name}, ${sql.param(slugs)}::text[]) o`,
+  );
+}
+
+function proposeSlugs(name: string): string[] {
+  const words = name
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-");
+  const slug = words.slice(0, 50).replace(/^-+|-+$/g, "");
+  const ending = crypto.randomUUID().slice(0, 8);
+  return slug.length >= 2 ? [slug, `${slug}-${ending}`] : [`organization-${ending}`];
+}
+
+/** The organizations the caller is a member of, oldest first. */
+export async function listOrganizations(
+  database: PersonDatabase,
+  { limit, cursor }: PageInput,
+): Promise<Page<Organization>> {
+  const [result] = await database.run((queries) => [
+    queries.execute<{ body: Organization }>(
+      sql`select ${organizationJson} as body from app.my_organizations(${readCursor(cursor)}::uuid, ${limit + 1}::int) o`,
+    ),
+  ]);
+  const rows = result.rows.map((row) => row.body);
+  return toPage(rows, limit, (organization) => organization.id);
+}
+
+const organizationFields = {
+  id: organizations.id,
+  name: organizations.name,
+  slug: organizations.slug,
+  createdAt: organizations.createdAt,
+  updatedAt: organizations.updatedAt,
+};
+
+const myRole = sql<Role>`(select role from ${memberships} where ${and(
+  eq(memberships.organizationId, sql`organizations.id`),
+  eq(memberships.userId, sql`(select app.user_id())`),
+)})`;
+
+export async function readOrganization(database: TenantDatabase): Promise<Organization> {
+  const [[organization]] = await database.run((queries) => [
+    queries
+      .select({ ...organizationFields, role: myRole })
+      .from(organizations)
+      .where(eq(organizations.id, database.organizationId)),
+  ]);
+  if (!organization) throw new AppError("not_found");
+  return organization;
+}
+
+/** @throws AppError `slug_taken`. */
+export async function updateOrganization(
+  database: TenantDatabase,
+  input: { name?: string | undefined; slug?: string | undefined },
+): Promise<Organization> {
+  const [[organization]] = await database.run((queries) => [
+    queries
+      .update(organizations)
+      .set(input)
+      .where(eq(organizations.id, database.organizationId))
+      .returning({ ...organizationFields, role: myRole }),
+  ]);
+  if (!organization) throw new AppError("not_found");
+  return organization;
+}
+
+/** Deletes the organization with everything in it. */
+export async function deleteOrganization(database: TenantDatabase): Promise<void> {
+  const [result] = await database.run((queries) => [
+    queries.delete(organizations).where(eq(organizations.id, database.organizationId)),
+  ]);
+  if (result.rowCount === 0) throw new AppError("not_found");
+}

@@ -1,0 +1,35 @@
+import { sql } from "drizzle-orm";
+import type { SystemDatabase } from "../db/index.ts";
+import guard from "../db/rls-guard.sql";
+import type { Settings } from "../env.ts";
+import { AppError } from "../errors.ts";
+
+export interface Readiness {
+  status: "ready";
+  /** What is tolerated outside of production. */
+  warnings: string[];
+}
+
+/**
+ * Whether the database answers and its fence stands, by the same checks as `npm run db:check`.
+ *
+ * @throws AppError `not_ready`: for a weak fence everywhere, for a login above the fence in production.
+ */
+export async function checkReadiness(database: SystemDatabase, settings: Settings): Promise<Readiness> {
+  // The file is ours and takes no values, so nothing of a request can get into it.
+  const [result] = await database.run((queries) => [
+    queries.execute<{ problem: string; object: string }>(sql.raw(guard)),
+  ]);
+  const sentence = ({ problem, object }: { problem: string; object: string }) => `${problem} (${object})`;
+  const [login, fence] = [true, false].map((isLogin) =>
+    result.rows.filter(({ problem }) => problem.startsWith("login ") === isLogin),
+  );
+  const grave = [...(fence ?? []), ...(settings.ENVIRONMENT === "production" ? (login ?? []) : [])];
+  if (grave.length > 0) {
+    throw new AppError("not_ready", {
+      detail: `The fence is not safe: ${grave.map(sentence).join("; ")}. See npm run db:check.`,
+    });
+  }
+  const advice = "DATABASE_URL should be app_user's own, from npm run db:setup";
+  return { status: "ready", warnings: (login ?? []).map((row) => `${sentence(row)}: ${advice}`) };
+}

@@ -1,0 +1,76 @@
+import { and, desc, eq, gt, isNull, lt, ne, sql } from "drizzle-orm";
+import type { PersonDatabase } from "../db/index.ts";
+import { sessions } from "../db/schema.ts";
+import { AppError } from "../errors.ts";
+import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
+
+export interface Session {
+  id: string;
+  /** Whether the request was made in this session. */
+  current: boolean;
+  ipAddress: string | null;
+  userAgent: string | null;
+  createdAt: string;
+  /** When its tokens were last refreshed. */
+  lastUsedAt: string;
+  expiresAt: string;
+}
+
+const thisSession = sql`(select app.session_id())`;
+const mine = eq(sessions.userId, sql`(select app.user_id())`);
+const alive = and(isNull(sessions.revokedAt), gt(sessions.expiresAt, sql`now()`));
+const revoked = { revokedAt: sql`now()` };
+
+/** The signed-in person's live sessions, newest first. */
+export async function listSessions(database: PersonDatabase, { limit, cursor }: PageInput): Promise<Page<Session>> {
+  const before = readCursor(cursor);
+  const [rows] = await database.run((queries) => [
+    queries
+      .select({
+        id: sessions.id,
+        current: sql<boolean>`${sessions.id} = ${thisSession}`,
+        ipAddress: sessions.ipAddress,
+        userAgent: sessions.userAgent,
+        createdAt: sessions.createdAt,
+        lastUsedAt: sessions.refreshedAt,
+        expiresAt: sessions.expiresAt,
+      })
+      .from(sessions)
+      .where(and(mine, alive, before ? lt(sessions.id, before) : undefined))
+      .orderBy(desc(sessions.id))
+      .limit(limit + 1),
+  ]);
+  return toPage(rows, limit, (session) => session.id);
+}
+
+/** @throws AppError `not_found` for a session that is not a live one of the caller's. */
+export async function revokeSession(database: PersonDatabase, sessionId: string): Promise<void> {
+  const [result] = await database.run((queries) => [
+    queries
+      .update(sessions)
+      .set(revoked)
+      .where(and(mine, isNull(sessions.revokedAt), eq(sessions.id, sessionId))),
+  ]);
+  if (result.rowCount === 0) throw new AppError("not_found");
+}
+
+/** Ends the session of the request. */
+export async function signOut(database: PersonDatabase): Promise<void> {
+  await database.run((queries) => [
+    queries
+      .update(sessions)
+      .set(revoked)
+      .where(and(mine, isNull(sessions.revokedAt), eq(sessions.id, thisSession))),
+  ]);
+}
+
+/** Ends the caller's sessions: all of them, or all but the one of the request. */
+export async function revokeSessions(database: PersonDatabase, scope: "others" | "all"): Promise<void> {
+  const which = scope === "others" ? ne(sessions.id, thisSession) : undefined;
+  await database.run((queries) => [
+    queries
+      .update(sessions)
+      .set(revoked)
+      .where(and(mine, isNull(sessions.revokedAt), which)),
+  ]);
+}

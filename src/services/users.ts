@@ -1,0 +1,36 @@
+import { eq, sql } from "drizzle-orm";
+import type { PersonDatabase } from "../db/index.ts";
+import { users } from "../db/schema.ts";
+import { AppError } from "../errors.ts";
+
+export interface User {
+  id: string;
+  email: string;
+  name: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+const userFields = {
+  id: users.id,
+  email: users.email,
+  name: users.name,
+  createdAt: users.createdAt,
+  updatedAt: users.updatedAt,
+};
+
+const isMe = eq(users.id, sql`(select app.user_id())`);
+
+export async function readMe(database: PersonDatabase): Promise<User> {
+  const [[user]] = await database.run((queries) => [queries.select(userFields).from(users).where(isMe)]);
+  if (!user) throw new AppError("unauthenticated");
+  return user;
+}
+
+export async function updateMe(database: PersonDatabase, input: { name: string }): Promise<User> {
+  const [[user]] = await database.run((queries) => [
+    queries.update(users).set(input).where(isMe).returning(userFields),
+  ]);
+  if (!user) throw new AppError("unauthenticated");
+  return user;
+}

@@ -1,0 +1,54 @@
+import type {
+  DatabaseMeter,
+  DatabaseOptions,
+  IdempotencyKey,
+  PersonDatabase,
+  SystemDatabase,
+  TenantDatabase,
+} from "./db/index.ts";
+import type { Settings } from "./env.ts";
+import type { RateLimiter } from "./middleware/rate-limit/rate-limiter.ts";
+
+/** What wrangler.toml binds. Settings are strings beside these, read through `readSettings` alone. */
+export interface Bindings {
+  RATE_LIMITER: DurableObjectNamespace<RateLimiter>;
+}
+
+/** Who a verified access token speaks for. The database decides whether the session still lives. */
+export interface Identity {
+  userId: string;
+  /** SHA-256 of the session's handle, as bytea: what `app.admit` is given. */
+  handle: string;
+}
+
+/** Set for every request, before any route. */
+export interface RequestVariables {
+  requestId: string;
+  settings: Settings;
+  /** CF-Connecting-IP, or `unknown`. */
+  clientAddress: string;
+  userAgent: string | null;
+  meter: DatabaseMeter;
+  databaseOptions: DatabaseOptions;
+  identity?: Identity;
+  idempotencyKey?: IdempotencyKey;
+  /** Set by secure-headers for a page with scripts. */
+  secureHeadersNonce?: string;
+}
+
+export interface AppEnv {
+  Bindings: Bindings;
+  Variables: RequestVariables;
+}
+
+export interface SystemEnv extends AppEnv {
+  Variables: RequestVariables & { database: SystemDatabase };
+}
+
+export interface PersonEnv extends AppEnv {
+  Variables: RequestVariables & { database: PersonDatabase };
+}
+
+export interface TenantEnv extends AppEnv {
+  Variables: RequestVariables & { database: TenantDatabase };
+}
