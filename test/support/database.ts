@@ -1,0 +1,29 @@
+import { neon, neonConfig } from "@neondatabase/serverless";
+import { inject } from "vitest";
+
+neonConfig.fetchEndpoint = (_host, port) => `http://127.0.0.1:${port}/sql`;
+
+type Row = Record<string, any>;
+
+/** Runs statements in one transaction as the owner, who is above the fence: for preparing and for looking. */
+export function asOwner(...statements: [text: string, params?: unknown[]][]): Promise<Row[][]> {
+  return runAs(inject("ownerUrl"), statements);
+}
+
+/** Runs statements in one transaction as the Worker's role, as a hostile query would. */
+export function asWorker(...statements: [text: string, params?: unknown[]][]): Promise<Row[][]> {
+  return runAs(inject("databaseUrl"), statements);
+}
+
+async function runAs(url: string, statements: [text: string, params?: unknown[]][]): Promise<Row[][]> {
+  const sql = neon(url);
+  return (await sql.transaction(statements.map(([text, params]) => sql.query(text, params)))) as Row[][];
+}
+
+/** Makes somebody a member with a role; invitations are not a test's concern. */
+export async function addMember(organizationId: string, userId: string, role: string): Promise<void> {
+  await asOwner([
+    "insert into memberships (organization_id, user_id, role) values ($1, $2, $3)",
+    [organizationId, userId, role],
+  ]);
+}

@@ -1,0 +1,27 @@
+import type { TestProject } from "vitest/node";
+
+import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
+import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
+import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
+import { startPostgres } from "../../scripts/local/postgres.ts";
+
+/** A fresh Postgres with the fence, behind the local Neon endpoint, for one run of the tests. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await import("../../scripts/build-docs.ts");
+  const postgres = await startPostgres({});
+  const { ownerUrl } = await createNeonLikeDatabase(postgres);
+  await applyMigrations(ownerUrl);
+  await applyPolicies(ownerUrl);
+  const password = postgres.passwordOf("app_user");
+  await setWorkerPassword(ownerUrl, password);
+  const endpoint = await startNeonEndpoint({ postgres: { host: "127.0.0.1", port: postgres.port }, control: true });
+
+  const owner = new URL(ownerUrl);
+  project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
+  project.provide("ownerUrl", `postgresql://${owner.username}:${owner.password}@localhost:${endpoint.port}/app`);
+  project.provide("endpointUrl", `http://127.0.0.1:${endpoint.port}`);
+  return async () => {
+    await endpoint.close();
+    await postgres.stop();
+  };
+}

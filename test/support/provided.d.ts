@@ -1,0 +1,12 @@
+import "vitest";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The Worker's own URL, at the local Neon endpoint. */
+    databaseUrl: string;
+    /** The owner's, at the same endpoint. */
+    ownerUrl: string;
+    /** The endpoint's address, for its control routes. */
+    endpointUrl: string;
+  }
+}

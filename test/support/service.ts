@@ -1,0 +1,137 @@
+import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
+import { inject } from "vitest";
+import worker from "../../src/index.ts";
+
+/** Settings of the running Worker, for tests that need others. */
+export type SettingsOverride = Record<string, string | undefined>;
+
+interface CallOptions {
+  body?: unknown;
+  /** Sent as it is, instead of `body` as JSON. */
+  rawBody?: BodyInit;
+  token?: string | undefined;
+  headers?: Record<string, string>;
+}
+
+export interface Answer<T = any> {
+  status: number;
+  headers: Headers;
+  /** The JSON body; undefined when there is none. */
+  body: T;
+}
+
+/** A client of the service, with its own tag at the database endpoint and settings of its own. */
+export interface Service {
+  call<T = any>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
+  fetch(request: Request): Promise<Response>;
+  /** What was asked of the database since the start or the last call of this. */
+  databaseRequests(): Promise<DatabaseRequest[]>;
+  /** Makes the next database requests of this service fail. */
+  injectFault(fault: Fault): Promise<void>;
+}
+
+export interface DatabaseRequest {
+  statements: { query: string; params: unknown[] }[];
+  batch: boolean;
+  readOnly: boolean;
+  isolationLevel: string | null;
+  status: number;
+}
+
+export interface Fault {
+  fault: "refuse" | "delay" | "drop-before" | "drop-after" | "drop-during" | "error-500" | "truncate" | "not-json";
+  times?: number;
+  statement?: number;
+  milliseconds?: number;
+}
+
+/** Calls the Worker over HTTP's own types, in workerd, with the real driver and Postgres behind it. */
+export function openService(overrides: SettingsOverride = {}): Service {
+  const tag = crypto.randomUUID();
+  const databaseUrl = new URL(overrides.DATABASE_URL ?? inject("databaseUrl"));
+  databaseUrl.searchParams.set("tag", tag);
+  const settings: Record<string, unknown> = { ...env, ...overrides, DATABASE_URL: databaseUrl.href };
+  for (const [name, value] of Object.entries(overrides)) if (value === undefined) delete settings[name];
+  const control = (path: string, init?: RequestInit) => fetch(`${inject("endpointUrl")}/control/${path}`, init);
+
+  const service: Service = {
+    async fetch(request) {
+      const context = createExecutionContext();
+      const response = await worker.fetch(request, settings, context);
+      await waitOnExecutionContext(context);
+      return response;
+    },
+    async call(method, path, { body, rawBody, token, headers } = {}) {
+      const response = await service.fetch(
+        new Request(`https://api.example.com${path}`, {
+          method,
+          headers: {
+            ...(body !== undefined && { "content-type": "application/json" }),
+            ...(token && { authorization: `Bearer ${token}` }),
+            ...headers,
+          },
+          body: rawBody ?? (body === undefined ? null : JSON.stringify(body)),
+        }),
+      );
+      const text = await response.text();
+      const isJson = /json/.test(response.headers.get("content-type") ?? "");
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: isJson ? JSON.parse(text) : text || undefined,
+      };
+    },
+    async databaseRequests() {
+      const response = await control(`requests?tag=${tag}`);
+      const { requests } = await response.json<{ requests: DatabaseRequest[] }>();
+      await control(`requests?tag=${tag}`, { method: "DELETE" });
+      return requests;
+    },
+    async injectFault(fault) {
+      await control("faults", {
+        method: "POST",
+        body: JSON.stringify({ tag, ...fault }),
+        headers: { "content-type": "application/json" },
+      });
+    },
+  };
+  return service;
+}
+
+export interface Person {
+  id: string;
+  email: string;
+  password: string;
+  token: string;
+  refreshToken: string;
+}
+
+export const newEmail = () => `${crypto.randomUUID()}@example.com`;
+
+export const goodPassword = "a quiet harbour at dawn";
+
+/** A new person, signed in. */
+export async function signUpPerson(service: Service, name = "Ada Lovelace"): Promise<Person> {
+  const email = newEmail();
+  const signedUp = await service.call("POST", "/v1/auth/sign-up", { body: { email, password: goodPassword, name } });
+  if (signedUp.status !== 201) throw new Error(`sign-up: ${signedUp.status} ${JSON.stringify(signedUp.body)}`);
+  const tokens = await signInPerson(service, email);
+  return { id: signedUp.body.id, email, password: goodPassword, ...tokens };
+}
+
+export async function signInPerson(service: Service, email: string, password = goodPassword) {
+  const { status, body } = await service.call("POST", "/v1/auth/sign-in", { body: { email, password } });
+  if (status !== 200) throw new Error(`sign-in: ${status} ${JSON.stringify(body)}`);
+  return { token: body.accessToken as string, refreshToken: body.refreshToken as string };
+}
+
+/** A new organization of this person. */
+export async function createOrganization(
+  service: Service,
+  owner: Person,
+  name = "Acme",
+): Promise<{ id: string; slug: string }> {
+  const { status, body } = await service.call("POST", "/v1/organizations", { token: owner.token, body: { name } });
+  if (status !== 201) throw new Error(`create organization: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
