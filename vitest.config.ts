@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    silent: "passed-only",
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
@@ -25,7 +26,6 @@ export default defineConfig({
         ],
         test: {
           name: "worker",
-          silent: "passed-only",
           include: ["test/*.test.ts"],
           globalSetup: "./test/support/global-setup.ts",
           testTimeout: 30_000,

@@ -14,7 +14,7 @@ import { createRouter, describeApi } from "./openapi.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { memberRoutes } from "./routes/members.ts";
-import { operationRoutes } from "./routes/operations.ts";
+import { healthRoutes, operationRoutes } from "./routes/operations.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { userRoutes } from "./routes/users.ts";
@@ -53,7 +53,7 @@ app.use(
   }),
 );
 
-app.get("/health", (c) => c.json({ status: "ok" }));
+app.route("/", healthRoutes);
 
 app.use(async (c, next) => {
   const settings = readSettings(c.env);

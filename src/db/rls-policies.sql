@@ -387,6 +387,13 @@ language sql volatile security definer set search_path = '' as $$
 $$;
 
 grant execute on all functions in schema app to app_user;
+-- The owner too: a Worker given its URL by mistake must be able to call app.admit, which fences it.
+do $$
+begin
+  execute format('grant execute on all functions in schema app to %I',
+                 (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
+end
+$$;
 
 reset role;
 

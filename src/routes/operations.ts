@@ -1,6 +1,18 @@
-import { z } from "@hono/zod-openapi";
+import { createRoute, z } from "@hono/zod-openapi";
 import { createRouter, json, publicRoute } from "../openapi.ts";
 import { checkReadiness } from "../services/readiness.ts";
+
+const healthRoute = createRoute({
+  method: "get",
+  path: "/health",
+  tags: ["Operations"],
+  summary: "Is the Worker up?",
+  description: "Answers whatever the settings and the database are like.",
+  responses: { 200: json(z.object({ status: z.literal("ok") }).openapi("Health"), "The Worker runs.") },
+});
+
+/** Mounted before the settings are read. */
+export const healthRoutes = createRouter().openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200));
 
 const Readiness = z
   .object({

@@ -2,14 +2,17 @@ import { z } from "@hono/zod-openapi";
 import { createRouter, json, jsonRequest, personRoute } from "../openapi.ts";
 import { readMe, updateMe } from "../services/users.ts";
 
-/** Canonical before it is checked: NFKC and lower case, so that look-alikes of one address are one account. */
+/**
+ * Canonical before it is checked: NFKC and lower case, so that look-alikes of one address are one account.
+ * NFKC can lengthen it, hence the second limit.
+ */
 export const Email = z
   .string()
   .max(254)
   .normalize("NFKC")
   .trim()
   .toLowerCase()
-  .pipe(z.email())
+  .pipe(z.email().max(254))
   .openapi({ type: "string", format: "email", example: "ada@example.com" });
 
 export const PersonName = z.string().trim().min(1).max(100).openapi({ example: "Ada Lovelace" });

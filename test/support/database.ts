@@ -3,6 +3,9 @@ import { inject } from "vitest";
 
 neonConfig.fetchEndpoint = (_host, port) => `http://127.0.0.1:${port}/sql`;
 
+/** The URL that the short path of the README puts into DATABASE_URL. */
+export const ownerUrl = () => inject("ownerUrl");
+
 type Row = Record<string, any>;
 
 /** Runs statements in one transaction as the owner, who is above the fence: for preparing and for looking. */

@@ -1,0 +1,284 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { findProblems } from "./support/guard.ts";
+import { addMember, asOwner, asWorker, ownerUrl } from "./support/database.ts";
+import { admitStatement, type Admission, readHandle } from "./support/admission.ts";
+import { createOrganization, openService, type Person, signUpPerson } from "./support/service.ts";
+
+const service = openService();
+
+/** Every table, and a column that app_user may read of it. A table that is not here fails the catalog test. */
+const readableColumns: Record<string, string | null> = {
+  users: "id",
+  sessions: "id",
+  organizations: "id",
+  memberships: "user_id",
+  idempotency_keys: null,
+};
+
+interface Tenant {
+  owner: Person;
+  organizationId: string;
+  admission: Admission;
+}
+
+let mine: Tenant;
+let theirs: Tenant;
+
+async function newTenant(): Promise<Tenant> {
+  const owner = await signUpPerson(service);
+  const { id } = await createOrganization(service, owner);
+  const handle = await readHandle(owner.token);
+  return { owner, organizationId: id, admission: { handle, organizationId: id, permission: "organization:read" } };
+}
+
+beforeAll(async () => {
+  mine = await newTenant();
+  theirs = await newTenant();
+});
+
+/** The rows of a statement that runs after `app.admit`, as a hostile query in a service would. */
+async function asMember(admission: Admission, text: string, params: unknown[] = []) {
+  const results = await asWorker(admitStatement(admission), [text, params]);
+  return results[1] ?? [];
+}
+
+describe("The catalog", () => {
+  it("has ENABLE, FORCE, a floor and a policy on every table", async () => {
+    const [tables] = await asOwner([
+      `select c.relname as name, c.relrowsecurity and c.relforcerowsecurity as fenced,
+              exists (select from pg_policy p where p.polrelid = c.oid and not p.polpermissive and p.polcmd = '*'
+                         and 'app_user'::regrole = any (p.polroles) and p.polqual is not null and p.polwithcheck is not null) as floor,
+              exists (select from pg_policy p where p.polrelid = c.oid and p.polpermissive) as policy
+         from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by 1`,
+    ]);
+    expect(tables).toEqual(
+      Object.keys(readableColumns)
+        .toSorted()
+        .map((name) => ({ name, fenced: true, floor: true, policy: true })),
+    );
+  });
+
+  it("has no policy that asks a function once a row", async () => {
+    const [policies] = await asOwner([
+      `select tablename || ': ' || policyname as name, coalesce(qual, '') || ' ' || coalesce(with_check, '') as text
+         from pg_policies where schemaname = 'public' and 'app_user' = any (roles)`,
+    ]);
+    const unwrapped = policies?.filter(({ text }) =>
+      /app\./.test(text.replaceAll(/\( SELECT app\.\w+\([^()]*\) AS \w+\)/g, "")),
+    );
+    expect(unwrapped).toEqual([]);
+  });
+
+  it("has leakproof comparisons only in policies and filters: no enum, citext, numeric or array column", async () => {
+    const [columns] = await asOwner([
+      `select table_name, column_name, udt_name from information_schema.columns
+        where table_schema = 'public' and udt_name not in ('uuid', 'text', 'bytea', 'timestamptz', 'int2', 'int4', 'int8', 'bool', 'jsonb')`,
+    ]);
+    expect(columns).toEqual([]);
+  });
+
+  it("passes the guard as the Worker's role", async () => {
+    expect(await findProblems()).toEqual([]);
+  });
+
+  it.each([
+    ["alter table users no force row level security", "row security is not enabled and forced"],
+    ["alter table memberships disable row level security", "row security is not enabled and forced"],
+    ["create table forgotten (id uuid)", "table has no floor"],
+    [`drop policy "A session is its person's alone" on sessions`, "table has no floor"],
+    [`create policy "all" on users to app_user using (true)`, "policy restricts nothing"],
+    [`create policy "all" on users using (id is not null)`, "policy restricts nothing"],
+    ["grant truncate on organizations to app_user", "dangerous table privilege"],
+    ["grant app_definer to app_user", "role is a member of another"],
+    ["alter role app_user createrole", "role could rise above the fence"],
+    ["alter role app_user bypassrls", "role could rise above the fence"],
+    ["create view leak as select * from users; grant select on leak to app_user", "view runs with its owner's rights"],
+    [
+      "create materialized view leak as select * from users; grant select on leak to app_user",
+      "readable past row security",
+    ],
+    [
+      "create function app.leak() returns int language sql security definer set search_path = '' as 'select 1'; grant execute on function app.leak() to app_user",
+      "definer function is not on the list",
+    ],
+    ["alter default privileges grant select on tables to app_user", "default privilege reaches the Worker"],
+    ["grant create on schema public to app_user", "app_user can create in a schema"],
+    [
+      "set local role app_definer; grant select on app_private.seal_key to app_user; reset role",
+      "the seal's key is readable",
+    ],
+  ])("fails the guard after: %s", async (sabotage, problem) => {
+    expect((await findProblems(sabotage)).map((row) => row.problem)).toContain(problem);
+  });
+});
+
+describe("Each table", () => {
+  const readable = Object.entries(readableColumns).flatMap(([table, column]) => (column ? [[table, column]] : []));
+
+  it.each(readable)("%s shows no row before app.admit has run", async (table) => {
+    await expect(asWorker([`select count(*) from ${table}`])).rejects.toMatchObject({ code: "AP400" });
+  });
+
+  it.each(readable)("%s shows a member their own tenant's rows and no other's", async (table, column) => {
+    const rows = await asMember(mine.admission, `select ${column} as id from ${table}`);
+    const ids = new Set(rows.map(({ id }) => id));
+    const [others] = await asOwner([
+      `select id from users where id = $1 union all select id from sessions where user_id = $1
+        union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
+      [theirs.owner.id, theirs.organizationId],
+    ]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(others?.filter(({ id }) => ids.has(id))).toEqual([]);
+  });
+
+  it.each(Object.keys(readableColumns))("%s cannot be written for another tenant, or emptied", async (table) => {
+    const fingerprint = async () =>
+      asOwner([
+        `select md5(string_agg(t::text, '|' order by t::text)) as print from ${table} t where t::text ~ $1`,
+        [`${theirs.owner.id}|${theirs.organizationId}`],
+      ]);
+    const before = await fingerprint();
+    const hostile = [
+      `delete from ${table}`,
+      `truncate ${table}`,
+      `update ${table} set created_at = now()`,
+      ...(table === "users" ? ["update users set name = 'mine'"] : []),
+      ...(table === "sessions"
+        ? ["update sessions set revoked_at = now()", "update sessions set revoked_at = null"]
+        : []),
+      ...(table === "organizations" ? ["update organizations set name = 'mine'"] : []),
+      `insert into ${table} select * from ${table}`,
+    ];
+    for (const text of hostile) {
+      // Rolled back by its own failure, or by the exception after it: only what it could see matters.
+      await asMember(mine.admission, text).catch(() => undefined);
+      expect(await fingerprint(), text).toEqual(before);
+    }
+    mine = await newTenant();
+  });
+
+  it("idempotency_keys cannot be reached at all", async () => {
+    await expect(asMember(mine.admission, "select key from idempotency_keys")).rejects.toMatchObject({ code: "42501" });
+  });
+
+  it("users shows no password material, even of one's own", async () => {
+    for (const column of ["password_salt", "password_verifier", "password_scheme", "disabled_at"]) {
+      await expect(asMember(mine.admission, `select ${column} from users`)).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+});
+
+describe("app.admit", () => {
+  const admit = (admission: Admission) => asWorker(admitStatement(admission));
+
+  it.each<[string, () => Partial<Admission>, string]>([
+    ["an unknown handle", () => ({ handle: `\\x${"00".repeat(32)}` }), "AP401"],
+    ["another tenant", () => ({ organizationId: theirs.organizationId }), "AP404"],
+    ["an organization that does not exist", () => ({ organizationId: crypto.randomUUID() }), "AP404"],
+    ["a permission that no role has", () => ({ permission: "everything:do" }), "AP403"],
+    ["no permission at all", () => ({ permission: null }), "AP403"],
+  ])("refuses %s", async (_, change, code) => {
+    await expect(admit({ ...mine.admission, ...change() })).rejects.toMatchObject({ code });
+  });
+
+  it("refuses a permission beyond the role", async () => {
+    const viewer = await signUpPerson(service);
+    await addMember(mine.organizationId, viewer.id, "viewer");
+    const handle = await readHandle(viewer.token);
+    await expect(
+      admit({ handle, organizationId: mine.organizationId, permission: "organization:update" }),
+    ).rejects.toMatchObject({ code: "AP403" });
+  });
+
+  it("gives no more than the role's permissions to the statements after it", async () => {
+    const viewer = await signUpPerson(service);
+    await addMember(mine.organizationId, viewer.id, "viewer");
+    const admission = {
+      handle: await readHandle(viewer.token),
+      organizationId: mine.organizationId,
+      permission: "organization:read",
+    };
+    expect(await asMember(admission, "update organizations set name = 'mine' returning id")).toEqual([]);
+    expect(await asMember(admission, "delete from organizations returning id")).toEqual([]);
+    expect(await asMember(admission, "select user_id from memberships")).toEqual([{ user_id: viewer.id }]);
+    expect(await asMember(admission, "select * from app.member_profiles($1::uuid[])", [[mine.owner.id]])).toEqual([]);
+  });
+});
+
+describe("A forged context", () => {
+  it("is refused when a setting is overwritten", async () => {
+    const forged = `select id from organizations where set_config('app.context', $1, true) is not null`;
+    const [context] = await asMember(mine.admission, "select current_setting('app.context') as text");
+    const text = String(context?.text).replace(mine.organizationId, theirs.organizationId);
+    await expect(
+      asWorker(admitStatement(mine.admission), [forged, [text]], ["select id from organizations"]),
+    ).rejects.toMatchObject({
+      code: "AP499",
+    });
+  });
+
+  it("is refused when its seal is replayed in a later transaction", async () => {
+    const [kept] = await asMember(
+      mine.admission,
+      "select current_setting('app.context') as context, current_setting('app.seal') as seal",
+    );
+    const replay = "select set_config('app.context', $1, true), set_config('app.seal', $2, true)";
+    await expect(
+      asWorker([replay, [kept?.context, kept?.seal]], ["select id from organizations"]),
+    ).rejects.toMatchObject({
+      code: "AP499",
+    });
+  });
+
+  it("cannot be sealed: the key and the function that seals are out of reach", async () => {
+    await expect(asMember(mine.admission, "select * from app_private.seal_key")).rejects.toMatchObject({
+      code: "42501",
+    });
+    await expect(asMember(mine.admission, "select app_private.seal('x')")).rejects.toMatchObject({ code: "42501" });
+  });
+
+  it("cannot be had by signing in as somebody: the database compares the hash itself", async () => {
+    const signIn = `select * from app.sign_in($1, $2, gen_random_uuid(), sha256('x'), interval '1 day', null, null)`;
+    const [parameters] = await asMember(mine.admission, "select * from app.password_parameters($1)", [
+      theirs.owner.email,
+    ]);
+    expect(Object.keys(parameters ?? {})).toEqual(["scheme", "salt"]);
+    for (const guess of ["", parameters?.salt, theirs.owner.password]) {
+      await expect(asMember(mine.admission, signIn, [theirs.owner.email, guess])).rejects.toMatchObject({
+        code: "APCRD",
+      });
+    }
+  });
+
+  it.each(["reset role", "set role app_definer", "set role neondb_owner", "set session authorization neondb_owner"])(
+    "does not rise by: %s",
+    async (text) => {
+      const rows = await asWorker(admitStatement(mine.admission), [text], ["select id from organizations"]).catch(
+        () => [],
+      );
+      expect((rows[2] ?? []).filter(({ id }) => id === theirs.organizationId)).toEqual([]);
+    },
+  );
+
+  it("cannot shadow a table by a temporary one", async () => {
+    await expect(asMember(mine.admission, "create temp table organizations (id uuid)")).rejects.toMatchObject({
+      code: "42501",
+    });
+  });
+});
+
+describe("A Worker that was given the owner's URL", () => {
+  it("is fenced all the same", async () => {
+    const careless = openService({ DATABASE_URL: ownerUrl() });
+    const outsider = await signUpPerson(careless);
+    const path = `/v1/organizations/${theirs.organizationId}`;
+    expect((await careless.call("GET", path, { token: outsider.token })).status).toBe(404);
+    expect((await careless.call("GET", path, { token: theirs.owner.token })).status).toBe(200);
+    const list = await careless.call("GET", "/v1/organizations", { token: outsider.token });
+    expect(list.body.data).toEqual([]);
+    const roles = await asOwner(admitStatement(mine.admission), [
+      "select current_user as role, count(*)::int as n from organizations",
+    ]);
+    expect(roles[1]).toEqual([{ role: "app_user", n: 1 }]);
+  });
+});
