@@ -15,7 +15,7 @@ allowed_definers (signature) as (values
   ('app.sign_up(uuid,text,text,integer,text,text)'), ('app.password_parameters(text)'),
   ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text)'),
   ('app.refresh_session(bytea,integer)'), ('app.claim_idempotency_key(bytea,text,bytea)'),
-  ('app.keep_response(bytea,text,jsonb)'), ('app.create_organization(uuid,text,text[])'),
+  ('app.keep_response(bytea,text,json)'), ('app.create_organization(uuid,text,text[])'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()')
 )
 select 'login is not app_user' as problem, session_user::text as object where session_user <> 'app_user'

@@ -320,7 +320,7 @@ end
 $$;
 
 /* Keeps the answer of the request that claimed the key in this transaction, and returns it. */
-create function app.keep_response(p_anonymous_scope bytea, p_key text, p_response jsonb) returns jsonb
+create function app.keep_response(p_anonymous_scope bytea, p_key text, p_response json) returns json
 language sql volatile security definer set search_path = '' as $$
   update public.idempotency_keys k set response = p_response
    where k.scope = app_private.idempotency_scope(p_anonymous_scope) and k.key = p_key and k.response is null

@@ -4,7 +4,7 @@ import {
   customType,
   index,
   integer,
-  jsonb,
+  json,
   pgTable,
   primaryKey,
   smallint,
@@ -135,7 +135,7 @@ export const idempotencyKeys = pgTable(
     scope: text("scope").notNull(),
     key: text("key").notNull(),
     requestHash: bytea("request_hash").notNull(),
-    response: jsonb("response"),
+    response: json("response"),
     createdAt: createdAt(),
   },
   (table) => [

@@ -39,7 +39,7 @@ export interface ClientInfo {
   userAgent: string | null;
 }
 
-const userJson = sql`jsonb_build_object('id', u.id, 'email', u.email, 'name', u.name,
+const userJson = sql`json_build_object('id', u.id, 'email', u.email, 'name', u.name,
   'createdAt', ${isoInstant(sql`u.created_at`)}, 'updatedAt', ${isoInstant(sql`u.updated_at`)})`;
 
 /** @throws AppError `invalid_request` for a password that is refused, `email_taken`. */
@@ -79,15 +79,15 @@ export async function signIn(
   const handle = newHandle();
   const handleHash = await hashHandle(handle);
   const [signedIn] = await database.run((queries) => [
-    queries.execute<{ body: User & { sessionExpiresAt: string } }>(sql`
-      select ${userJson} || jsonb_build_object('sessionExpiresAt', ${isoInstant(sql`u.expires_at`)}) as body
+    queries.execute<{ user: User; expires_at: string }>(sql`
+      select ${userJson} as "user", ${isoInstant(sql`u.expires_at`)} as expires_at
         from app.sign_in(${input.email}, ${hash}, ${uuidv7()}::uuid, ${handleHash}::bytea,
           make_interval(secs => ${settings.SESSION_EXPIRATION}::int), ${input.ipAddress}::text, ${input.userAgent}::text,
           ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text) u`),
   ]);
   const row = signedIn.rows[0];
   if (!row) throw new Error("app.sign_in returned no row");
-  const { sessionExpiresAt, ...user } = row.body;
+  const { user, expires_at: sessionExpiresAt } = row;
   return { ...(await issueTokens(settings, { userId: user.id, handle }, 1, sessionExpiresAt)), user };
 }
 

@@ -25,7 +25,7 @@ export async function listMembers(database: TenantDatabase, { limit, cursor }: P
          where organization_id = ${database.organizationId}::uuid and (${after}::uuid is null or user_id > ${after}::uuid)
          order by user_id limit ${limit + 1}::int
       )
-      select jsonb_build_object('userId', page.user_id, 'email', profile.email, 'name', profile.name,
+      select json_build_object('userId', page.user_id, 'email', profile.email, 'name', profile.name,
                'role', page.role, 'joinedAt', ${isoInstant(sql`page.created_at`)}) as body
         from page join app.member_profiles((select array_agg(user_id) from page)) profile using (user_id)
        order by page.user_id`),

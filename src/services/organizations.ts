@@ -17,7 +17,7 @@ export interface Organization {
   updatedAt: string;
 }
 
-const organizationJson = sql`jsonb_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'role', o.role,
+const organizationJson = sql`json_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'role', o.role,
   'createdAt', ${isoInstant(sql`o.created_at`)}, 'updatedAt', ${isoInstant(sql`o.updated_at`)})`;
 
 /**
