@@ -34,6 +34,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "system",
+          include: ["test/system/*.test.ts"],
+          environment: "node",
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: "local",
           include: ["test/local/*.test.ts"],
           environment: "node",

@@ -61,9 +61,10 @@ begin
   for item in select tablename, policyname from pg_policies where schemaname = 'public' loop
     execute format('drop policy %I on public.%I', item.policyname, item.tablename);
   end loop;
+  -- Named before the first is dropped, since that takes others with it.
   for item in
-    select p.oid::regprocedure as name, pg_get_userbyid(p.proowner) as owner from pg_proc p
-     where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace)
+    select * from (select p.oid::regprocedure::text as name, pg_get_userbyid(p.proowner) as owner from pg_proc p
+     where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace) order by p.oid) named
   loop
     execute format('set local role %I', item.owner);
     execute format('drop function if exists %s cascade', item.name);
