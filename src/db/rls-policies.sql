@@ -61,13 +61,14 @@ begin
   for item in select tablename, policyname from pg_policies where schemaname = 'public' loop
     execute format('drop policy %I on public.%I', item.policyname, item.tablename);
   end loop;
-  -- Named before the first is dropped, since that takes others with it.
   for item in
-    select * from (select p.oid::regprocedure::text as name, pg_get_userbyid(p.proowner) as owner from pg_proc p
-     where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace) order by p.oid) named
+    select p.oid, pg_get_userbyid(p.proowner) as owner from pg_proc p
+     where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace)
   loop
+    -- An earlier one has taken it along.
+    continue when not exists (select from pg_proc where oid = item.oid);
     execute format('set local role %I', item.owner);
-    execute format('drop function if exists %s cascade', item.name);
+    execute format('drop function %s cascade', item.oid::regprocedure);
     reset role;
   end loop;
 end

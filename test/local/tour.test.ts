@@ -18,7 +18,10 @@ interface Step {
 function readTour(): { preamble: string; steps: Step[] } {
   const readme = readFileSync(path.join(root, "README.md"), "utf8");
   const tour = /## A five-minute tour\n[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] ?? "";
-  const [first = "", ...rest] = tour.split(/^(?=API=)/m).join("").split(/\n\n(?=#)/);
+  const [first = "", ...rest] = tour
+    .split(/^(?=API=)/m)
+    .join("")
+    .split(/\n\n(?=#)/);
   const parts = rest.join("\n\n").split(/^# → (.*)$/m);
   const steps: Step[] = [];
   for (let i = 0; i + 1 < parts.length; i += 2) {
@@ -61,10 +64,7 @@ describe("The tour of README.md", () => {
       "set -eu",
       curlFunction,
       `API=${url}`,
-      ...steps.flatMap(({ commands }, i) => [
-        `ANSWER="$FOLDER/answer-${i}" STATUS="$FOLDER/status-${i}"`,
-        commands,
-      ]),
+      ...steps.flatMap(({ commands }, i) => [`ANSWER="$FOLDER/answer-${i}" STATUS="$FOLDER/status-${i}"`, commands]),
     ].join("\n");
     // A command that fails is told by its answers below.
     const { stderr } = await promisify(execFile)("bash", ["--norc", "-c", script], {

@@ -1,0 +1,159 @@
+import { rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { findFreePort } from "../../scripts/local/processes.ts";
+import { cloneProject, findDescendants, findSurvivors, removeClone, Script } from "./process-support.ts";
+
+let clone: string;
+let wantedPort: number;
+const scripts: Script[] = [];
+
+beforeAll(async () => {
+  clone = cloneProject();
+  // Away from 8787, where whoever runs the tests may have a service of their own.
+  wantedPort = await findFreePort(20_000 + Math.floor(Math.random() * 10_000));
+});
+
+afterEach(async () => {
+  for (const script of scripts.splice(0)) {
+    script.kill("SIGTERM");
+    await script.ended;
+  }
+});
+
+afterAll(() => removeClone(clone));
+
+function run(...args: string[]): Script {
+  const script = new Script(args, clone);
+  scripts.push(script);
+  return script;
+}
+
+interface Service {
+  script: Script;
+  url: string;
+  demo?: { email: string; password: string };
+}
+
+async function startDev(): Promise<Service> {
+  const script = run("scripts/dev.ts", "--port", String(wantedPort));
+  await script.prints(/Ctrl-C stops/);
+  const url = (await script.prints(/Service\s+(\S+)/))[1] ?? "";
+  const [, email = "", password = ""] = /Sign in\s+(\S+) with (\S+)/.exec(script.output) ?? [];
+  return { script, url, ...(email ? { demo: { email, password } } : {}) };
+}
+
+async function signIn({ url, demo }: Service): Promise<{ authorization: string }> {
+  const response = await fetch(`${url}/v1/auth/sign-in`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(demo),
+  });
+  expect(response.status).toBe(200);
+  const { accessToken } = (await response.json()) as { accessToken: string };
+  return { authorization: `Bearer ${accessToken}` };
+}
+
+async function listOrganizations(service: Service): Promise<string[]> {
+  const response = await fetch(`${service.url}/v1/organizations`, {
+    headers: await signIn(service),
+  });
+  const { data } = (await response.json()) as { data: { name: string }[] };
+  return data.map(({ name }) => name).toSorted();
+}
+
+describe("npm run dev", () => {
+  it("starts a service with a demo tenant from nothing, and Ctrl-C leaves no process", async () => {
+    const service = await startDev();
+    expect((await fetch(`${service.url}/docs`)).status).toBe(200);
+    expect(await listOrganizations(service)).toEqual(["Demo"]);
+    const processes = findDescendants(service.script.pid);
+    expect(processes.map(({ command }) => command).join()).toMatch(/postgres[^]*wrangler[^]*workerd/);
+    service.script.kill("SIGINT");
+    expect(await service.script.ended).toBe(0);
+    expect(await findSurvivors(processes)).toEqual([]);
+  });
+
+  it("keeps secrets from other users of the machine", async () => {
+    for (const file of ["secrets.json", "worker.env", "postgres/superuser-password"]) {
+      expect(statSync(path.join(clone, ".local", file)).mode & 0o077, file).toBe(0);
+    }
+  });
+
+  it("keeps the data, and makes the demo tenant once", async () => {
+    const first = await startDev();
+    await fetch(`${first.url}/v1/organizations`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...(await signIn(first)) },
+      body: JSON.stringify({ name: "Kept", slug: "kept" }),
+    });
+    first.script.kill("SIGTERM");
+    expect(await first.script.ended).toBe(0);
+    const second = await startDev();
+    expect(second.demo).toEqual(first.demo);
+    expect(await listOrganizations(second)).toEqual(["Demo", "Kept"]);
+  });
+
+  it("gives its database to the db: scripts while it runs, and refuses to run twice", async () => {
+    const { script, url } = await startDev();
+    const second = run("scripts/dev.ts");
+    expect(await second.ended).toBe(1);
+    expect(second.output).toContain(`${url} (process ${script.pid})`);
+    for (const name of ["migrate", "apply-policies", "check"]) {
+      const command = run(`scripts/db/${name}.ts`);
+      expect([await command.ended, command.output]).toEqual([0, expect.stringContaining("✓")]);
+    }
+    script.kill("SIGINT");
+    await script.ended;
+    const after = run("scripts/db/check.ts");
+    expect(await after.ended).toBe(1);
+    expect(after.output).toContain("start `npm run dev`");
+  });
+
+  it("takes the next port when its own is taken, and says so", async () => {
+    const server = createServer().listen(wantedPort, "127.0.0.1");
+    try {
+      const { script, url } = await startDev();
+      expect(script.output).toContain(`Port ${wantedPort} is taken`);
+      expect(Number(new URL(url).port)).toBeGreaterThan(wantedPort);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("leaves no process even when it is killed, and starts again afterwards", async () => {
+    const first = await startDev();
+    const processes = findDescendants(first.script.pid);
+    first.script.kill("SIGKILL");
+    expect(await findSurvivors(processes)).toEqual([]);
+    const second = await startDev();
+    expect(second.url).toBe(first.url);
+  });
+
+  it("stops with the reason when Postgres ends", async () => {
+    const { script } = await startDev();
+    const processes = findDescendants(script.pid);
+    const server = processes.find(({ command }) => command.includes("/bin/postgres "));
+    process.kill(server?.pid ?? Number.NaN, "SIGQUIT");
+    expect(await script.ended).toBe(1);
+    expect(script.output).toContain("Postgres ended");
+    expect(await findSurvivors(processes)).toEqual([]);
+  });
+
+  it("uses the database elsewhere that .dev.vars names, and starts none", async () => {
+    const file = path.join(clone, ".dev.vars");
+    writeFileSync(file, "DATABASE_URL='postgresql://app_user:pa$word@db.example.invalid/app'\n");
+    try {
+      const { script, url, demo } = await startDev();
+      expect(script.output).toContain("database at db.example.invalid");
+      expect(demo).toBeUndefined();
+      expect((await fetch(`${url}/health`)).status).toBe(200);
+      const commands = findDescendants(script.pid).map(({ command }) => command);
+      expect(commands.filter((command) => command.includes("postgres"))).toEqual([]);
+    } finally {
+      rmSync(file);
+    }
+  });
+});
