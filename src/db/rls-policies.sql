@@ -225,7 +225,8 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 /* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
-   Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account. */
+   Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account;
+   no row when p_hash was made with parameters that another sign-in has replaced since they were read. */
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
   p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
@@ -241,6 +242,12 @@ begin
      and u.password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8'))
      and u.disabled_at is null;
   if v_user.id is null then
+    -- A bcrypt hash of 60 characters begins with its 29 of parameters.
+    if exists (select from public.users u
+                where u.email = p_email and pg_catalog.length(p_hash) = 60
+                  and u.password_salt <> pg_catalog.left(p_hash, 29)) then
+      return;
+    end if;
     raise exception 'wrong e-mail address or password' using errcode = 'APCRD';
   end if;
   if p_new_hash is not null then
@@ -409,7 +416,8 @@ begin
 end
 $$;
 
-create trigger touch_updated_at before update on users for each row execute function app_private.touch_updated_at();
+-- Not for a password that is hashed anew at sign-in: nothing that anybody sees has changed.
+create trigger touch_updated_at before update of name, email on users for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
 
 -- ── users: a person's own row ────────────────────────────────────────────────────────────────────

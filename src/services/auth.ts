@@ -59,13 +59,27 @@ export async function signUp(
  * Starts a session. Two requests to the database, since bcrypt runs between them: its parameters are
  * read, and the hash it gives is compared by the database, which never shows the one it keeps.
  *
- * @throws AppError `invalid_credentials`, after the same work for a known and an unknown address.
+ * @throws AppError `invalid_credentials`, after the same work for a known and an unknown address, save while an
+ *   account still waits to be hashed anew at its next sign-in.
  */
 export async function signIn(
   database: SystemDatabase,
   settings: Settings,
   input: { email: string; password: string } & ClientInfo,
 ): Promise<TokenSet & { user: User }> {
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    const signedIn = await trySignIn(database, settings, input);
+    if (signedIn) return signedIn;
+  }
+  throw new AppError("unavailable", { headers: { "retry-after": "2" } });
+}
+
+/** Undefined when another sign-in renewed the hash between the two requests, so its parameters must be read again. */
+async function trySignIn(
+  database: SystemDatabase,
+  settings: Settings,
+  input: { email: string; password: string } & ClientInfo,
+): Promise<(TokenSet & { user: User }) | undefined> {
   const [found] = await database.run((queries) => [
     queries.execute<{ scheme: number; salt: string }>(
       sql`select scheme, salt from app.password_parameters(${input.email})`,
@@ -86,7 +100,7 @@ export async function signIn(
           ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text) u`),
   ]);
   const row = signedIn.rows[0];
-  if (!row) throw new Error("app.sign_in returned no row");
+  if (!row) return undefined;
   const { user, expires_at: sessionExpiresAt } = row;
   return { ...(await issueTokens(settings, { userId: user.id, handle }, 1, sessionExpiresAt)), user };
 }

@@ -49,7 +49,7 @@ export async function revokeSession(database: PersonDatabase, sessionId: string)
     queries
       .update(sessions)
       .set(revoked)
-      .where(and(mine, isNull(sessions.revokedAt), eq(sessions.id, sessionId))),
+      .where(and(mine, alive, eq(sessions.id, sessionId))),
   ]);
   if (result.rowCount === 0) throw new AppError("not_found");
 }

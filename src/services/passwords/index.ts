@@ -81,7 +81,9 @@ export function checkNewPassword(settings: Settings, password: string, context: 
   blocklist ??= new Set(commonPasswords.split("\n"));
   const length = Array.from(password).length;
   const plain = password.normalize("NFKC").toLowerCase();
-  const guesses = context.flatMap((text) => [text, text.split("@")[0] ?? text]).map((text) => text.toLowerCase());
+  const guesses = context
+    .flatMap((text) => [text, text.split("@")[0] ?? text])
+    .map((text) => text.normalize("NFKC").toLowerCase());
   const min = settings.PASSWORD_MIN_LENGTH;
   const message =
     length < min

@@ -1,0 +1,58 @@
+import { expect } from "vitest";
+import { errorTable, type ErrorCode } from "../../src/errors.ts";
+import type { Answer, Service } from "./service.ts";
+
+/** Words that only an engine, a driver or a stack trace would use. */
+const internals =
+  /postgres|pg_|sqlstate|neon|drizzle|syntax error|violates|constraint|relation "|column "|schema "|compute node|app_user|select |insert |<html|\.ts:\d|node_modules/i;
+
+/** Expects RFC 9457 problem details with the documented members and nothing of what lies behind them. */
+export function expectProblem({ status, headers, body }: Answer, code: ErrorCode): void {
+  expect({ status, code: body?.code }).toEqual({ status: errorTable[code][0], code });
+  expect(headers.get("content-type")).toBe("application/problem+json");
+  expect(body).toEqual({
+    type: `urn:problem:${code.replaceAll("_", "-")}`,
+    title: errorTable[code][1],
+    status,
+    detail: expect.any(String),
+    code,
+    requestId: headers.get("x-request-id"),
+    ...(body.errors && { errors: expect.any(Array) }),
+  });
+  for (const error of body.errors ?? []) {
+    expect(error).toEqual({
+      path: expect.stringMatching(/^(body|path|query|headers)(\.|$)/),
+      message: expect.any(String),
+    });
+  }
+  // This one says what a setting must look like, to whoever deploys.
+  if (code !== "misconfigured") expect(JSON.stringify(body)).not.toMatch(internals);
+}
+
+export interface Operation {
+  method: string;
+  /** With an identifier in place of each parameter. */
+  path: string;
+  /** Needs an access token. */
+  isGuarded: boolean;
+  takesBody: boolean;
+  statuses: number[];
+}
+
+const verbs = ["get", "post", "put", "patch", "delete"];
+
+/** Every operation of the service's own OpenAPI document. */
+export async function listOperations(service: Service): Promise<Operation[]> {
+  const { body } = await service.call("GET", "/openapi.json");
+  return Object.entries<any>(body.paths).flatMap(([path, item]) =>
+    verbs
+      .filter((verb) => verb in item)
+      .map((verb) => ({
+        method: verb.toUpperCase(),
+        path: path.replaceAll(/\{\w+\}/g, "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04"),
+        isGuarded: "security" in item[verb] && item[verb].security.length > 0,
+        takesBody: "requestBody" in item[verb],
+        statuses: Object.keys(item[verb].responses).map(Number),
+      })),
+  );
+}
