@@ -43,7 +43,7 @@ const origins = z
       .filter(Boolean),
   )
   .refine(
-    (list) => list.every((origin) => URL.parse(origin)?.origin === origin),
+    (list) => list.every((origin) => URL.parse(origin)?.origin === origin && !origin.includes("*")),
     "must be a comma-separated list of origins such as https://app.example.com, without paths or wildcards",
   );
 
@@ -85,7 +85,7 @@ export function readSettings(env: object): Settings {
   const result = SettingsSchema.safeParse(env);
   if (!result.success) {
     const problems = result.error.issues.map(
-      ({ path, code, message }) => `${path.join(".")} ${code === "invalid_type" ? "is missing" : message}`,
+      ({ path: [name = ""], message }) => `${String(name)} ${name in env ? message : "is missing"}`,
     );
     throw new AppError("misconfigured", { detail: `Settings: ${problems.join("; ")}.` });
   }

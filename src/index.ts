@@ -29,7 +29,7 @@ app.use(requestId({ generator: () => uuidv7() }));
 app.use(async (c, next) => {
   c.set("meter", { requests: 0, milliseconds: 0 });
   c.set("clientAddress", readClientAddress(c.req.header("cf-connecting-ip")));
-  c.set("userAgent", c.req.header("user-agent")?.slice(0, 512) ?? null);
+  c.set("userAgent", c.req.header("user-agent")?.slice(0, 512).toWellFormed() ?? null);
   await next();
 });
 app.use(log());
@@ -74,7 +74,6 @@ app.use(
       "ratelimit-policy",
       "idempotent-replayed",
       "server-timing",
-      "location",
     ],
     maxAge: 86_400,
   }),

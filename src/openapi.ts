@@ -168,7 +168,13 @@ export function createRouter(): OpenAPIHono<AppEnv> {
 }
 
 export const PageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(100).default(20).openapi({ description: "1 to 100.", example: 20 }),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.int().max(100))
+    .default(20)
+    .openapi({ type: "integer", minimum: 1, maximum: 100, default: 20, description: "1 to 100.", example: 20 }),
   cursor: z
     .string()
     .max(200)

@@ -25,8 +25,8 @@ export interface Identity {
 export interface RequestVariables {
   requestId: string;
   settings: Settings;
-  /** CF-Connecting-IP, or `unknown`. */
-  clientAddress: string;
+  /** CF-Connecting-IP. */
+  clientAddress: string | null;
   userAgent: string | null;
   meter: DatabaseMeter;
   databaseOptions: DatabaseOptions;

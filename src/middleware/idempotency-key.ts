@@ -23,7 +23,9 @@ export const idempotencyKey = () =>
       c.set("idempotencyKey", {
         key,
         requestHash: toBytea(await hmac(settings.JWT_SECRET, "idempotent request", request)),
-        anonymousScope: identity ? null : toBytea(await hmac(settings.JWT_SECRET, "idempotency scope", clientAddress)),
+        anonymousScope: identity
+          ? null
+          : toBytea(await hmac(settings.JWT_SECRET, "idempotency scope", clientAddress ?? "unknown")),
       });
     }
     await next();

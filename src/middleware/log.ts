@@ -28,11 +28,19 @@ export const log = () =>
         databaseMs: milliseconds,
         databaseRequests: requests,
         userId: c.var.identity?.userId,
-        organizationId: c.req.param("organizationId"),
+        organizationId: readOrganizationId(c),
         ...(status >= 400 && describeError(c)),
       }),
     );
   });
+
+/** Logged when it is an identifier: a path can hold anything. */
+function readOrganizationId(c: Context<AppEnv>): string | undefined {
+  const organizationId = c.req.param("organizationId");
+  return organizationId && /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(organizationId)
+    ? organizationId
+    : undefined;
+}
 
 function describeError(c: Context<AppEnv>) {
   const { error } = c;
@@ -54,8 +62,8 @@ export function redact(text: string): string {
     .replace(/\b[a-z][a-z+]*:\/\/[^\s/@]*@/gi, "[credentials]@")
     .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, "[token]")
     .replace(/\$2[aby]\$\d\d\$[./\w]+/g, "[hash]")
-    .replace(/[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]+/g, "[e-mail]")
+    .replace(/[^\s"'<>(),;:=/]+@[^\s"'<>(),;:=]+/g, "[e-mail]")
     .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, "[address]")
-    .replace(/\b(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}\b|\b[\da-f]{1,4}(?::[\da-f]{1,4})*::[\da-f:]*/gi, "[address]")
+    .replace(/\b(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}\b|(?<![\w:$])(?=:*[\da-f])[\da-f:]*::[\da-f:]*(?!\w)/gi, "[address]")
     .replace(/\b[\w-]{40,}\b/g, "[secret]");
 }

@@ -26,19 +26,27 @@ export const bodyLimit = () =>
   });
 
 /**
- * Refuses a body that is not JSON, or JSON that Postgres or a recursive reader would trip over:
+ * Refuses a body that is not JSON in UTF-8, or JSON that Postgres or a recursive reader would trip over:
  * nested deeper than 32, with NUL characters or with lone surrogates.
  */
 export const jsonBody = () =>
   createMiddleware<AppEnv>(async (c, next) => {
     const [type = ""] = (c.req.header("content-type") ?? "").split(";");
     if (type.trim().toLowerCase() !== "application/json") throw new AppError("unsupported_media_type");
-    const problem = findProblem(await c.req.text());
+    const problem = findProblem(await c.req.arrayBuffer());
     if (problem) throw new AppError("invalid_request", { errors: [{ path: "body", message: problem }] });
+    // JSON has no parameters (RFC 8259 §11), and the validators know them in some spellings only.
+    c.req.raw.headers.set("content-type", "application/json");
     await next();
   });
 
-function findProblem(text: string): string | undefined {
+function findProblem(bytes: ArrayBuffer): string | undefined {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    return "is not valid UTF-8";
+  }
   if (text.trim() === "") return "is missing";
   if (depthOf(text) > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH}`;
   try {

@@ -9,6 +9,9 @@ export const docsRoutes = new Hono<AppEnv>()
   .get(
     "/docs",
     secureHeaders({
+      // Left to what every answer gets.
+      strictTransportSecurity: false,
+      xFrameOptions: false,
       contentSecurityPolicy: {
         defaultSrc: ["'none'"],
         baseUri: ["'none'"],

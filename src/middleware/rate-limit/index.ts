@@ -27,7 +27,9 @@ interface RateLimitOptions {
 export const rateLimit = ({ onFailure }: RateLimitOptions) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const limit = c.var.settings.RATE_LIMIT_PER_MINUTE;
-    const subject = c.var.identity ? `user:${c.var.identity.userId}` : `ip:${toNetwork(c.var.clientAddress)}`;
+    const subject = c.var.identity
+      ? `user:${c.var.identity.userId}`
+      : `ip:${toNetwork(c.var.clientAddress ?? "unknown")}`;
     const decision = await decide(c, subject, limit, onFailure);
     const seconds = Math.ceil(decision.resetMs / 1000);
     c.header("RateLimit-Policy", `"default";q=${limit};w=${WINDOW_MS / 1000}`);

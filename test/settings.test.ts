@@ -1,0 +1,142 @@
+import { env } from "cloudflare:test";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import worker from "../src/index.ts";
+import { expectProblem, listOperations } from "./support/problems.ts";
+import { type Answer, openService } from "./support/service.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+/** The service with these settings, which may be any that a deployment could get wrong. */
+async function callWith(changes: Record<string, unknown>, method: string, path: string): Promise<Answer> {
+  const settings = Object.fromEntries(
+    Object.entries({ ...env, ...changes }).filter(([, value]) => value !== undefined),
+  );
+  const request = new Request(`https://api.example.com${path}`, { method });
+  const response = await worker.fetch(request, settings);
+  return { status: response.status, headers: response.headers, body: await response.json() };
+}
+
+/** Every operation of the API but /health, and what lies beside them. */
+async function listEverything(): Promise<{ method: string; path: string }[]> {
+  const pages = ["/docs", "/openapi.json", "/nowhere"].map((path) => ({ method: "GET", path }));
+  const operations = (await listOperations(openService())).filter(({ path }) => path !== "/health");
+  return [...operations, ...pages, { method: "PUT", path: "/v1/users/me" }];
+}
+
+const required = [
+  "DATABASE_URL",
+  "JWT_SECRET",
+  "BCRYPT_WORK_FACTOR",
+  "SESSION_EXPIRATION",
+  "RATE_LIMIT_PER_MINUTE",
+  "ENVIRONMENT",
+];
+
+const secret = "Zq8vT3nLw5xYb7Rk2mPc9sDf4gHj6aWe";
+
+const bad: Record<string, unknown[]> = {
+  DATABASE_URL: [
+    "",
+    "nonsense",
+    "app_user:secret@localhost/app",
+    "https://app_user:secret@ep-x.neon.tech/app",
+    "mysql://app_user:secret@ep-x.neon.tech/app",
+    "postgresql://app_user@ep-x.neon.tech/app",
+    "postgresql://:secret@ep-x.neon.tech/app",
+    "postgresql://app_user:secret@ep-x.neon.tech",
+    "postgresql://app_user:secret@ep-x.neon.tech/",
+  ],
+  JWT_SECRET: ["", "secret", secret.slice(1), "a".repeat(64), "abcdefgh".repeat(8), " ".repeat(32)],
+  BCRYPT_WORK_FACTOR: ["", "3", "15", "abc", "10.5", "-10", "1e1", "0x0a", " 10", 4],
+  SESSION_EXPIRATION: ["", "7", "d", "0d", "1m", "14m", "366d", "8761h", "-7d", "7 d", "7w", "7D", "1.5d", "P7D", 7],
+  RATE_LIMIT_PER_MINUTE: ["", "0", "1.5", "100001", "-1", "1e3", "abc", "Infinity", 300],
+  ENVIRONMENT: ["", "other", "Production", "prod", " test"],
+  CORS_ORIGINS: [
+    "*",
+    "null",
+    "app.example.com",
+    "https://app.example.com/",
+    "https://app.example.com/path",
+    "https://*.example.com",
+    "https://APP.example.com",
+    "https://app.example.com:443",
+    "https://a.example.com https://b.example.com",
+    "https://app.example.com,*",
+    "javascript:alert(1)",
+  ],
+  PASSWORD_MIN_LENGTH: ["", "7", "65", "abc", "8.5"],
+  PASSWORD_PEPPER: ["", "short", "a".repeat(64)],
+};
+
+describe("a missing setting", () => {
+  it.each(required)("%s lets only /health answer, and is named by every other answer", async (name) => {
+    expect((await callWith({ [name]: undefined }, "GET", "/health")).status).toBe(200);
+    for (const { method, path } of await listEverything()) {
+      const answer = await callWith({ [name]: undefined }, method, path);
+      expectProblem(answer, "misconfigured");
+      expect(answer.body.detail, `${method} ${path}`).toBe(`Settings: ${name} is missing.`);
+    }
+  });
+
+  it("is named together with all others that are missing", async () => {
+    const nothing = Object.fromEntries(required.map((name) => [name, undefined]));
+    const { body } = await callWith(nothing, "GET", "/ready");
+    for (const name of required) expect(body.detail).toContain(`${name} is missing`);
+  });
+});
+
+describe("a weak or malformed setting", () => {
+  const cases = Object.entries(bad).flatMap(([name, values]) => values.map((value) => ({ name, value })));
+
+  it.each(cases)("$name = $value lets only /health answer, and is named", async ({ name, value }) => {
+    expect((await callWith({ [name]: value }, "GET", "/health")).status).toBe(200);
+    for (const { method, path } of await listEverything()) {
+      const answer = await callWith({ [name]: value }, method, path);
+      expectProblem(answer, "misconfigured");
+      expect(answer.body.detail).toMatch(new RegExp(`^Settings: ${name} (?!is missing)`));
+      expect(Object.keys(bad).filter((setting) => answer.body.detail.includes(setting))).toEqual([name]);
+    }
+  });
+
+  it("is a work factor below 10 outside of tests", async () => {
+    for (const ENVIRONMENT of ["development", "production"]) {
+      const answer = await callWith({ BCRYPT_WORK_FACTOR: "9", ENVIRONMENT }, "GET", "/ready");
+      expectProblem(answer, "misconfigured");
+      expect(answer.body.detail).toBe("Settings: BCRYPT_WORK_FACTOR must be between 10 and 14.");
+    }
+  });
+
+  it("is never shown, neither to a client nor in the log", async () => {
+    const logged = ["log", "error", "warn", "info", "debug"].map((name) =>
+      vi.spyOn(console, name as "log").mockImplementation(() => undefined),
+    );
+    for (const name of Object.keys(bad)) {
+      const { body } = await callWith({ [name]: "canary-81f2c" }, "GET", "/ready");
+      expect(body.detail).toContain(name);
+      expect(JSON.stringify(body)).not.toContain("canary-81f2c");
+    }
+    const lines = logged.flatMap((spy) => spy.mock.calls.flat()).join("\n");
+    expect(lines).toContain("misconfigured");
+    expect(lines).not.toContain("canary-81f2c");
+  });
+});
+
+describe("the settings that may be given", () => {
+  const good: Record<string, string[]> = {
+    JWT_SECRET: [secret, "ключ-нашего-сервера"],
+    BCRYPT_WORK_FACTOR: ["4", "10", "14"],
+    SESSION_EXPIRATION: ["15m", "12h", "7d", "365d"],
+    RATE_LIMIT_PER_MINUTE: ["1", "300", "100000"],
+    ENVIRONMENT: ["development", "test", "production"],
+    CORS_ORIGINS: ["", " ", "https://app.example.com", "http://localhost:3000, https://app.example.com"],
+    PASSWORD_MIN_LENGTH: ["8", "64"],
+    PASSWORD_PEPPER: [secret],
+  };
+
+  it.each(Object.entries(good))("hold %s in all of its forms", async (name, values) => {
+    for (const value of values) {
+      const isProductive = name === "ENVIRONMENT" && { BCRYPT_WORK_FACTOR: "10" };
+      expect((await callWith({ [name]: value, ...isProductive }, "GET", "/openapi.json")).status, value).toBe(200);
+    }
+  });
+});
