@@ -12,6 +12,7 @@ const run = promisify(execFile);
 describe("A fresh clone, with an empty npm cache", () => {
   let folder: string;
   let clone: string;
+  let dev: Script | undefined;
 
   beforeAll(async () => {
     folder = makeFolder();
@@ -20,7 +21,9 @@ describe("A fresh clone, with an empty npm cache", () => {
     mkdirSync(path.join(folder, "home"));
   });
 
-  afterAll(() => {
+  afterAll(async () => {
+    dev?.kill("SIGINT");
+    await dev?.ended;
     removeClone(clone);
     rmSync(folder, { recursive: true });
   });
@@ -38,7 +41,7 @@ describe("A fresh clone, with an empty npm cache", () => {
   it("runs by: npm ci && npm run dev", { timeout: 400_000 }, async () => {
     await run("npm", ["ci", "--no-audit", "--no-fund"], { cwd: clone, env: env(), maxBuffer: 10 ** 8 });
     const port = await findFreePort(20_000 + Math.floor(Math.random() * 10_000));
-    const dev = new Script(["-e", devCommand(port)], clone, env());
+    dev = new Script(["-e", devCommand(port)], clone, env());
     const [, url = "", email, password] = await dev.prints(/Service\s+(\S+)[^]*Sign in\s+(\S+) with (\S+)/);
     await dev.prints(/Ctrl-C stops/);
     const response = await fetch(`${url}/v1/auth/sign-in`, {
@@ -49,17 +52,16 @@ describe("A fresh clone, with an empty npm cache", () => {
     expect(response.status).toBe(200);
     const processes = findDescendants(dev.pid);
     expect(processes.length).toBeGreaterThan(3);
-    // As Ctrl-C does, to every process of the terminal.
     dev.kill("SIGINT");
     await dev.ended;
     expect(await findSurvivors(processes)).toEqual([]);
   });
 });
 
-/** `npm run dev`, passing a SIGINT on as a terminal would. */
+/** `npm run dev`, passing a SIGINT on as a terminal does: to every process of the foreground group. */
 function devCommand(port: number): string {
   return `
-    const npm = require("node:child_process").spawn("npm", ["run", "dev", "--", "--port", "${port}"], { stdio: "inherit" });
-    process.on("SIGINT", () => npm.kill("SIGINT"));
+    const npm = require("node:child_process").spawn("npm", ["run", "dev", "--", "--port", "${port}"], { stdio: "inherit", detached: true });
+    process.on("SIGINT", () => process.kill(-npm.pid, "SIGINT"));
     npm.on("close", () => process.exit(0));`;
 }
