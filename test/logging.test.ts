@@ -40,6 +40,16 @@ describe("the log", () => {
     ]);
   });
 
+  it("names the route that answered, and none for a path without one", async () => {
+    const service = openService();
+    const log = watchConsole();
+    await service.call("GET", "/health");
+    await service.call("GET", "/nowhere");
+    const [health, nowhere] = log.lines();
+    expect(health).toMatchObject({ route: "/health" });
+    expect(nowhere).not.toHaveProperty("route");
+  });
+
   it("names a refusal's code, and no more of it", async () => {
     const service = openService();
     const log = watchConsole();

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { routePath } from "hono/route";
+import { matchedRoutes } from "hono/route";
 import type { AppEnv } from "../types.ts";
 
 /**
@@ -22,7 +22,7 @@ export const log = () =>
         level,
         requestId: c.var.requestId,
         method: c.req.method,
-        route: routePath(c, -1),
+        route: matchedRoutes(c).findLast(({ path }) => path !== "/*")?.path,
         status,
         durationMs,
         databaseMs: milliseconds,
