@@ -87,7 +87,7 @@ app.route("/", organizationRoutes);
 app.route("/", memberRoutes);
 app.route("/", operationRoutes);
 app.route("/", docsRoutes);
-app.get("/openapi.json", (c) => c.json(describeApi(app, new URL(c.req.url).origin)));
+app.get("/openapi.json", (c) => c.body(describeApi(app), 200, { "content-type": "application/json" }));
 
 app.notFound((c) => answerProblem(c, new AppError("not_found")));
 

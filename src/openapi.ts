@@ -205,13 +205,20 @@ const documentInfo = {
   security: [],
 };
 
-/** The OpenAPI 3.1 document of everything that is mounted on `app`. */
-export function describeApi(app: OpenAPIHono<AppEnv>, origin: string) {
+/** The OpenAPI 3.1 document of everything that is mounted on `app`, as JSON. Made once, at the first request. */
+export function describeApi(app: OpenAPIHono<AppEnv>): string {
+  document ??= JSON.stringify(makeDocument(app));
+  return document;
+}
+
+let document: string | undefined;
+
+function makeDocument(app: OpenAPIHono<AppEnv>) {
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
     bearerFormat: "JWT",
     description: "`accessToken` of POST /v1/auth/sign-in.",
   });
-  return app.getOpenAPI31Document({ ...documentInfo, servers: [{ url: origin }] });
+  return app.getOpenAPI31Document({ ...documentInfo, servers: [{ url: "/" }] });
 }

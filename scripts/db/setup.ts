@@ -17,11 +17,11 @@ const usage = `npm run db:setup needs the URL of the database's owner, as Neon's
   DATABASE_OWNER_URL='postgresql://neondb_owner:…@ep-….neon.tech/neondb?sslmode=require' npm run db:setup`;
 
 await runCommand(async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
+  const { values } = parseArgs({
     options: { "new-password": { type: "boolean", default: false } },
   });
-  const ownerUrl = positionals[0] ?? process.env["DATABASE_OWNER_URL"];
+  // Not as an argument, which every user of the machine could read.
+  const ownerUrl = process.env["DATABASE_OWNER_URL"];
   if (!ownerUrl) throw new Error(usage);
   const owner = parseUrl(ownerUrl, "DATABASE_OWNER_URL");
   if (decodeURIComponent(owner.username) === "app_user") {

@@ -5,6 +5,7 @@ import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { isLocalHost } from "../env.ts";
 import type { Permission } from "../permissions.ts";
 import { isRetryable, toAppError } from "./errors.ts";
+import { passGate } from "./gate.ts";
 
 /** One HTTP request to the database may take this long, a cold start of Neon included. */
 const TIMEOUT_MS = 5_000;
@@ -92,15 +93,31 @@ export interface TenantDatabase extends Database {
   readonly organizationId: string;
 }
 
-const asAppUser = sql`set_config('role', 'app_user', true)`;
+/**
+ * How each transaction begins: past the gate, as app_user should the Worker run on the owner's URL, and
+ * with settings of its own, since a pooled connection may come with somebody else's.
+ */
+const beginning = sql.raw(
+  [
+    passGate,
+    ...Object.entries({
+      role: "app_user",
+      search_path: "public",
+      statement_timeout: "5s",
+      lock_timeout: "3s",
+      TimeZone: "UTC",
+      DateStyle: "ISO",
+    }).map(([name, value]) => `set_config('${name}', '${value}', true)`),
+  ].join(", "),
+);
 
 export function openSystemDatabase(options: DatabaseOptions): SystemDatabase {
-  return { as: "system", ...openDatabase(options, sql`select ${asAppUser}`) };
+  return { as: "system", ...openDatabase(options, sql`select ${beginning}`) };
 }
 
 /** @param handle SHA-256 of the session's handle, as bytea. */
 export function openPersonDatabase(options: DatabaseOptions, handle: string): PersonDatabase {
-  return { as: "person", ...openDatabase(options, sql`select ${asAppUser}, app.admit(${handle}::bytea)`) };
+  return { as: "person", ...openDatabase(options, sql`select ${beginning}, app.admit(${handle}::bytea)`) };
 }
 
 /** @param handle SHA-256 of the session's handle, as bytea. */
@@ -110,7 +127,7 @@ export function openTenantDatabase(
   organizationId: string,
   permission: Permission,
 ): TenantDatabase {
-  const admit = sql`select ${asAppUser}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission})`;
+  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission})`;
   return { as: "tenant", organizationId, ...openDatabase(options, admit) };
 }
 

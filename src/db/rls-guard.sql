@@ -5,9 +5,23 @@ with
 tables as (
   select c.oid, c.oid::regclass::text as name, n.nspname = 'public' as is_public, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.reloptions
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-   where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> 'drizzle'
+   where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 ),
 worker as (select oid from pg_roles where rolname = 'app_user'),
+-- What app_user can touch, by any privilege on the whole or on a column.
+reachable as (
+  select t.* from tables t, worker w
+   where t.is_public or has_table_privilege(w.oid, t.oid, 'SELECT,INSERT,UPDATE,DELETE')
+      or has_any_column_privilege(w.oid, t.oid, 'SELECT,INSERT,UPDATE,REFERENCES')
+),
+-- Policies of app_user, as text; a wrapped question to the context is taken out of "bare".
+asked as (
+  select t.name, p.polname, p.polpermissive, p.polcmd, e.text,
+         regexp_replace(e.text, '\( SELECT app\.\w+\([^()]*\) AS \w+\)', '', 'g') as bare
+    from pg_policy p join tables t on t.oid = p.polrelid, worker,
+         lateral (values (pg_get_expr(p.polqual, p.polrelid)), (pg_get_expr(p.polwithcheck, p.polrelid))) e (text)
+   where worker.oid = any (p.polroles) and e.text is not null and e.text <> 'false'
+),
 trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app_definer')),
 -- Callable by the Worker and run with app_definer's rights. A function not on this list fails the check.
 allowed_definers (signature) as (values
@@ -36,14 +50,14 @@ union all
 select 'app_user owns a function', p.oid::regprocedure::text from pg_proc p join worker on worker.oid = p.proowner
 union all
 select 'row security is not enabled and forced', name from tables
- where relkind in ('r', 'p') and not (relrowsecurity and relforcerowsecurity)
-   and (is_public or has_any_column_privilege((select oid from worker), oid, 'SELECT,INSERT,UPDATE,REFERENCES'))
+ where relkind in ('r', 'p') and not (relrowsecurity and relforcerowsecurity) and oid in (select oid from reachable)
 union all
-select 'table has no floor', t.name from tables t
- where t.relkind in ('r', 'p') and t.is_public
+select 'table has no floor', t.name from reachable t
+ where t.relkind in ('r', 'p')
    and not exists (select from pg_policy p, worker where p.polrelid = t.oid and not p.polpermissive and p.polcmd = '*'
                       and worker.oid = any (p.polroles) and p.polqual is not null and p.polwithcheck is not null
-                      and pg_get_expr(p.polqual, p.polrelid) <> 'true' and pg_get_expr(p.polwithcheck, p.polrelid) <> 'true')
+                      and pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid)
+                      and pg_get_expr(p.polqual, p.polrelid) ~ '^(\((organization_id|user_id|id) = \( SELECT app\.(org_id|user_id)\(\) AS \3\)\)|false)$')
 union all
 select 'table has no policy of its own', t.name from tables t
  where t.relkind in ('r', 'p') and t.is_public
@@ -64,7 +78,7 @@ select 'readable past row security', t.name from tables t, worker
  where t.relkind in ('m', 'f') and has_any_column_privilege(worker.oid, t.oid, 'SELECT')
 union all
 select 'view runs with its owner''s rights', t.name from tables t, worker
- where t.relkind = 'v' and has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE')
+ where t.relkind = 'v' and t.oid in (select oid from reachable) and (has_table_privilege(worker.oid, t.oid, 'DELETE') or has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE'))
    and not coalesce((select option_value::boolean from pg_options_to_table(t.reloptions) where option_name = 'security_invoker'), false)
 union all
 select 'definer function is not on the list', p.oid::regprocedure::text
@@ -95,8 +109,53 @@ select 'app_user has a database privilege', privilege from unnest(array['CREATE'
 union all
 select 'default privilege reaches the Worker', pg_get_userbyid(d.defaclrole) || ' in ' || coalesce(d.defaclnamespace::regnamespace::text, 'every schema')
   from pg_default_acl d, aclexplode(d.defaclacl) a, worker
- where d.defaclobjtype in ('r', 'S') and a.grantee in (worker.oid, 0)
+ where d.defaclobjtype in ('r', 'S', 'f', 'n') and a.grantee in (worker.oid, 0)
 union all
 select 'the seal''s key is readable', 'app_private.seal_key' from tables t, worker
  where t.name = 'app_private.seal_key' and has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE')
+union all
+select 'the fence is not as rls-policies.sql left it', 'npm run db:rls' from (
+  select md5(string_agg(part, E'\n' order by part)) as now from (
+    select pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '') as part from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+     where n.nspname in ('app', 'app_private')
+    union all
+    select concat_ws('|', c.relname, p.polname, p.polcmd, p.polpermissive, p.polroles::regrole[],
+                     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+      from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public'
+    union all
+    select concat_ws('|', c.relname, a.attname, c.relacl::text, a.attacl::text)
+      from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'public' and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+  ) parts) fingerprint
+ where now is distinct from obj_description((select oid from pg_namespace where nspname = 'app_private'), 'pg_namespace')
+union all
+select 'policy does not ask the context', name || ': ' || polname from asked where text !~ '\( SELECT app\.(org_id|user_id|session_id)\('
+union all
+select 'policy asks once a row', name || ': ' || polname from asked where bare ~ '\mapp\.'
+union all
+select 'privilege on every column', t.name || ': ' || privilege from tables t, unnest(array['INSERT', 'UPDATE']) privilege, worker
+ where t.relkind in ('r', 'p') and has_table_privilege(worker.oid, t.oid, privilege)
+union all
+select 'secret column is readable', t.name || '.' || a.attname from tables t join pg_attribute a on a.attrelid = t.oid, worker
+ where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and a.attname ~ '(password|secret|salt|hash|verifier|token|seed)'
+   and has_column_privilege(worker.oid, t.oid, a.attnum, 'SELECT')
+union all
+select 'key column can be changed', t.name || '.' || a.attname from tables t join pg_attribute a on a.attrelid = t.oid, worker
+ where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and a.attname in ('id', 'organization_id', 'user_id', 'expires_at', 'disabled_at')
+   and has_column_privilege(worker.oid, t.oid, a.attnum, 'UPDATE')
+union all
+select 'rule runs with its owner''s rights', t.name || ': ' || r.rulename from pg_rewrite r join tables t on t.oid = r.ev_class where r.rulename <> '_RETURN'
+union all
+select 'role has a setting of its own', setting from pg_db_role_setting s join worker on worker.oid = s.setrole, unnest(s.setconfig) setting
+ where setting not in ('statement_timeout=5s', 'lock_timeout=3s', 'idle_in_transaction_session_timeout=10s')
+union all
+select 'role lacks a setting', wanted from unnest(array['statement_timeout=5s', 'lock_timeout=3s', 'idle_in_transaction_session_timeout=10s']) wanted, worker
+ where not exists (select from pg_db_role_setting s where s.setrole = worker.oid and s.setdatabase = 0 and wanted = any (s.setconfig))
+union all
+select 'app_user owns a large object', l.oid::text from pg_largeobject_metadata l join worker on worker.oid = l.lomowner
+union all
+select 'somebody else can become app_definer', pg_get_userbyid(m.member) from pg_auth_members m
+ where m.roleid = (select oid from pg_roles where rolname = 'app_definer')
+   and m.member <> (select relowner from pg_class where oid = to_regclass('public.users'))
+   and not (select rolsuper from pg_roles where oid = m.member)
 order by 1, 2

@@ -1,11 +1,13 @@
--- The fence: roles, grants, functions and policies. One transaction, safe to run again at any time;
--- what this file does not define (a policy, a grant, a function in app) is gone afterwards.
+-- The fence: roles, grants, functions and policies. One transaction, safe to run again at any time, also
+-- under traffic. What it does not define is gone afterwards: policies and grants on relations of public,
+-- functions of app and app_private, app_user's own settings.
 -- Run it as the role that owns the tables, after every migration: npm run db:rls
 
 begin;
 
 set local client_min_messages = warning;
 set local lock_timeout = '10s';
+-- The gate: waits for the Worker's transactions under way, and lets none begin until this one has ended.
 select pg_advisory_xact_lock(hashtextextended('rls-policies', 0));
 
 -- ── Roles ────────────────────────────────────────────────────────────────────────────────────────
@@ -25,6 +27,9 @@ begin
 end
 $$;
 
+-- A role may always change its own settings, so whatever a hostile statement left is taken back.
+alter role app_user reset all;
+do $$ begin execute format('alter role app_user in database %I reset all', current_database()); end $$;
 alter role app_user set statement_timeout = '5s';
 alter role app_user set lock_timeout = '3s';
 alter role app_user set idle_in_transaction_session_timeout = '10s';
@@ -43,7 +48,6 @@ alter default privileges revoke execute on functions from public;
 reset role;
 
 -- ── A clean slate ────────────────────────────────────────────────────────────────────────────────
--- Locks come first and in one order, so that two runs or a running request cannot deadlock half-way.
 
 do $$
 declare
@@ -51,12 +55,15 @@ declare
 begin
   for item in
     select c.oid::regclass as name from pg_class c
-     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-     order by c.oid::regclass::text
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
   loop
-    execute format('lock table %s in access exclusive mode', item.name);
+    execute format('revoke all on %s from public, app_user, app_definer', item.name);
+  end loop;
+  for item in
+    select c.oid::regclass as name from pg_class c
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by c.oid
+  loop
     execute format('alter table %s enable row level security, force row level security', item.name);
-    execute format('revoke all on table %s from public, app_user, app_definer', item.name);
   end loop;
   for item in select tablename, policyname from pg_policies where schemaname = 'public' loop
     execute format('drop policy %I on public.%I', item.policyname, item.tablename);
@@ -257,7 +264,8 @@ begin
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, expires_at)
-  values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent, pg_catalog.now() + p_lifetime)
+  values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
+          pg_catalog.now() + least(p_lifetime, interval '365 days'))
   returning expires_at into v_expires_at;
   return query select v_user.id, v_user.email, v_user.name, v_user.created_at, v_user.updated_at, v_expires_at;
 end
@@ -324,7 +332,8 @@ begin
   if v_kept.request_hash is distinct from p_request_hash then
     raise exception 'the idempotency key was used for another request' using errcode = 'APKEY';
   end if;
-  raise exception 'the idempotency key was used for this request' using errcode = 'APREP', detail = v_kept.response::text;
+  raise exception 'the idempotency key was used for this request' using errcode = 'APREP', 
+    detail = coalesce(v_kept.response::text, 'null');
 end
 $$;
 
@@ -380,16 +389,21 @@ language sql stable parallel restricted security definer set search_path = '' as
    where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
 $$;
 
-/* Forgets what has lost its meaning; returns the number of rows. Bounded, so that it never holds locks for long. */
+/* Forgets what has lost its meaning; returns the number of rows, 0 when nothing is left. Bounded, so that it
+   never holds locks for long. */
 create function app.purge_expired() returns bigint
 language sql volatile security definer set search_path = '' as $$
   with old_keys as (
-    delete from public.idempotency_keys where ctid = any (array(
-      select ctid from public.idempotency_keys where created_at < pg_catalog.now() - interval '24 hours' limit 5000))
+    delete from public.idempotency_keys k
+     where ctid = any (array(select ctid from public.idempotency_keys
+                              where created_at < pg_catalog.now() - interval '24 hours' limit 5000 for update skip locked))
+       and k.created_at < pg_catalog.now() - interval '24 hours'
     returning 1
   ), old_sessions as (
-    delete from public.sessions where ctid = any (array(
-      select ctid from public.sessions where expires_at < pg_catalog.now() - interval '30 days' limit 5000))
+    delete from public.sessions s
+     where ctid = any (array(select ctid from public.sessions
+                              where expires_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
+       and s.expires_at < pg_catalog.now() - interval '30 days'
     returning 1
   )
   select (select count(*) from old_keys) + (select count(*) from old_sessions)
@@ -464,14 +478,34 @@ grant select (organization_id, user_id, role, created_at) on memberships to app_
 
 create policy "A membership is its organization's alone" on memberships as restrictive to app_user
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
-create policy "Those with members:read read the members" on memberships for select to app_user
-  using (organization_id = (select app.org_id('members:read')));
-create policy "People read their own membership" on memberships for select to app_user
-  using (user_id = (select app.user_id()));
+-- One policy and not two: policies are joined by OR, and an OR costs the index its order.
+create policy "Those with members:read read the members, others their own membership" on memberships for select to app_user
+  using (organization_id = (select app.org_id())
+         and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
 
 -- ── idempotency_keys: reached through the two functions above only ───────────────────────────────
 
 create policy "Idempotency keys are out of every query's reach" on idempotency_keys as restrictive to app_user
   using (false) with check (false);
+
+-- ── The fence's fingerprint, by which rls-guard.sql knows whether anything was changed afterwards ─────
+
+do $$
+begin
+  execute format('comment on schema app_private is %L', (
+    select md5(string_agg(part, E'\n' order by part)) from (
+      select pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '') as part from pg_proc p
+       where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace)
+      union all
+      select concat_ws('|', c.relname, p.polname, p.polcmd, p.polpermissive, p.polroles::regrole[],
+                       pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+        from pg_policy p join pg_class c on c.oid = p.polrelid where c.relnamespace = 'public'::regnamespace
+      union all
+      select concat_ws('|', c.relname, a.attname, c.relacl::text, a.attacl::text)
+        from pg_class c join pg_attribute a on a.attrelid = c.oid
+       where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+    ) parts));
+end
+$$;
 
 commit;

@@ -82,7 +82,11 @@ export const sessions = pgTable(
   },
   (table) => [
     unique("sessions_handle_hash_key").on(table.handleHash),
-    index("sessions_user_id_id_idx").on(table.userId, table.id),
+    // A person's sessions are kept for 30 days after their end; only those that live are listed.
+    index("sessions_user_id_id_idx")
+      .on(table.userId, table.id)
+      .where(sql`revoked_at is null`),
+    index("sessions_user_id_idx").on(table.userId),
     index("sessions_expires_at_idx").on(table.expiresAt),
     check("sessions_handle_hash_length", sql`length(handle_hash) = 32`),
     check("sessions_user_agent_length", sql`length(user_agent) <= 512`),

@@ -11,7 +11,8 @@ const MAX_DEPTH = 32;
 export const bodyLimit = () =>
   createMiddleware<AppEnv>(async (c, next) => {
     const { raw } = c.req;
-    if (raw.body) {
+    // A GET's body has no meaning (RFC 9110 §9.3.1), no route reads one, and no Request can be made with one.
+    if (raw.body && raw.method !== "GET" && raw.method !== "HEAD") {
       if (Number(c.req.header("content-length") ?? 0) > MAX_BODY_BYTES) throw new AppError("payload_too_large");
       const chunks: Uint8Array[] = [];
       let length = 0;

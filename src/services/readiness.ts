@@ -26,9 +26,10 @@ export async function checkReadiness(database: SystemDatabase, settings: Setting
   );
   const grave = [...(fence ?? []), ...(settings.ENVIRONMENT === "production" ? (login ?? []) : [])];
   if (grave.length > 0) {
-    throw new AppError("not_ready", {
-      detail: `The fence is not safe: ${grave.map(sentence).join("; ")}. See npm run db:check.`,
-    });
+    const problems = `The fence is not safe: ${grave.map(sentence).join("; ")}.`;
+    // Which table stands open is for the log, and not for everybody who asks.
+    const detail = settings.ENVIRONMENT === "production" ? "The fence is not safe." : problems;
+    throw new AppError("not_ready", { detail: `${detail} See npm run db:check.`, cause: new Error(problems) });
   }
   const advice = "DATABASE_URL should be app_user's own, from npm run db:setup";
   return { status: "ready", warnings: (login ?? []).map((row) => `${sentence(row)}: ${advice}`) };

@@ -65,11 +65,11 @@ describe("npm run db:setup", () => {
   });
 
   it("leaves a password that is in use alone until asked for a new one", async () => {
-    const first = await run("setup", {}, ownerUrl, "--new-password");
-    const again = await run("setup", {}, ownerUrl);
+    const first = await run("setup", { DATABASE_OWNER_URL: ownerUrl }, "--new-password");
+    const again = await run("setup", { DATABASE_OWNER_URL: ownerUrl });
     expect(again).toMatchObject({ code: 0, output: expect.stringContaining("has a password already") });
     expect(again.output).not.toContain("postgresql://");
-    const other = await run("setup", {}, ownerUrl, "--new-password");
+    const other = await run("setup", { DATABASE_OWNER_URL: ownerUrl }, "--new-password");
     const urls = [first, other].map(({ output }) => /postgresql:\/\/app_user:\S+/.exec(output)?.[0] ?? "");
     await expect(query("select 1", urls[0])).rejects.toThrow("password authentication failed");
     await expect(query("select 1", urls[1])).resolves.toHaveLength(1);
@@ -77,10 +77,10 @@ describe("npm run db:setup", () => {
 
   it("says what it needs, and never repeats a password", async () => {
     expect(await run("setup")).toMatchObject({ code: 1, output: expect.stringContaining("DATABASE_OWNER_URL=") });
-    const wrong = await run("setup", {}, ownerUrl.replace(/:[^:@]+@/, ":not-the-password@"));
+    const wrong = await run("setup", { DATABASE_OWNER_URL: ownerUrl.replace(/:[^:@]+@/, ":not-the-password@") });
     expect(wrong).toMatchObject({ code: 1, output: expect.stringContaining("password authentication failed") });
     expect(wrong.output).not.toContain("not-the-password");
-    const malformed = await run("setup", {}, "postgres//owner:not-the-password@host/db");
+    const malformed = await run("setup", { DATABASE_OWNER_URL: "postgres//owner:not-the-password@host/db" });
     expect(malformed).toMatchObject({ code: 1, output: expect.stringContaining("is not of the form") });
     expect(malformed.output).not.toContain("not-the-password");
   });

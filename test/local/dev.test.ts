@@ -1,4 +1,5 @@
 import { rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -64,10 +65,22 @@ async function listOrganizations(service: Service): Promise<string[]> {
   return data.map(({ name }) => name).toSorted();
 }
 
+/** What fetch refuses to send, and curl does not. */
+function getWithBody(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const message = request(url, { method: "GET", headers: { "content-length": 2 } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    message.once("error", reject).end("{}");
+  });
+}
+
 describe("npm run dev", () => {
   it("starts a service with a demo tenant from nothing, and Ctrl-C leaves no process", async () => {
     const service = await startDev();
     expect((await fetch(`${service.url}/docs`)).status).toBe(200);
+    expect(await getWithBody(`${service.url}/openapi.json`)).toBe(200);
     expect(await listOrganizations(service)).toEqual(["Demo"]);
     const processes = findDescendants(service.script.pid);
     expect(processes.map(({ command }) => command).join()).toMatch(/postgres[^]*wrangler[^]*workerd/);
