@@ -1,55 +1,50 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** Tests in workerd, of the Worker's own code, against one fresh Postgres a run. */
+const inWorkerd = (name: string, include: string, seconds: number) => ({
+  plugins: [
+    cloudflareTest(({ inject }) => ({
+      main: "./src/index.ts",
+      wrangler: { configPath: "./wrangler.toml" },
+      miniflare: {
+        bindings: {
+          DATABASE_URL: inject("databaseUrl"),
+          JWT_SECRET: "a-secret-for-tests-alone-Zq8vT3nLw5xY",
+          BCRYPT_WORK_FACTOR: "4",
+          SESSION_EXPIRATION: "7d",
+          RATE_LIMIT_PER_MINUTE: "100000",
+          ENVIRONMENT: "test",
+        },
+      },
+    })),
+  ],
+  test: {
+    name,
+    include: [include],
+    globalSetup: "./test/support/global-setup.ts",
+    testTimeout: seconds * 1000,
+    hookTimeout: 60_000,
+  },
+});
+
+/** Tests in Node, of the scripts, or of what needs processes and sockets; each starts what it needs. */
+const inNode = (name: string, include: string[], seconds: number) => ({
+  test: { name, include, environment: "node" as const, testTimeout: seconds * 1000, hookTimeout: 240_000 },
+});
+
 export default defineConfig({
   test: {
     silent: "passed-only",
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     projects: [
-      {
-        plugins: [
-          cloudflareTest(({ inject }) => ({
-            main: "./src/index.ts",
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: {
-              bindings: {
-                DATABASE_URL: inject("databaseUrl"),
-                JWT_SECRET: "a-secret-for-tests-alone-Zq8vT3nLw5xY",
-                BCRYPT_WORK_FACTOR: "4",
-                SESSION_EXPIRATION: "7d",
-                RATE_LIMIT_PER_MINUTE: "100000",
-                ENVIRONMENT: "test",
-              },
-            },
-          })),
-        ],
-        test: {
-          name: "worker",
-          include: ["test/*.test.ts"],
-          globalSetup: "./test/support/global-setup.ts",
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: "system",
-          include: ["test/system/*.test.ts"],
-          environment: "node",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: "local",
-          include: ["test/local/*.test.ts"],
-          environment: "node",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      inWorkerd("worker", "test/*.test.ts", 60),
+      inNode("local", ["test/local/*.test.ts"], 120),
+      inNode("fence", ["test/fence/matrix*.test.ts"], 120),
+      inNode("mutation", ["test/fence/mutation*.test.ts"], 900),
+      inWorkerd("slow", "test/slow/*.test.ts", 300),
+      inNode("crash", ["test/crash/*.test.ts"], 300),
+      inNode("plans", ["test/plans/*.test.ts"], 300),
+      inNode("system", ["test/system/*.test.ts"], 120),
     ],
   },
 });
