@@ -215,8 +215,8 @@ end
 $$;
 
 -- ── Before sign-in ───────────────────────────────────────────────────────────────────────────────
--- Nothing here helps a hostile query: no hash leaves the database, and a session starts only for
--- someone who can present the whole bcrypt hash, or the handle of a live session.
+-- A hostile query can guess here, and learns no more than the sign-in form tells: no hash leaves the database,
+-- and a session starts only for the whole bcrypt hash, or goes on only for the handle of a live one.
 
 create function app.sign_up(p_id uuid, p_email text, p_name text, p_scheme int, p_salt text, p_hash text)
 returns table (id uuid, email text, name text, created_at timestamptz, updated_at timestamptz)
