@@ -80,7 +80,7 @@ export function toAppError(error: unknown, readOnly: boolean): Error {
     const detail =
       readOnly || beforeExecution.test(failure.message)
         ? "The database did not answer. Try again in a moment."
-        : "The database did not confirm the change, which may or may not have been made. Repeat the request with the same Idempotency-Key, or read before you repeat it.";
+        : "The database did not confirm the change, which may or may not have been made. Repeat the request, with its Idempotency-Key where it takes one.";
     return new AppError("unavailable", { detail, headers: retryAfter, cause: error });
   }
   const code =

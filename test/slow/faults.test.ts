@@ -1,0 +1,215 @@
+import { describe, expect, it } from "vitest";
+import { readMe } from "../support/accounts.ts";
+import { asOwner } from "../support/database.ts";
+import { expectProblem } from "../support/problems.ts";
+import { type Answer, type Fault, openService, type Service } from "../support/service.ts";
+import { listOperations, makeWorld, observe, type Operation, send, type World } from "./world.ts";
+
+/** What an operation does when nothing fails. */
+interface Plan extends Operation {
+  /** Statements in each of its requests to the database. */
+  statements: number[];
+  first: number;
+  /** Its status when it is repeated. */
+  again: number;
+  before: string[];
+  done: string[];
+  /** After a repetition. */
+  twice: string[];
+}
+
+async function learn(operation: Operation): Promise<Plan> {
+  const world = await makeWorld();
+  const service = openService();
+  const before = await observe(world);
+  const first = await send(operation, world, service);
+  const done = await observe(world);
+  const requests = await service.databaseRequests();
+  const again = await send(operation, world);
+  const statements = requests.map((request) => request.statements.length);
+  return {
+    ...operation,
+    statements,
+    first: first.status,
+    again: again.status,
+    before,
+    done,
+    twice: await observe(world),
+  };
+}
+
+const plans = await Promise.all((await listOperations()).map(learn));
+const reads = plans.filter(({ method }) => method === "GET");
+const writes = plans.filter(({ method }) => method !== "GET");
+
+/** After these, whether anything was done is unknown to the Worker; at every statement, and at COMMIT. */
+const unknownOutcomes = (statements: number): Fault[] => [
+  { fault: "refuse" },
+  { fault: "drop-before" },
+  ...Array.from({ length: statements + 1 }, (_, statement) => ({ fault: "drop-during" as const, statement })),
+  { fault: "drop-after" },
+  { fault: "truncate" },
+  { fault: "not-json" },
+];
+const isCommitted = ({ fault }: Fault) => fault === "drop-after" || fault === "truncate";
+const refused: Fault = { fault: "error-500" };
+
+/** A service whose request to the database of this index meets the fault. */
+async function openFaulty(fault: Fault, index = 0): Promise<Service> {
+  const service = openService();
+  if (index > 0) await service.injectFault({ fault: "delay", milliseconds: 0, times: index });
+  await service.injectFault(fault);
+  return service;
+}
+
+function expectUnavailable(answer: Answer, isUnknown: boolean): void {
+  expectProblem(answer, "unavailable");
+  expect(answer.headers.get("retry-after")).toBe("2");
+  const unknown = /may or may not have been made.+ Idempotency-Key/;
+  if (isUnknown) expect(answer.body.detail).toMatch(unknown);
+  else expect(answer.body.detail).not.toMatch(/may or may not/);
+}
+
+/** Repeats the request without a fault: it is done as if for the first time, or as a repetition. */
+async function expectRepeatable(plan: Plan, world: World, isDone: boolean): Promise<void> {
+  const answer = await send(plan, world);
+  expect(answer.status).toBe(isDone ? plan.again : plan.first);
+  expect(await observe(world)).toEqual(isDone ? plan.twice : plan.done);
+  if (answer.body?.accessToken) expect((await readMe(answer.body.accessToken)).status).toBe(200);
+  if (!plan.creates) return;
+  expect(answer.headers.get("idempotent-replayed")).toBe(isDone ? "true" : null);
+  expect((await send(plan, world)).body).toEqual(answer.body);
+  expect(await observe(world)).toEqual(plan.done);
+}
+
+describe("every writing operation", () => {
+  it("answers its repetition as designed", () => {
+    expect(Object.fromEntries(writes.map(({ name, first, again }) => [name, [first, again]]))).toEqual({
+      "POST /v1/auth/sign-up": [201, 201],
+      "POST /v1/auth/sign-in": [200, 200],
+      "POST /v1/auth/refresh": [200, 200],
+      "POST /v1/auth/sign-out": [204, 401],
+      "DELETE /v1/auth/sessions": [204, 204],
+      "DELETE /v1/auth/sessions/{sessionId}": [204, 404],
+      "PATCH /v1/users/me": [200, 200],
+      "POST /v1/organizations": [201, 201],
+      "PATCH /v1/organizations/{organizationId}": [200, 200],
+      "DELETE /v1/organizations/{organizationId}": [204, 404],
+    });
+  });
+
+  it.each(writes)("$name changes what is stored, and its repetition nothing more", (plan) => {
+    expect(plan.done).not.toEqual(plan.before);
+    // Each sign-in is a session.
+    if (plan.name === "POST /v1/auth/sign-in") expect(plan.twice).toHaveLength(plan.done.length + 1);
+    else expect(plan.twice).toEqual(plan.done);
+  });
+
+  it.each(reads)("but $name changes nothing", (plan) => {
+    expect([plan.done, plan.twice]).toEqual([plan.before, plan.before]);
+  });
+});
+
+const cases = writes.flatMap((plan) =>
+  plan.statements.flatMap((statements, request) =>
+    unknownOutcomes(statements).map((fault) => ({ ...plan, plan, fault, request, at: fault.statement ?? "" })),
+  ),
+);
+
+describe("a write whose outcome nobody knows", () => {
+  it.each(cases)("$name, request $request: $fault.fault $at", async ({ plan, fault, request }) => {
+    const world = await makeWorld();
+    expect(await observe(world)).toEqual(plan.before);
+    const service = await openFaulty(fault, request);
+    expectUnavailable(await send(plan, world, service), true);
+    expect(await service.databaseRequests()).toHaveLength(request + 1);
+    const isDone = isCommitted(fault) && request === plan.statements.length - 1;
+    expect(await observe(world)).toEqual(isDone ? plan.done : plan.before);
+    await expectRepeatable(plan, world, isDone);
+  });
+});
+
+describe("a write that was certainly not begun", () => {
+  const each = writes.flatMap((plan) => plan.statements.map((_, request) => ({ ...plan, plan, request })));
+
+  it.each(each)("$name, request $request: is repeated and done once", async ({ plan, request }) => {
+    const world = await makeWorld();
+    const service = await openFaulty(refused, request);
+    expect((await send(plan, world, service)).status).toBe(plan.first);
+    expect(await service.databaseRequests()).toHaveLength(plan.statements.length + 1);
+    expect(await observe(world)).toEqual(plan.done);
+  });
+
+  it.each(each)("$name, request $request: says so when that lasts", async ({ plan, request }) => {
+    const world = await makeWorld();
+    const service = await openFaulty({ ...refused, times: 50 }, request);
+    expectUnavailable(await send(plan, world, service), false);
+    expect(await service.databaseRequests()).toHaveLength(request + 3);
+    expect(await observe(world)).toEqual(plan.before);
+    await expectRepeatable(plan, world, false);
+  });
+});
+
+describe("a read", () => {
+  const faults = ({ statements: [statements = 0] }: Plan) => [...unknownOutcomes(statements), refused];
+
+  it.each(reads)("$name is repeated and answered after any single fault", async (plan) => {
+    const world = await makeWorld();
+    const sound = await send(plan, world);
+    expect(sound.status).toBe(200);
+    for (const fault of faults(plan)) {
+      const service = await openFaulty(fault);
+      const answer = await send(plan, world, service);
+      expect([fault, answer.status, answer.body]).toEqual([fault, 200, sound.body]);
+      expect(await service.databaseRequests()).toHaveLength(2);
+    }
+  });
+
+  it.each(reads)("$name is answered with 503 when the database fails three times", async (plan) => {
+    const world = await makeWorld();
+    const failing = faults(plan).map(async (fault) => {
+      const service = await openFaulty({ ...fault, times: 50 });
+      expectUnavailable(await send(plan, world, service), false);
+      expect(await service.databaseRequests()).toHaveLength(3);
+    });
+    await Promise.all(failing);
+  });
+});
+
+describe("a database that answers too late", () => {
+  it("is given up by every operation, which can be repeated and was not done", async () => {
+    const requests = plans.flatMap((plan) => plan.statements.map((_, request) => ({ plan, request })));
+    const late = requests.map(async ({ plan, request }) => {
+      const world = await makeWorld();
+      const service = await openFaulty({ fault: "delay", milliseconds: 10_000 }, request);
+      expectUnavailable(await send(plan, world, service), plan.method !== "GET");
+      expect(await service.databaseRequests()).toHaveLength(request + 1);
+      expect(await observe(world)).toEqual(plan.before);
+      await expectRepeatable(plan, world, false);
+    });
+    await Promise.all(late);
+  });
+
+  it("because of a lock says that nothing was changed", async () => {
+    const world = await makeWorld();
+    const { organizationId } = world.ids;
+    const path = `/v1/organizations/${organizationId}`;
+    const held = asOwner(
+      ["select from organizations where id = $1 for update", [organizationId]],
+      ["select pg_sleep(4)"],
+    );
+    const rename = () => openService().call("PATCH", path, { token: world.ada.token, body: { name: "After" } });
+    await expect.poll(() => isLocked(organizationId ?? "")).toBe(true);
+    expectUnavailable(await rename(), false);
+    expect((await openService().call("GET", path, world.ada)).body.name).toBe("Before");
+    await held;
+    expect((await rename()).status).toBe(200);
+  });
+});
+
+/** Two that ask for it without waiting cannot both be given it. */
+const isLocked = (organizationId: string): Promise<boolean> =>
+  asOwner(["select from organizations where id = $1 for update nowait", [organizationId]]).then(
+    () => false,
+    (error: { code?: string }) => error.code === "55P03",
+  );
