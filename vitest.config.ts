@@ -2,7 +2,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** Tests in workerd, of the Worker's own code, against one fresh Postgres a run. */
-const inWorkerd = (name: string, include: string, seconds: number) => ({
+const inWorkerd = (name: string, include: string, seconds: number, globalSetup = "./test/support/global-setup.ts") => ({
   plugins: [
     cloudflareTest(({ inject }) => ({
       main: "./src/index.ts",
@@ -22,9 +22,9 @@ const inWorkerd = (name: string, include: string, seconds: number) => ({
   test: {
     name,
     include: [include],
-    globalSetup: "./test/support/global-setup.ts",
+    globalSetup,
     testTimeout: seconds * 1000,
-    hookTimeout: 60_000,
+    hookTimeout: 240_000,
   },
 });
 
@@ -43,7 +43,7 @@ export default defineConfig({
       inNode("mutation", ["test/fence/mutation*.test.ts"], 900),
       inWorkerd("slow", "test/slow/*.test.ts", 300),
       inNode("crash", ["test/crash/*.test.ts"], 300),
-      inNode("plans", ["test/plans/*.test.ts"], 300),
+      inWorkerd("plans", "test/plans/*.test.ts", 300, "./test/plans/global-setup.ts"),
       inNode("system", ["test/system/*.test.ts"], 120),
     ],
   },

@@ -243,68 +243,6 @@ describe("app.admit", () => {
   });
 });
 
-describe("A forged context", () => {
-  it("is refused when a setting is overwritten", async () => {
-    const forged = `select id from organizations where set_config('app.context', $1, true) is not null`;
-    const [context] = await asMember(mine.admission, "select current_setting('app.context') as text");
-    const text = String(context?.text).replace(mine.organizationId, theirs.organizationId);
-    await expect(
-      asWorker(admitStatement(mine.admission), [forged, [text]], ["select id from organizations"]),
-    ).rejects.toMatchObject({
-      code: "AP499",
-    });
-  });
-
-  it("is refused when its seal is replayed in a later transaction", async () => {
-    const [kept] = await asMember(
-      mine.admission,
-      "select current_setting('app.context') as context, current_setting('app.seal') as seal",
-    );
-    const replay = "select set_config('app.context', $1, true), set_config('app.seal', $2, true)";
-    await expect(
-      asWorker([replay, [kept?.context, kept?.seal]], ["select id from organizations"]),
-    ).rejects.toMatchObject({
-      code: "AP499",
-    });
-  });
-
-  it("cannot be sealed: the key and the function that seals are out of reach", async () => {
-    await expect(asMember(mine.admission, "select * from app_private.seal_key")).rejects.toMatchObject({
-      code: "42501",
-    });
-    await expect(asMember(mine.admission, "select app_private.seal('x')")).rejects.toMatchObject({ code: "42501" });
-  });
-
-  it("cannot be had by signing in as somebody: the database compares the hash itself", async () => {
-    const signIn = `select * from app.sign_in($1, $2, gen_random_uuid(), sha256('x'), interval '1 day', null, null)`;
-    const [parameters] = await asMember(mine.admission, "select * from app.password_parameters($1)", [
-      theirs.owner.email,
-    ]);
-    expect(Object.keys(parameters ?? {})).toEqual(["scheme", "salt"]);
-    for (const guess of ["", parameters?.salt, theirs.owner.password]) {
-      await expect(asMember(mine.admission, signIn, [theirs.owner.email, guess])).rejects.toMatchObject({
-        code: "APCRD",
-      });
-    }
-  });
-
-  it.each(["reset role", "set role app_definer", "set role neondb_owner", "set session authorization neondb_owner"])(
-    "does not rise by: %s",
-    async (text) => {
-      const rows = await asWorker(admitStatement(mine.admission), [text], ["select id from organizations"]).catch(
-        () => [],
-      );
-      expect((rows[2] ?? []).filter(({ id }) => id === theirs.organizationId)).toEqual([]);
-    },
-  );
-
-  it("cannot shadow a table by a temporary one", async () => {
-    await expect(asMember(mine.admission, "create temp table organizations (id uuid)")).rejects.toMatchObject({
-      code: "42501",
-    });
-  });
-});
-
 describe("A Worker that was given the owner's URL", () => {
   it("is fenced all the same", async () => {
     const careless = openService({ DATABASE_URL: ownerUrl() });

@@ -7,8 +7,13 @@ begin;
 
 set local client_min_messages = warning;
 set local lock_timeout = '10s';
--- The gate: waits for the Worker's transactions under way, and lets none begin until this one has ended.
 select pg_advisory_xact_lock(hashtextextended('rls-policies', 0));
+
+-- The gate, which every transaction of the Worker reads first: this waits for those under way, and lets none
+-- begin until it has ended.
+create schema if not exists app;
+create table if not exists app.gate ();
+lock table app.gate in access exclusive mode;
 
 -- ── Roles ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -34,7 +39,6 @@ alter role app_user set statement_timeout = '5s';
 alter role app_user set lock_timeout = '3s';
 alter role app_user set idle_in_transaction_session_timeout = '10s';
 
-create schema if not exists app;
 create schema if not exists app_private;
 
 revoke all on schema public, app, app_private from public, app_user, app_definer;
@@ -46,6 +50,12 @@ alter default privileges revoke execute on functions from public;
 set local role app_definer;
 alter default privileges revoke execute on functions from public;
 reset role;
+
+revoke all on app.gate from public, app_user, app_definer;
+grant select on app.gate to app_user;
+alter table app.gate enable row level security, force row level security;
+drop policy if exists "The gate is only to be passed" on app.gate;
+create policy "The gate is only to be passed" on app.gate as restrictive to app_user using (false) with check (false);
 
 -- ── A clean slate ────────────────────────────────────────────────────────────────────────────────
 
@@ -375,10 +385,16 @@ $$;
 create function app.my_organizations(p_after uuid, p_limit int)
 returns table (id uuid, name text, slug text, role text, created_at timestamptz, updated_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
-  select o.id, o.name, o.slug, m.role, o.created_at, o.updated_at
-    from public.memberships m join public.organizations o on o.id = m.organization_id
-   where m.user_id = app.user_id() and (p_after is null or m.organization_id > p_after)
-   order by m.organization_id limit p_limit
+  -- The page first, from its index alone: a later page must not walk those before it.
+  with page as materialized (
+    select m.organization_id, m.role from public.memberships m
+     where m.user_id = app.user_id()
+       and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+     order by m.organization_id limit p_limit
+  )
+  select o.id, o.name, o.slug, page.role, o.created_at, o.updated_at
+    from page join public.organizations o on o.id = page.organization_id
+   order by page.organization_id
 $$;
 
 /* Names and addresses of people of the request's organization; nobody without members:read. */

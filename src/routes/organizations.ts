@@ -47,7 +47,7 @@ const OrganizationCreate = z
 const OrganizationUpdate = z
   .strictObject({ name: OrganizationName.optional(), slug: Slug.optional() })
   .refine((body) => body.name !== undefined || body.slug !== undefined, "must have a name or a slug")
-  .openapi("OrganizationUpdate");
+  .openapi("OrganizationUpdate", { minProperties: 1 });
 
 const listRoute = personRoute({
   method: "get",

@@ -22,7 +22,7 @@ export async function listMembers(database: TenantDatabase, { limit, cursor }: P
     queries.execute<{ body: Member }>(sql`
       with page as materialized (
         select user_id, role, created_at from memberships
-         where organization_id = ${database.organizationId}::uuid and (${after}::uuid is null or user_id > ${after}::uuid)
+         where organization_id = ${database.organizationId}::uuid and user_id > coalesce(${after}::uuid, '00000000-0000-0000-0000-000000000000')
          order by user_id limit ${limit + 1}::int
       )
       select json_build_object('userId', page.user_id, 'email', profile.email, 'name', profile.name,

@@ -17,9 +17,15 @@ export interface Readiness {
  */
 export async function checkReadiness(database: SystemDatabase, settings: Settings): Promise<Readiness> {
   // The file is ours and takes no values, so nothing of a request can get into it.
-  const [result] = await database.run((queries) => [
-    queries.execute<{ problem: string; object: string }>(sql.raw(guard)),
-  ]);
+  const [result] = await database
+    .run((queries) => [queries.execute<{ problem: string; object: string }>(sql.raw(guard))])
+    .catch((error: unknown) => {
+      // The guard needs nothing of ours but the gate: what Postgres refuses here was never set up.
+      const isRefused = error instanceof AppError && error.code === "internal";
+      throw isRefused
+        ? new AppError("not_ready", { detail: "The database is not set up. See npm run db:setup.", cause: error })
+        : error;
+    });
   const sentence = ({ problem, object }: { problem: string; object: string }) => `${problem} (${object})`;
   const [login, fence] = [true, false].map((isLogin) =>
     result.rows.filter(({ problem }) => problem.startsWith("login ") === isLogin),

@@ -1,0 +1,35 @@
+import type { TestProject } from "vitest/node";
+
+import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
+import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
+import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
+import { startPostgres } from "../../scripts/local/postgres.ts";
+import { fillDatabase } from "./fill.ts";
+
+const stops: (() => Promise<void>)[] = [];
+
+/** A Postgres with the fence and a million memberships, which counts the calls of functions. */
+export async function setup(project: TestProject): Promise<void> {
+  await import("../../scripts/build-docs.ts");
+  const postgres = await startPostgres({
+    settings: { track_functions: "all", max_wal_size: "4GB", shared_buffers: "256MB" },
+  });
+  stops.push(() => postgres.stop());
+  const { ownerUrl } = await createNeonLikeDatabase(postgres);
+  await applyMigrations(ownerUrl);
+  await applyPolicies(ownerUrl);
+  await fillDatabase(postgres.url("postgres", "app"));
+  const password = postgres.passwordOf("app_user");
+  await setWorkerPassword(ownerUrl, password);
+  const endpoint = await startNeonEndpoint({ postgres: { host: "127.0.0.1", port: postgres.port }, control: true });
+  stops.push(() => endpoint.close());
+
+  const owner = new URL(ownerUrl);
+  project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
+  project.provide("ownerUrl", `postgresql://${owner.username}:${owner.password}@localhost:${endpoint.port}/app`);
+  project.provide("endpointUrl", `http://127.0.0.1:${endpoint.port}`);
+}
+
+export async function teardown(): Promise<void> {
+  for (const stop of stops.toReversed()) await stop();
+}

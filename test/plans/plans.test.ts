@@ -1,0 +1,207 @@
+import { describe, expect, it } from "vitest";
+import { asOwner } from "../support/database.ts";
+import { type Caller, type Operation, operations, pageQueries, recordRequests } from "../support/recorded-requests.ts";
+import { type DatabaseRequest, openService, signUpPerson } from "../support/service.ts";
+import { measure, type Measurement, type Work } from "./measure.ts";
+import { countPages, findFlaws } from "./plan-tree.ts";
+
+/**
+ * Every statement that an operation sends, on a database of 1,000 organizations with 1,000 members each.
+ * What it reads may grow with the page that is asked for and with what it changes, and with nothing else.
+ */
+const pageRows = (query: string) => Number(/limit=(\d+)/.exec(query)?.[1] ?? 20);
+const maxRowsFor = (query: string, { changed }: Work) => 20 + 5 * pageRows(query) + 2 * changed;
+
+const maxPagesFor = (query: string, { changed }: Work) => 100 + 10 * pageRows(query) + 20 * changed;
+
+/** Of one function, by all policies and statements of a request; a page of 100 rows must not come to it. */
+const maxCalls = 40;
+
+let next = 0;
+
+/** An owner of all thousand organizations, with a thousand sessions of which every other one has ended. */
+async function newCaller(): Promise<Caller> {
+  const service = openService();
+  const person = await signUpPerson(service);
+  const [, , organizations] = await asOwner(
+    [
+      `insert into memberships (organization_id, user_id, role)
+       select id, $1::uuid, 'owner' from organizations where slug ^@ 'large-' on conflict do nothing`,
+      [person.id],
+    ],
+    [
+      `insert into sessions (id, user_id, handle_hash, expires_at, revoked_at)
+       select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), now() + interval '6 days', case when n % 2 = 0 then now() end
+         from generate_series(1, 1000) n`,
+      [person.id],
+    ],
+    ["select id from organizations where slug = $1", [`large-${next++}`]],
+  );
+  const [sessions] = await asOwner(["select id from sessions where user_id = $1 and revoked_at is null", [person.id]]);
+  return { person, ids: { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"] } };
+}
+
+function findExcess({ first, last, plans }: Measurement, query: string): string[] {
+  const excess = (name: string, work: Work) => {
+    const maxRows = maxRowsFor(query, work);
+    const rows = Object.values(work.read).reduce((sum, read) => sum + read, 0);
+    return [
+      ...work.sequentialScans.map((table) => `${name}: reads the whole of ${table}`),
+      ...(rows > maxRows ? [`${name}: ${rows} rows, of ${JSON.stringify(work.read)}`] : []),
+      ...Object.entries(work.calls)
+        .filter(([, calls]) => calls > maxCalls)
+        .map(([called, calls]) => `${name}: ${calls} calls of ${called}`),
+    ];
+  };
+  return [
+    ...plans.flatMap((plan) => findFlaws(plan, maxRowsFor(query, first))),
+    ...plans
+      .map(countPages)
+      .filter((pages) => pages > maxPagesFor(query, first))
+      .map((pages) => `${pages} pages`),
+    ...excess("first", first),
+    ...excess("settled", last),
+  ];
+}
+
+describe("Every operation, in a large tenant among many,", () => {
+  it.each(operations.map((operation): [string, Operation] => [operation.name, operation]))(
+    "%s reads what it answers, and asks the context once a statement",
+    async (name, operation) => {
+      const caller = await newCaller();
+      let measured = 0;
+      for (const query of await pageQueries(operation, caller, 4)) {
+        for await (const request of recordRequests(operation, caller, query)) {
+          const measurement = await measure(request);
+          expect(findExcess(measurement, query), `${query} ${JSON.stringify(measurement.plans)}`).toEqual([]);
+          measured++;
+        }
+      }
+      if (name !== "GET /health") expect(measured).toBeGreaterThan(0);
+    },
+  );
+});
+
+const purge: DatabaseRequest = {
+  statements: ["select set_config('role', 'app_user', true)", "select app.purge_expired()"].map((query) => ({
+    query,
+    params: [],
+  })),
+  batch: true,
+  readOnly: false,
+  isolationLevel: null,
+  status: 0,
+};
+
+describe("The hourly clean-up", () => {
+  it("reads what it removes", async () => {
+    const measurement = await measure(purge);
+    expect(measurement.first.changed).toBe(5000);
+    expect(findExcess(measurement, "")).toEqual([]);
+  });
+});
+
+const changePolicy = (text: string) =>
+  `create policy "control" on memberships as restrictive for select to app_user using (${text})`;
+
+const replaceFunction = (body: string) => [
+  "set local role app_definer",
+  `create or replace function app.my_organizations(p_after uuid, p_limit int)
+   returns table (id uuid, name text, slug text, role text, created_at timestamptz, updated_at timestamptz)
+   language sql stable parallel restricted security definer set search_path = '' as $$
+     select o.id, o.name, o.slug, m.role, o.created_at, o.updated_at
+       from public.memberships m join public.organizations o on o.id = m.organization_id ${body} limit p_limit $$`,
+  "reset role",
+];
+
+const dropSelectPolicies = `do $$ declare name text; begin
+  for name in select policyname from pg_policies
+               where tablename = 'memberships' and permissive = 'PERMISSIVE' and roles = '{app_user}' loop
+    execute format('drop policy %I on memberships', name);
+  end loop; end $$`;
+
+describe("This finds", () => {
+  const members = "GET /v1/organizations/{organizationId}/members";
+  const organizations = "GET /v1/organizations";
+  const longPage = "?limit=100";
+
+  it.each<[string, string, string[], RegExp]>([
+    [
+      "a policy that asks once a row",
+      members,
+      [changePolicy("coalesce(app.org_id(), user_id) is not null")],
+      /a function of ours in/,
+    ],
+    [
+      "a policy that asks about each row",
+      members,
+      [changePolicy("organization_id = (select app.org_id(left(role, 0)))")],
+      /a sub-plan in/,
+    ],
+    [
+      "a policy that looks into another table",
+      members,
+      [changePolicy("organization_id in (select id from organizations)")],
+      /a sub-plan in/,
+    ],
+    [
+      "two policies whose OR costs the index its order",
+      members,
+      [
+        dropSelectPolicies,
+        "create policy one on memberships for select to app_user using (organization_id = (select app.org_id('members:read')))",
+        "create policy two on memberships for select to app_user using (user_id = (select app.user_id()))",
+      ],
+      /first: \d{4} rows/,
+    ],
+    [
+      "a missing index",
+      members,
+      ["alter table memberships drop constraint memberships_organization_id_user_id_pk"],
+      /\d{4,} pages/,
+    ],
+    [
+      "a definer function that reads a whole table",
+      organizations,
+      replaceFunction("where m.user_id::text = (select app.user_id())::text"),
+      /first: reads the whole of memberships/,
+    ],
+    [
+      "a definer function that sorts all that there is",
+      organizations,
+      replaceFunction("where m.user_id = (select app.user_id()) order by o.created_at, o.name"),
+      /first: \d{4} rows/,
+    ],
+    [
+      "a definer function that asks once a row",
+      organizations,
+      replaceFunction(
+        "where m.user_id = (select app.user_id()) and m.created_at < now() + length(app.user_id()::text) * interval '1 day'",
+      ),
+      /calls of app.user_id/,
+    ],
+  ])("%s", async (_, name, sabotage, flaw) => {
+    const request = await recordFirst(name);
+    expect(await findAll(request, sabotage)).toContainEqual(expect.stringMatching(flaw));
+    expect(await findAll(request, ["select 1"])).toEqual([]);
+  });
+
+  it("a query that sorts the whole tenant", async () => {
+    const request = await recordFirst(members);
+    const statements = request.statements.map(({ query, params }) => ({
+      query: query.replace("order by user_id", "order by created_at"),
+      params,
+    }));
+    expect(await findAll({ ...request, statements })).toContainEqual(expect.stringMatching(/takes \d{4} rows/));
+  });
+
+  const findAll = async (request: DatabaseRequest, sabotage: string[] = []) =>
+    findExcess(await measure(request, sabotage), longPage);
+
+  async function recordFirst(name: string): Promise<DatabaseRequest> {
+    const operation = operations.find((candidate) => candidate.name === name);
+    if (!operation) throw new Error(`there is no ${name}`);
+    for await (const request of recordRequests(operation, await newCaller(), longPage)) return request;
+    throw new Error(`${name} asks no database`);
+  }
+});

@@ -1,0 +1,146 @@
+import { describe, expect, it } from "vitest";
+import { addMember, asOwner } from "./support/database.ts";
+import { mangle, type Statement } from "./support/mangle.ts";
+import { type Caller, operations, recordRequests } from "./support/recorded-requests.ts";
+import { createOrganization, openService, signUpPerson } from "./support/service.ts";
+
+/**
+ * The fence must hold when queries are wrong. So every statement that an operation sends is run again by
+ * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
+ */
+const tables = ["users", "sessions", "organizations", "memberships", "idempotency_keys"];
+
+async function newCaller(): Promise<Caller> {
+  const service = openService();
+  const person = await signUpPerson(service);
+  const organization = await createOrganization(service, person);
+  await addMember(organization.id, (await signUpPerson(service)).id, "member");
+  const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
+  return { person, ids: { organizationId: organization.id, sessionId: rows?.[0]?.["id"] } };
+}
+
+const isMine = "t::text ~ $1";
+
+const fingerprint = `select json_build_object(${tables
+  .map(
+    (table) =>
+      `'${table}', (select md5(string_agg(t::text, '|' order by t::text)) from ${table} t where not ${isMine})`,
+  )
+  .join(", ")}) as prints`;
+
+/** Whatever names somebody else. Who shares an organization with the caller is no stranger. */
+const strangers = `
+  with shared as (select user_id from memberships t where ${isMine})
+  select array_agg(v) as values from (
+    select unnest(array[id::text, email]) from users t where not ${isMine} and id not in (select user_id from shared)
+    union all select unnest(array[id::text, slug]) from organizations t where not ${isMine}
+    union all select id::text from sessions t where not ${isMine}) t (v)`;
+
+/** What a statement, run after `context`, showed or changed of others; undefined where Postgres refused it. */
+async function findLeaks(
+  { ids, person }: Caller,
+  context: Statement,
+  { query, params }: Statement,
+  fence: "up" | "down",
+  tries = 10,
+): Promise<string[] | undefined> {
+  const mine = [`${person.id}|${ids["organizationId"]}`];
+  let isBeaten = false;
+  const results = await asOwner(
+    // One snapshot, so that what other tests do meanwhile is no change.
+    ["set transaction isolation level repeatable read"],
+    [strangers, mine],
+    [fingerprint, mine],
+    [context.query, context.params],
+    ...(fence === "down" ? [["reset role"] satisfies [string]] : []),
+    [query, params],
+    ["reset role"],
+    [fingerprint, mine],
+    ["rollback"],
+  ).catch((error: { code?: string; message: string }) => {
+    isBeaten = /^(40|55P03)/.test(error.code ?? "");
+    if (isBeaten || /^(42501|21000|23505)/.test(error.code ?? "")) return undefined;
+    throw new Error(`${error.code} ${error.message}: ${query}`, { cause: error });
+  });
+  // Without the fence a statement meets the rows of tests that run beside this one.
+  if (isBeaten && tries > 0) return findLeaks({ ids, person }, context, { query, params }, fence, tries - 1);
+  if (!results) return undefined;
+  const shown = JSON.stringify(results.at(-4));
+  const [before, after] = [results[2]?.[0]?.["prints"], results.at(-2)?.[0]?.["prints"]];
+  const values: string[] = results[1]?.[0]?.["values"];
+  expect(values.length).toBeGreaterThan(2);
+  return [
+    ...(values.some((value) => shown.includes(JSON.stringify(value))) ? ["shows a stranger"] : []),
+    ...tables.filter((table) => before[table] !== after[table]).map((table) => `changes others' ${table}`),
+  ];
+}
+
+interface Attempt {
+  name: string;
+  leaks: string[] | undefined;
+}
+
+/** Every statement with a WHERE of an operation, mangled in both ways. */
+async function attempt(operation: (typeof operations)[number], fence: "up" | "down"): Promise<Attempt[]> {
+  const caller = await newCaller();
+  const stranger = await newCaller();
+  const attempts: Attempt[] = [];
+  for await (const { statements } of recordRequests(operation, caller)) {
+    const [context, ...queries] = statements;
+    if (!context) throw new Error("a request without a statement");
+    for (const statement of queries) {
+      for (const { how, ...mangled } of mangle(statement)) {
+        attempts.push({ name: `${operation.name} ${how}`, leaks: await findLeaks(caller, context, mangled, fence) });
+      }
+    }
+  }
+  expect(stranger.person.id).not.toBe(caller.person.id);
+  return attempts;
+}
+
+const own = operations.filter(({ name }) => name !== "GET /ready");
+
+describe("The mangler", () => {
+  it("takes out every WHERE, at every depth, and leaves strings, names and parameters right", () => {
+    const statement = {
+      query: `select a, (select 'where ''x' from "where" where b = $1) from t where (c = $2 or d in (select $3)) and e = f('where)') order by $4 limit $5`,
+      params: [1, 2, 3, 4, 5],
+    };
+    const inner = (where: string) => `select a, (select 'where ''x' from "where" ${where}) from t `;
+    const outer = "where  (c = $2 or d in (select $3)) and e = f('where)') ";
+    expect(mangle(statement).filter(({ how }) => how === "without WHERE")).toMatchObject([
+      { query: `${inner("")}${outer.replace("$2", "$1").replace("$3", "$2")}order by $3 `, params: [2, 3, 4] },
+      { query: `${inner("where  b = $1")}order by $2 `, params: [1, 4] },
+      { query: `${inner("")}order by $1 `, params: [4] },
+    ]);
+    expect(mangle(statement).at(-1)).toMatchObject({
+      query: `${inner("where (b = $1) is not true ")}where ((c = $2 or d in (select $3)) and e = f('where)')) is not true order by $4 `,
+      params: [1, 2, 3, 4],
+    });
+  });
+});
+
+describe("Every operation's statements, stripped of their WHERE or with it turned round,", () => {
+  it.each(own.map((operation) => [operation.name, operation] as const))(
+    "show and change nothing of others: %s",
+    async (_, operation) => {
+      const attempts = await attempt(operation, "up");
+      expect(attempts.filter(({ leaks }) => leaks?.length)).toEqual([]);
+      if (attempts.length > 0) expect(attempts.some(({ leaks }) => leaks)).toBe(true);
+    },
+  );
+
+  it("do, without the fence", async () => {
+    const harmless: string[] = [];
+    for (const operation of own) {
+      const attempts = await attempt(operation, "down");
+      if (attempts.length > 0 && !attempts.some(({ leaks }) => leaks?.length)) harmless.push(operation.name);
+    }
+    expect(harmless).toEqual([
+      // One slug for all is refused.
+      "PATCH /v1/organizations/{organizationId}",
+      // app.member_profiles gives away nobody but members of the organization.
+      "GET /v1/organizations/{organizationId}/members",
+    ]);
+  });
+});
