@@ -5,8 +5,8 @@ import type { AppEnv } from "../../types.ts";
 import { toNetwork } from "../client-address.ts";
 import { type Decision, SlidingLog, WINDOW_MS } from "./sliding-log.ts";
 
-/** What the limiter may take of a request's time, in milliseconds. */
-const BUDGET_MS = 250;
+/** What the limiter may take of a request's time, in milliseconds: longer where its failure is a refusal. */
+const BUDGET_MS = { open: 250, closed: 2_000 };
 
 /** Subjects the fallback remembers in one isolate. */
 const MAX_FALLBACK_SUBJECTS = 10_000;
@@ -48,7 +48,7 @@ async function decide(
   try {
     const namespace = c.env.RATE_LIMITER;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error("the rate limiter took too long")), BUDGET_MS);
+      timer = setTimeout(() => reject(new Error("the rate limiter took too long")), BUDGET_MS[onFailure]);
     });
     return await Promise.race([namespace.get(namespace.idFromName(subject)).check(limit), late]);
   } catch (error) {

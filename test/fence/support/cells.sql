@@ -1,0 +1,59 @@
+-- Runs each statement as app_user in a subtransaction of its own, which is undone. What was changed is
+-- looked at from outside the fence before that: p_prints gives a print of every row that is not the actor's.
+create function pg_temp.run_cells(p_admission text, p_statements text[], p_prints text, p_foreign text[])
+returns table (outcome text, leak text)
+language plpgsql as $$
+declare
+  v_statement text;
+  v_row record;
+  v_seen text;
+  v_more text;
+  v_count bigint;
+  v_before text;
+  v_after text;
+begin
+  execute p_prints into v_before;
+  foreach v_statement in array p_statements loop
+    leak := null;
+    v_seen := '';
+    begin
+      perform set_config('role', 'app_user', true);
+      if p_admission is not null then
+        execute p_admission;
+      end if;
+      v_count := 0;
+      if v_statement ~ '^(select|with)|\mreturning\M' then
+        for v_row in execute v_statement loop
+          v_count := v_count + 1;
+          v_seen := v_seen || to_jsonb(v_row)::text;
+        end loop;
+        if v_statement ~ '^select count' then
+          v_count := v_row.count;
+        end if;
+      else
+        execute v_statement;
+        get diagnostics v_count = row_count;
+      end if;
+      outcome := 'rows ' || v_count;
+      perform set_config('role', 'none', true);
+      execute p_prints into v_after;
+      if v_after is distinct from v_before then
+        leak := 'changes rows of others';
+      end if;
+      raise exception using errcode = 'UNDO1';
+    exception
+      when sqlstate 'UNDO1' then null;
+      when others then
+        get stacked diagnostics outcome = returned_sqlstate, v_seen = message_text, v_more = pg_exception_detail;
+        v_seen := v_seen || v_more;
+        if outcome = '42501' then
+          outcome := outcome || case when v_seen ~ 'row-level security' then ' by policy' else ' by grant' end;
+        end if;
+    end;
+    -- What the statement itself says is no news.
+    leak := coalesce(leak, (select 'shows ' || v from unnest(p_foreign) v
+                             where strpos(v_seen, v) > 0 and strpos(v_statement, v) = 0 limit 1));
+    return next;
+  end loop;
+end
+$$

@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import type { Client } from "pg";
+
+import { belongsTo, isTable, type Owners, type Relation } from "./catalog.ts";
+
+/** One statement that an actor tries, on one relation or function. */
+export interface Cell {
+  /** The relation or the function's signature. */
+  object: string;
+  operation: string;
+  /** The column, where the operation is on one. */
+  detail: string | null;
+  statement: string;
+  /** More rows than this are a leak; null where no number tells. */
+  mostRows: number | null;
+  /** Whether finding nothing may come before asking for the context, as the plan has it. */
+  asksLate?: boolean;
+}
+
+export interface Outcome {
+  /** "rows N", or an SQLSTATE; of a refusal also whether a grant was missing or a policy stood in the way. */
+  outcome: string;
+  leak: string | null;
+}
+
+const runner = readFileSync(new URL("cells.sql", import.meta.url), "utf8");
+
+export async function createCellRunner(client: Client): Promise<void> {
+  await client.query(runner);
+}
+
+/** What an actor is tried with; made once, since a fence that is tampered with must not change it. */
+export interface Trial {
+  admission: string | null;
+  cells: Cell[];
+  /** SQL for one print of every row that is not the actor's. */
+  prints: string;
+  /** Values that stand in rows of others only. */
+  foreignValues: string[];
+  /** By object: values of others that it may show. */
+  allowed?: Map<string, Set<string>>;
+}
+
+export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]> {
+  const { cells } = trial;
+  if (cells.length === 0) return [];
+  const { rows } = await client.query<Outcome>("select * from pg_temp.run_cells($1, $2, $3, $4)", [
+    trial.admission,
+    cells.map(({ statement }) => statement),
+    trial.prints,
+    trial.foreignValues,
+  ]);
+  return rows.map(({ outcome, leak }, index) => {
+    const cell = cells[index];
+    if (!cell) throw new Error(`an outcome of nothing: ${outcome}`);
+    const { object, mostRows, asksLate } = cell;
+    if (leak?.startsWith("shows ") && trial.allowed?.get(object)?.has(leak.slice("shows ".length))) {
+      return { outcome, leak: null };
+    }
+    if (asksLate && !leak && ["rows 0", "AP400"].includes(outcome)) return { outcome: "nothing", leak: null };
+    const count = /^rows (\d+)$/.exec(outcome)?.[1];
+    const tooMany = mostRows !== null && count !== undefined && Number(count) > mostRows;
+    return { outcome, leak: leak ?? (tooMany ? `reaches ${count} rows where ${mostRows} are the actor's` : null) };
+  });
+}
+
+/** With the row's place, which an update moves even when it changes no value. */
+export function printsOf(relations: Relation[], outside: (relation: Relation) => string): string {
+  const prints = relations
+    .filter(isTable)
+    .map(
+      (relation) =>
+        `(select md5(string_agg(t.ctid || t::text, '|' order by t.ctid)) from ${relation.name} t where ${outside(relation)})`,
+    );
+  return `select concat_ws('|', ${prints.map((print) => `coalesce(${print}, '-')`).join(", ")})`;
+}
+
+/** What only rows of others hold: nothing that is short, and nothing that is part of a value of one's own. */
+export async function foreignValuesOf(
+  client: Client,
+  relations: Relation[],
+  outside: (relation: Relation) => string,
+): Promise<string[]> {
+  const values = relations.filter(isTable).map(
+    (relation) =>
+      `select ltrim(e.value, '\\x') as value, (${outside(relation)}) is true as is_foreign
+           from ${relation.name} t, jsonb_each_text(to_jsonb(t)) e where length(e.value) > 8`,
+  );
+  const { rows } = await client.query<{ value: string }>(
+    `with found as materialized (${values.join(" union all ")})
+     select distinct value from found f where is_foreign
+        and not exists (select from found own where not own.is_foreign and strpos(own.value, f.value) > 0)`,
+  );
+  return rows.map(({ value }) => value);
+}
+
+export function outsideOf(owners: Owners): (relation: Relation) => string {
+  return (relation) => `not coalesce(${belongsTo(relation, owners)}, false)`;
+}

@@ -1,0 +1,175 @@
+import { readFileSync } from "node:fs";
+import type { Client } from "pg";
+
+import { readRelations } from "./catalog.ts";
+import { runTrial, type Cell, type Trial } from "./cells.ts";
+import { accountCommitments } from "./commitments-accounts.ts";
+import { contextCommitments } from "./commitments-context.ts";
+import { organizationCommitments } from "./commitments-organizations.ts";
+import { planFunctionTrials, readCallable } from "./functions.ts";
+import { applyLayer, type layers } from "./layers.ts";
+import { chooseCells, shortenTrials } from "./matrix.ts";
+import type { Mutant } from "./mutants-policies.ts";
+import { findBroken } from "./scene.ts";
+import { planRelationTrials } from "./statements.ts";
+import { addTestRoles, inTransaction, type World } from "./world.ts";
+
+export const commitments = [...contextCommitments, ...accountCommitments, ...organizationCommitments];
+
+/** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
+export type Killer = "commitment" | "matrix" | "matrix with a layer off" | "guard" | "fingerprint";
+
+export interface Verdict {
+  mutant: Mutant;
+  /** Why Postgres does not even accept it. */
+  stillborn?: string;
+  killers: Map<Killer, string>;
+}
+
+type Layer = keyof typeof layers | "the whole fence";
+const outerLayers = ["policies without the grants", "floors alone", "permissive policies alone"] as const;
+const guard = readFileSync(new URL("../../../src/db/rls-guard.sql", import.meta.url), "utf8");
+const fingerprintProblem = "the fence is not as rls-policies.sql left it";
+
+/** A world, and what each cell of its matrix gives while nobody tampers with it. */
+export class Bench {
+  private readonly baselines: Map<string, string>;
+  private readonly world: World;
+  private judged = 0;
+  private readonly relationTrials: Map<string, Trial>;
+  private readonly outlyingTrials: Map<string, Trial>;
+  private readonly functionTrials: Map<string, Trial>;
+
+  private constructor(
+    world: World,
+    relationTrials: Map<string, Trial>,
+    outlyingTrials: Map<string, Trial>,
+    functionTrials: Map<string, Trial>,
+    baselines: Map<string, string>,
+  ) {
+    this.world = world;
+    this.relationTrials = relationTrials;
+    this.outlyingTrials = outlyingTrials;
+    this.functionTrials = functionTrials;
+    this.baselines = baselines;
+  }
+
+  /** @param twin the bench of another world, where every cell gives the same */
+  static async open(world: World, twin?: Bench): Promise<Bench> {
+    const relations = await readRelations(world.client);
+    const trials = await planRelationTrials(world, relations);
+    const refused = world.actors.flatMap(({ name, refused }) => (refused ? [name] : []));
+    const bench = new Bench(
+      world,
+      shortenTrials(trials, new Set(refused)),
+      chooseCells(trials, ({ object }) => !object.startsWith("public.")),
+      await planFunctionTrials(world, relations),
+      twin?.baselines ?? new Map<string, string>(),
+    );
+    if (twin) return bench;
+    for (const layer of ["the whole fence", ...outerLayers] as const) {
+      await inTransaction(world.client, async () => bench.keepBaseline(layer));
+    }
+    return bench;
+  }
+
+  /** The functions that app_user may call: those of the snapshot, and no other. */
+  private async listCallable(client: Client): Promise<string> {
+    return (await readCallable(client)).map(({ signature }) => signature).join(", ");
+  }
+
+  private async keepBaseline(layer: Layer): Promise<void> {
+    const { client } = this.world;
+    this.baselines.set("callable", await this.listCallable(client));
+    await addTestRoles(client);
+    if (layer !== "the whole fence") await applyLayer(client, layer);
+    const all = [this.relationTrials, this.outlyingTrials, this.functionTrials];
+    for (const trials of layer === "the whole fence" ? all : [this.relationTrials]) {
+      for (const [actor, trial] of trials) {
+        const outcomes = await runTrial(client, trial);
+        for (const [index, cell] of trial.cells.entries()) {
+          this.baselines.set(nameOf(layer, actor, cell), outcomes[index]?.outcome ?? "");
+        }
+      }
+    }
+  }
+
+  /** Tries a mutant on everything that could notice it, until something of the product's own does, and takes it back. */
+  async judge(mutant: Mutant): Promise<Verdict> {
+    const client = await this.world.connect();
+    try {
+      return await inTransaction(client, async () => this.judgeOn(client, mutant));
+    } finally {
+      await client.end();
+      // What was rolled back lies around, and would slow down what follows.
+      if (++this.judged % 10 === 0) await this.world.client.query("vacuum");
+    }
+  }
+
+  private async judgeOn(client: Client, mutant: Mutant): Promise<Verdict> {
+    const killers = new Map<Killer, string>();
+    try {
+      for (const statement of mutant.statements) await client.query(statement);
+    } catch (error) {
+      return { mutant, killers, stillborn: (error as Error).message };
+    }
+    for (const { problem, object } of await findProblems(client)) {
+      killers.set(problem === fingerprintProblem ? "fingerprint" : "guard", `${problem}: ${object}`);
+    }
+    const callable = await this.listCallable(client);
+    await addTestRoles(client);
+    if (mutant.objects === null) {
+      const options = { stop: true, about: mutant.about ?? "" };
+      const [broken] = await findBroken(client, this.world.people, commitments, options);
+      if (broken) killers.set("commitment", broken);
+      if (callable !== this.baselines.get("callable")) killers.set("matrix", "other functions can be called");
+      if (killers.size > (killers.has("fingerprint") ? 1 : 0)) return { mutant, killers };
+    }
+    const difference = await this.findDifference(client, "the whole fence", mutant.objects);
+    if (difference) killers.set("matrix", difference);
+    const isPolicy = mutant.objects?.every((object) => object.startsWith("public."));
+    if (difference || !isPolicy || /: (grant|revoke) /.test(mutant.name)) return { mutant, killers };
+    for (const layer of outerLayers) {
+      await client.query("savepoint layer");
+      await applyLayer(client, layer);
+      const found = await this.findDifference(client, layer, mutant.objects);
+      await client.query("rollback to layer");
+      if (!found) continue;
+      killers.set("matrix with a layer off", `${layer}: ${found}`);
+      break;
+    }
+    return { mutant, killers };
+  }
+
+  /** The first cell that leaks, or gives something else than it did. */
+  private async findDifference(client: Client, layer: Layer, objects: string[] | null): Promise<string | null> {
+    const wanted = objects && new Set(objects);
+    const groups = wanted
+      ? [this.relationTrials, this.outlyingTrials].map((trials) =>
+          chooseCells(trials, ({ object }) => wanted.has(object)),
+        )
+      : [this.functionTrials, this.relationTrials];
+    for (const trials of groups) {
+      for (const [actor, trial] of trials) {
+        const outcomes = await runTrial(client, trial);
+        for (const [index, cell] of trial.cells.entries()) {
+          const { outcome, leak } = outcomes[index] ?? { outcome: "", leak: null };
+          const before = this.baselines.get(nameOf(layer, actor, cell));
+          if (leak) return `${actor}: ${cell.object}: ${cell.operation}: ${leak}`;
+          if (outcome !== before) return `${actor}: ${cell.object}: ${cell.operation}: ${outcome} instead of ${before}`;
+        }
+      }
+    }
+    return null;
+  }
+}
+
+function nameOf(layer: Layer, actor: string, { object, operation, detail }: Cell): string {
+  return [layer, actor, object, operation, detail].join("|");
+}
+
+/** What the guard finds, besides that a superuser runs it here. */
+async function findProblems(client: Client): Promise<{ problem: string; object: string }[]> {
+  const { rows } = await client.query<{ problem: string; object: string }>(guard);
+  return rows.filter(({ problem }) => !problem.startsWith("login "));
+}

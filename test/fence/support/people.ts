@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import type { Client } from "pg";
+
+import { permissions, roles } from "../../../src/permissions.ts";
+
+export interface Person {
+  id: string;
+  email: string;
+  /** What the Worker would send for the session, as bytea. */
+  handle: string;
+  sessionId: string;
+  /** bcrypt's 29 characters of parameters, and the whole hash that signs in. */
+  salt: string;
+  hash: string;
+}
+export type People = Record<string, Person>;
+
+/** The same in every run, so that outcomes can be compared: `n` in the last digits. */
+export const id = (n: number): string => `019ab0de-0000-7000-8000-${String(n).padStart(12, "0")}`;
+
+/** Three, so that a row of the second cannot hide, by a conflict, what is possible in the third. */
+export const organizations = { mine: id(1), theirs: id(2), third: id(3) };
+
+const { mine, theirs, third } = organizations;
+
+/** Who there is, and their roles. */
+const memberships: Record<string, Record<string, string>> = {
+  ...Object.fromEntries(roles.map((role) => [role, { [mine]: role }])),
+  ...Object.fromEntries(permissions.map((permission) => [`only ${permission}`, { [mine]: `only ${permission}` }])),
+  both: { [mine]: "viewer", [theirs]: "owner" },
+  bare: { [mine]: "bare" },
+  revoked: { [mine]: "owner" },
+  expired: { [mine]: "owner" },
+  disabled: { [mine]: "owner" },
+  founder: { [theirs]: "owner" },
+  helper: { [theirs]: "member" },
+  outsider: { [third]: "owner" },
+  spare: {},
+};
+
+export async function addPeople(client: Client): Promise<People> {
+  for (const [slug, organizationId] of Object.entries(organizations)) {
+    await client.query("insert into organizations (id, name, slug) values ($1, 'Organization ' || $2, 'slug-' || $2)", [
+      organizationId,
+      slug,
+    ]);
+  }
+  const people: People = {};
+  for (const [name, roleIn] of Object.entries(memberships)) {
+    const person = makePerson(100 + Object.keys(people).length);
+    people[name] = person;
+    await addPerson(client, person);
+    for (const [organizationId, role] of Object.entries(roleIn)) {
+      await client.query("insert into memberships (organization_id, user_id, role) values ($1, $2, $3)", [
+        organizationId,
+        person.id,
+        role,
+      ]);
+    }
+  }
+  await makeTimesDistinct(client);
+  const endSession = async (who: string, change: string) => client.query(change, [people[who]?.id]);
+  await endSession("revoked", "update sessions set revoked_at = now() where user_id = $1 and revoked_at is null");
+  await endSession("expired", "update sessions set expires_at = now() - interval '1 second' where user_id = $1");
+  await endSession("disabled", "update users set disabled_at = now() where id = $1");
+  return people;
+}
+
+function makePerson(n: number): Person {
+  const salt = `$2b$04$${String(n).padStart(22, "s")}`;
+  const handle = `\\x${createHash("sha256").update(`handle ${n}`).digest("hex")}`;
+  return {
+    id: id(n),
+    email: `person-${n}@example.test`,
+    handle,
+    sessionId: id(1000 + n),
+    salt,
+    hash: salt + String(n).padStart(31, "h"),
+  };
+}
+
+/** A person, their session, one that is revoked, and the answer to a request of theirs. */
+async function addPerson(client: Client, person: Person): Promise<void> {
+  await client.query(
+    `insert into users (id, email, name, password_scheme, password_salt, password_verifier)
+     values ($1, $2, 'Name of ' || $2, 1, $3, sha256(convert_to($4, 'UTF8')))`,
+    [person.id, person.email, person.salt, person.hash],
+  );
+  await client.query(
+    `insert into sessions (id, user_id, handle_hash, ip_address, user_agent, expires_at, revoked_at)
+     select id, $1, hash, 'address ' || id, 'agent ' || id, now() + interval '1 day', revoked_at
+       from (values ($2::uuid, sha256($3::bytea), null), (gen_random_uuid(), sha256($2::text::bytea), now())) s (id, hash, revoked_at)`,
+    [person.id, person.sessionId, person.handle],
+  );
+  await client.query(
+    `insert into idempotency_keys (scope, key, request_hash, response)
+     values ('user:' || $1, 'key of ' || $1, sha256($1::text::bytea), json_build_object('answer to', $1::text))`,
+    [person.id],
+  );
+}
+
+/** A value that stands in one row only tells which row was shown. */
+async function makeTimesDistinct(client: Client): Promise<void> {
+  const { rows } = await client.query<{ statement: string }>(
+    `select format('update %s t set %I = t.%I - n * interval ''1.001 minute'' from (select ctid, row_number() over () as n from %1$s) o where o.ctid = t.ctid',
+                   a.attrelid::regclass, a.attname, a.attname) as statement
+       from pg_attribute a join pg_class c on c.oid = a.attrelid
+      where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.atttypid = 'timestamptz'::regtype and not a.attisdropped`,
+  );
+  // Without the triggers, which keep the time of an update.
+  await client.query("set session_replication_role = replica");
+  for (const { statement } of rows) await client.query(statement);
+  await client.query("reset session_replication_role");
+}

@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { escapeLiteral, type Client, type QueryResult } from "pg";
+
+import { organizations, type People, type Person } from "./people.ts";
+import { admission } from "./world.ts";
+
+/** The people of the world in one transaction, for what a function promises. */
+export interface Scene {
+  person(name: string): Person;
+  /** Rows of a statement that runs past the fence. */
+  see(statement: string): Promise<unknown[][]>;
+  /** Rows of a statement as app_user, on a connection where nobody has been let in. */
+  askFirst(statement: string): Promise<unknown[][]>;
+  /** Rows of the last statement, after the admission, as app_user. */
+  ask(admission: string | null, ...statements: string[]): Promise<unknown[][]>;
+}
+
+/** What a function does for those who call it. `about`: tried only when this function is in question. */
+export interface Commitment {
+  title: string;
+  about?: string;
+  expected: unknown;
+  actual: (scene: Scene) => Promise<unknown>;
+}
+
+/** @returns the titles of the broken ones, with what was found; the first only where `stop` is set */
+export async function findBroken(
+  client: Client,
+  people: People,
+  commitments: Commitment[],
+  { stop = false, about = "" } = {},
+): Promise<string[]> {
+  const scene = makeScene(client, people);
+  const broken: string[] = [];
+  for (const { title, about: topic, expected, actual } of commitments) {
+    if (topic && topic !== about) continue;
+    await client.query("savepoint scene");
+    const found = await actual(scene).catch((error: { code?: string; message: string }) => error.code ?? error.message);
+    await client.query("rollback to scene");
+    if (JSON.stringify(found) === JSON.stringify(expected)) continue;
+    broken.push(`${title}: ${JSON.stringify(found)}`);
+    if (stop) break;
+  }
+  return broken;
+}
+
+function makeScene(client: Client, people: People): Scene {
+  const run = async (statements: string[]): Promise<unknown[][]> => {
+    const answers: unknown = await client.query({ text: statements.join(";\n"), rowMode: "array" });
+    const results = (Array.isArray(answers) ? answers : [answers]) as QueryResult<unknown[]>[];
+    return results.findLast(({ command }) => command !== "SET")?.rows ?? [];
+  };
+  return {
+    person: (name) => {
+      const person = people[name];
+      if (!person) throw new Error(`there is no ${name}`);
+      return person;
+    },
+    see: (statement) => run([statement]),
+    askFirst: (statement) => run(["set local role app_user", statement, "set local role none"]),
+    ask: (admission, ...statements) =>
+      run([
+        "set local app.context = ''",
+        "set local app.seal = ''",
+        "set local role app_user",
+        ...(admission === null ? [] : [admission]),
+        ...statements,
+        "set local role none",
+      ]),
+  };
+}
+
+/** Those of `mine`, let in with a permission that the role has. */
+export function letIn(scene: Scene, name: string, permission = "organization:read"): string {
+  return admission(scene.person(name), organizations.mine, permission);
+}
+
+export function text(value: string | null): string {
+  return value === null ? "null" : escapeLiteral(value);
+}
+
+/** The outcome instead of the error. */
+export function codeOf(attempt: Promise<unknown>): Promise<unknown> {
+  return attempt.then(
+    () => "done",
+    (error: { code?: string; message: string }) => error.code ?? error.message,
+  );
+}
+
+export function sha256(...parts: (Buffer | string)[]): Buffer {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}

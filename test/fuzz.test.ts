@@ -1,0 +1,163 @@
+import * as fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { requestsTo, type RequestPlan } from "./support/arbitraries.ts";
+import { expectContract, type Operation } from "./support/contract.ts";
+import { fuzzSettings } from "./support/fuzz-settings.ts";
+import type { Schema } from "./support/json-schema.ts";
+import { contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
+import { createOrganization, openService, signInPerson } from "./support/service.ts";
+
+const service = openService();
+
+/** An account of which nothing may ever be seen by others. */
+let canary: Prepared & { name: string };
+let canaryBefore: unknown;
+
+const canaryTexts = () => {
+  const { person, organization, ids, name } = canary;
+  return [name, person.id, person.email, organization.slug, person.token, person.refreshToken, ...Object.values(ids)];
+};
+
+async function lookAtCanary() {
+  const { person, ids } = canary;
+  const paths = ["/v1/users/me", "/v1/auth/sessions", "/v1/organizations"];
+  const answers = [];
+  for (const path of [...paths, `/v1/organizations/${ids.organizationId}/members`]) {
+    const { status, body } = await service.call("GET", path, { token: person.token });
+    answers.push({ path, status, body });
+  }
+  return answers;
+}
+
+beforeAll(async () => {
+  const name = `canary-${crypto.randomUUID()}`;
+  canary = { ...(await prepare(service, name)), name };
+  canaryBefore = await lookAtCanary();
+});
+
+/** What «…» stands for in a plan. */
+function fillIn(text: string, { person, ids }: Prepared): string {
+  const values: Record<string, string> = {
+    email: person.email,
+    password: person.password,
+    refreshToken: person.refreshToken,
+    ...ids,
+    "canary.userId": canary.person.id,
+    "canary.email": canary.person.email,
+    "canary.organizationId": canary.ids.organizationId,
+    "canary.sessionId": canary.ids.sessionId,
+  };
+  return text.replaceAll(/«([\w.]+)»/g, (whole, name: string) => values[name] ?? whole);
+}
+
+function fillInPlan(plan: RequestPlan, prepared: Prepared): RequestPlan {
+  const fill = (values: Record<string, string>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fillIn(value, prepared)]));
+  return {
+    ...plan,
+    parameters: fill(plan.parameters),
+    query: plan.query.map(([name, value]) => [name, fillIn(value, prepared)]),
+    headers: fill(plan.headers),
+    body: plan.body === undefined ? undefined : fillIn(plan.body, prepared),
+  };
+}
+
+function send(operation: Operation, plan: RequestPlan, { person }: Prepared) {
+  const encode = (text: string) => encodeURIComponent(text.toWellFormed());
+  // An empty segment would be another path.
+  const parameters = Object.entries(plan.parameters).map(([name, value]) => [name, encode(value || " ")]);
+  const path = fillPath(operation.path, Object.fromEntries(parameters));
+  const query = plan.query.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+  return service.call(operation.method, query ? `${path}?${query}` : path, {
+    ...(plan.body !== undefined && { rawBody: plan.body }),
+    ...(operation.isGuarded && { token: person.token }),
+    headers: { ...plan.headers, ...(plan.contentType && { "content-type": plan.contentType }) },
+  });
+}
+
+/** Text as the service reads it: trimmed, and addresses in their compatibility form. */
+function canonical(given: Schema, value: any): unknown {
+  const schema = contract.requests.resolve(given);
+  if (typeof value === "string") {
+    if (schema["format"] === "email") return value.normalize("NFKC").trim();
+    return schema["format"] || schema["pattern"] ? value : value.trim();
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, canonical(schema["properties"]?.[key] ?? {}, item)]),
+  );
+}
+
+/** Whether the document's own schemas refuse the request, in whatever part of it. */
+function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): boolean {
+  const fits = (schema: Schema, text: string) => {
+    const isNumber = contract.requests.resolve(schema)["type"] === "integer" && /^-?\d+$/.test(text);
+    return contract.requests.findErrors(schema, isNumber ? Number(text) : text, "").length === 0;
+  };
+  for (const { name, in: place, required, schema } of parameters) {
+    const texts: (string | undefined)[] =
+      place === "query"
+        ? plan.query.filter(([key]) => key === name).map(([, value]) => value)
+        : [place === "path" ? plan.parameters[name] : plan.headers[name]].filter((text) => text !== undefined);
+    if (texts.length > 1 || (required && texts.length === 0)) return true;
+    if (texts.some((text) => !fits(schema, text ?? ""))) return true;
+  }
+  if (!bodySchema) return false;
+  if (plan.contentType?.split(";")[0] !== "application/json" || plan.body === undefined) return true;
+  try {
+    const body: unknown = JSON.parse(plan.body.replace(/^\ufeff/, ""));
+    return contract.requests.findErrors(bodySchema, canonical(bodySchema, body), "body").length > 0;
+  } catch {
+    return true;
+  }
+}
+
+/** The sender again, with what a success took from it: its session, its organization or its refresh token. */
+async function renew(sender: Prepared, { method, path }: Operation, body: any): Promise<Prepared> {
+  if (path.endsWith("/refresh")) return { ...sender, person: { ...sender.person, refreshToken: body.refreshToken } };
+  if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
+  if (path.includes("{organizationId}")) {
+    const organization = await createOrganization(service, sender.person);
+    return { ...sender, organization, ids: { ...sender.ids, organizationId: organization.id } };
+  }
+  const person = { ...sender.person, ...(await signInPerson(service, sender.person.email)) };
+  if (!path.includes("{sessionId}")) return { ...sender, person };
+  const { body: sessions } = await service.call("GET", "/v1/auth/sessions?limit=1", { token: person.token });
+  return { ...sender, person, ids: { ...sender.ids, sessionId: sessions.data[0].id } };
+}
+
+/** Nothing of a GET without parameters can be varied, so a few are as good as many. */
+const runsOf = ({ method, parameters }: Operation) =>
+  method === "GET" && parameters.length === 0 ? Math.min(20, fuzzSettings.numRuns) : fuzzSettings.numRuns;
+
+describe("Whatever it is sent,", () => {
+  it.concurrent.each(operations.all)(
+    "%s keeps to its contract, refuses what it says it refuses, and shows nothing of others",
+    async (_, operation) => {
+      let sender = await prepare(service);
+      const statuses = new Set<number>();
+      await fc.assert(
+        fc.asyncProperty(requestsTo(operation, contract.requests), async (plan) => {
+          const filled = fillInPlan(plan, sender);
+          const answer = await send(operation, filled, sender);
+          statuses.add(answer.status);
+          if (answer.status < 300) sender = await renew(sender, operation, answer.body);
+
+          expectContract(contract, operation, answer);
+          if (isRefused(operation, filled)) expect(answer.status).toBeGreaterThanOrEqual(400);
+          if (plan.isUnspoiled) expect([400, 413, 415], JSON.stringify(answer.body)).not.toContain(answer.status);
+          const text = JSON.stringify(answer.body ?? null);
+          expect(canaryTexts().filter((secret) => text.includes(secret))).toEqual([]);
+        }),
+        { ...fuzzSettings, numRuns: runsOf(operation) },
+      );
+      expect([...statuses].filter((status) => status < 300)).not.toEqual([]);
+      if (operation.bodySchema) expect([...statuses]).toEqual(expect.arrayContaining([400, 415]));
+    },
+    60_000 + fuzzSettings.numRuns * 1_000,
+  );
+
+  it("the planted account is as it was", async () => {
+    expect(await lookAtCanary()).toEqual(canaryBefore);
+  });
+});
