@@ -77,7 +77,7 @@ describe("the log", () => {
         status: 500,
         requestId: body.requestId,
         error: "internal",
-        message: expect.stringContaining('schema "app" does not exist'),
+        message: expect.stringContaining('relation "app.gate" does not exist'),
         stack: expect.stringMatching(/\bat .+:\d+:\d+/),
       }),
     ]);
