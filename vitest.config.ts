@@ -40,6 +40,7 @@ export default defineConfig({
       inWorkerd("worker", "test/*.test.ts", 60),
       inNode("local", ["test/local/*.test.ts"], 120),
       inNode("fence", ["test/fence/matrix*.test.ts"], 120),
+      inNode("commands", ["test/commands/*.test.ts"], 120),
       inNode("mutation", ["test/fence/mutation*.test.ts"], 900),
       inWorkerd("slow", "test/slow/*.test.ts", 300),
       inNode("crash", ["test/crash/*.test.ts"], 300),

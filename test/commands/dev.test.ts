@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { findFreePort } from "../../scripts/local/processes.ts";
-import { cloneProject, findDescendants, findSurvivors, removeClone, Script } from "./process-support.ts";
+import { cloneProject, findDescendants, findSurvivors, removeClone, Script } from "../local/process-support.ts";
 
 let clone: string;
 let wantedPort: number;

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { makeDirectUrl } from "../../scripts/db/connection.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres, type LocalPostgres } from "../../scripts/local/postgres.ts";
-import { cloneProject, removeClone, Script } from "./process-support.ts";
+import { cloneProject, removeClone, Script } from "../local/process-support.ts";
 
 let postgres: LocalPostgres;
 let clone: string;

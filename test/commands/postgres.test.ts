@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres, type LocalPostgres } from "../../scripts/local/postgres.ts";
-import { findDescendants, findSurvivors, makeFolder, removeClone, root, Script } from "./process-support.ts";
+import { findDescendants, findSurvivors, makeFolder, removeClone, root, Script } from "../local/process-support.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
