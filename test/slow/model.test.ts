@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fuzzSettings } from "./support/fuzz-settings.ts";
-import { accountCommands, signIn, signUp } from "./support/model-accounts.ts";
-import { list, organizationCommands } from "./support/model-organizations.ts";
-import { type Model, newModel, type Real } from "./support/model.ts";
+import { fuzzSettings } from "../support/fuzz-settings.ts";
+import { accountCommands, signIn, signUp } from "../support/model-accounts.ts";
+import { list, organizationCommands } from "../support/model-organizations.ts";
+import { type Model, newModel, type Real } from "../support/model.ts";
 
 /** Several at once, since each waits for the database most of its time. */
 const shards = [1, 2, 3, 4];

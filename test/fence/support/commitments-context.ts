@@ -17,7 +17,6 @@ const asking = [
   "select * from app.my_organizations(null, 10)",
   `select * from app.create_organization('${id(8000)}', 'New', '{new}')`,
   "select app.claim_idempotency_key(null, 'k', '\\x01')",
-  "select app.keep_response(null, 'k', '1')",
   ...["users", "sessions", "organizations", "memberships"].map((table) => `select count(*) from ${table}`),
 ];
 

@@ -220,12 +220,14 @@ export const organizationCommitments: Commitment[] = [
     expected: [["10000"]],
     actual: async (scene) => {
       await scene.see(
-        `insert into idempotency_keys (scope, key, request_hash, created_at) select 'old', n, '\\x', now() - interval '2 days' from generate_series(1, 5001) n;
+        `insert into idempotency_keys (scope, key, request_hash, created_at)
+         select 'old', n, '\\x', now() - interval '23 hours' * (1 + n % 2) from generate_series(1, 10002) n;
          insert into sessions (id, user_id, handle_hash, expires_at)
-         select gen_random_uuid(), '${scene.person("owner").id}', sha256(n::text::bytea), now() - interval '40 days' from generate_series(1, 5001) n`,
+         select gen_random_uuid(), '${scene.person("owner").id}', sha256(n::text::bytea), now() - interval '20 days' * (1 + n % 2)
+           from generate_series(1, 10002) n`,
       );
-      // In the order of insertion, so that what is kept comes first and would take the place of what goes.
-      await scene.see("set local enable_indexscan = off; set local enable_bitmapscan = off");
+      // In the order of insertion, so that what is kept would take the place of what goes.
+      await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
       return scene.ask(null, "select app.purge_expired()");
     },
   },

@@ -4,7 +4,7 @@
  */
 const sameUnlessTwoAtOnce = "differs only when two transactions meet, and then only in which of them waits";
 const failsClosed =
-  "the seal is bound to its transaction, so a setting that outlives it is refused; checked in rls.test.ts";
+  "the seal is bound to its transaction, so a setting that outlives it is refused; see forgery.test.ts";
 const innerQueryDecides = "repeats the condition of the inner query for a row that changed while it waited for a lock";
 
 export const unnoticed: Record<string, string> = {
