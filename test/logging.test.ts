@@ -232,7 +232,7 @@ describe("redact", () => {
 
   it.each([
     'duplicate key value violates unique constraint "users_email_key"',
-    "    at send (/work/node_modules/@neondatabase/serverless/index.mjs:12:34)",
+    "    at send (/app/node_modules/@neondatabase/serverless/index.mjs:12:34)",
     "    at async file:///app/node_modules/@hono/zod-openapi/dist/index.mjs:133:100",
     "TimeoutError: The operation was aborted due to timeout at 12:30:45",
     "organization 019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04, version 1.2.3",

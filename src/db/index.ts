@@ -95,7 +95,7 @@ export interface TenantDatabase extends Database {
 
 /**
  * How each transaction begins: past the gate, as app_user should the Worker run on the owner's URL, and
- * with settings of its own, since a pooled connection may come with somebody else's.
+ * with settings of its own, since a pooled connection may come with somebody else's. Raw, as all of it is ours.
  */
 const beginning = sql.raw(
   [
