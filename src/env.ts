@@ -47,6 +47,9 @@ const origins = z
     "must be a comma-separated list of origins such as https://app.example.com, without paths or wildcards",
   );
 
+/** Characters that a new password has at least, where the setting of this name asks for no more. */
+export const PASSWORD_MIN_LENGTH = 8;
+
 const SettingsSchema = z
   .object({
     DATABASE_URL: databaseUrl,
@@ -56,7 +59,7 @@ const SettingsSchema = z
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
     ENVIRONMENT: z.enum(["development", "test", "production"]),
     CORS_ORIGINS: origins.default([]),
-    PASSWORD_MIN_LENGTH: integer(8, 64).default(8),
+    PASSWORD_MIN_LENGTH: integer(PASSWORD_MIN_LENGTH, 64).default(PASSWORD_MIN_LENGTH),
     PASSWORD_PEPPER: secret.optional(),
   })
   .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {

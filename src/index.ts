@@ -97,9 +97,11 @@ app.onError((error, c) => {
 });
 
 function answerProblem(c: Context<AppEnv>, error: AppError): Response {
-  const challenge = error.status === 401 ? { "www-authenticate": "Bearer" } : undefined;
-  return c.json(error.toProblem(c.var.requestId), error.status, {
-    ...challenge,
+  const { status } = error;
+  const expected =
+    status === 401 ? { "www-authenticate": "Bearer" } : status === 503 ? { "retry-after": "2" } : undefined;
+  return c.json(error.toProblem(c.var.requestId), status, {
+    ...expected,
     ...error.headers,
     "content-type": "application/problem+json",
   });

@@ -1,10 +1,12 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { AppError, type ErrorCode, errorTable } from "./errors.ts";
+import { headerComponents, withHeaders } from "./headers.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { idempotencyKey } from "./middleware/idempotency-key.ts";
 import { rateLimit } from "./middleware/rate-limit/index.ts";
 import { jsonBody } from "./middleware/request-body.ts";
+import { queryNames } from "./middleware/request-query.ts";
 import { personContext, systemContext, tenantContext } from "./middleware/tenant-context.ts";
 import type { Permission } from "./permissions.ts";
 import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
@@ -62,10 +64,14 @@ function defineRoute(
     ...(creates && { request: { ...route.request, headers: IdempotencyHeaders } }),
     ...(extra.security && { security: [{ bearer: [] }] }),
     ...(extra.permission && { "x-permission": extra.permission }),
-    responses: { ...route.responses, ...errorResponses(codes) },
+    responses: withHeaders(
+      { ...route.responses, ...errorResponses(codes) },
+      { counted: true, security: extra.security, creates },
+    ),
     middleware: [
       ...(extra.security ? [authenticate()] : []),
       rateLimit({ onFailure: failClosed ? "closed" : "open" }),
+      ...(route.request?.query ? [queryNames()] : []),
       ...(body ? [jsonBody()] : []),
       ...(creates ? [idempotencyKey()] : []),
       ...extra.guards,
@@ -75,8 +81,12 @@ function defineRoute(
 
 const IdempotencyHeaders = z.object({
   "idempotency-key": z.string().optional().openapi({
+    // For the document: the middleware refuses what does not fit, before a schema would.
+    minLength: 1,
+    maxLength: 255,
+    pattern: "^[!-~]*$",
     description:
-      "A UUID of your own for this creation: the same key and body gets the first answer again, for 24 hours.",
+      "1 to 255 printable ASCII characters of your own for this creation, such as a UUID: the same key and body gets the first answer again, for 24 hours.",
     example: "0d6f1b0e-4c1f-4a55-9b1f-1f3f2c8a7d11",
   }),
 });
@@ -220,5 +230,6 @@ function makeDocument(app: OpenAPIHono<AppEnv>) {
     bearerFormat: "JWT",
     description: "`accessToken` of POST /v1/auth/sign-in.",
   });
+  for (const { name, component } of headerComponents) app.openAPIRegistry.registerComponent("headers", name, component);
   return app.getOpenAPI31Document({ ...documentInfo, servers: [{ url: "/" }] });
 }

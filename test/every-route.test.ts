@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { expectContract } from "./support/contract.ts";
 import { addMember, asOwner } from "./support/database.ts";
-import { contract, fillPath, operations, optionsOf, prepare } from "./support/operations.ts";
+import { contract, fillPath, operations, optionsOf, prepare, strangePath } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, signUpPerson } from "./support/service.ts";
 
@@ -92,6 +92,28 @@ describe("Every operation", () => {
     }
   });
 
+  it.each(operations.all)("%s documents the headers of each of its answers", (_, operation) => {
+    const creates = operation.parameters.some(({ name }) => name === "idempotency-key");
+    for (const [status, { headers }] of Object.entries(operation.responses)) {
+      const isEarly = status >= "500" || (status === "401" && operation.isGuarded);
+      const isCounted = operation.path !== "/health" && status !== "413";
+      const required = [
+        "x-request-id",
+        "Server-Timing",
+        ...(isCounted && !isEarly ? ["RateLimit-Policy", "RateLimit"] : []),
+        ...(status === "401" ? ["WWW-Authenticate"] : []),
+        ...(status === "429" || status === "503" ? ["Retry-After"] : []),
+      ];
+      const optional = [
+        ...(isCounted && isEarly ? ["RateLimit-Policy", "RateLimit"] : []),
+        ...(creates && status === "201" ? ["Idempotent-Replayed"] : []),
+      ];
+      const documented = Object.entries(headers).map(([name, header]) => [name, header.required ?? false]);
+      const expected = [...required.map((name) => [name, true]), ...optional.map((name) => [name, false])];
+      expect(Object.fromEntries(documented), status).toEqual(Object.fromEntries(expected));
+    }
+  });
+
   it.each(operations.all)("%s gives an example of everything that it takes and returns", (_, operation) => {
     const missing: string[] = [];
     const visit = (given: any, where: string): void => {
@@ -151,7 +173,7 @@ describe("Every operation whose path names something", () => {
     const outsider = await signUpPerson(service);
     const call = (path: string) => service.call(op.method, path, optionsOf(op, outsider));
     const real = await call(fillPath(op.path, ids));
-    const none = await call(op.path.replaceAll(/\{\w+\}/g, () => crypto.randomUUID()));
+    const none = await call(strangePath(op.path));
     for (const answer of [real, none]) {
       expectProblem(answer, "not_found");
       expectContract(contract, op, answer);

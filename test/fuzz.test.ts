@@ -98,10 +98,12 @@ function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): bo
     const texts: (string | undefined)[] =
       place === "query"
         ? plan.query.filter(([key]) => key === name).map(([, value]) => value)
-        : [place === "path" ? plan.parameters[name] : plan.headers[name]].filter((text) => text !== undefined);
+        : [place === "path" ? plan.parameters[name] : plan.headers[name]?.trim()].filter((text) => text !== undefined);
     if (texts.length > 1 || (required && texts.length === 0)) return true;
     if (texts.some((text) => !fits(schema, text ?? ""))) return true;
   }
+  const known = parameters.filter(({ in: place }) => place === "query").map(({ name }) => name);
+  if (known.length > 0 && plan.query.some(([name]) => !known.includes(name))) return true;
   if (!bodySchema) return false;
   if (plan.contentType?.split(";")[0] !== "application/json" || plan.body === undefined) return true;
   try {

@@ -32,7 +32,7 @@ describe("GET /ready", () => {
     expect(warned.body.warnings.join()).toContain("login could bypass row security (neondb_owner)");
     const production = openService({ ...careless, ENVIRONMENT: "production", BCRYPT_WORK_FACTOR: "10" });
     const refused = await production.call("GET", "/ready");
-    expect([refused.status, refused.body.code]).toEqual([503, "not_ready"]);
+    expect([refused.status, refused.body.code, refused.headers.get("retry-after")]).toEqual([503, "not_ready", "2"]);
     expect(refused.body.detail).toBe("The fence is not safe. See npm run db:check.");
   });
 

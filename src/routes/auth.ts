@@ -1,10 +1,19 @@
 import { z } from "@hono/zod-openapi";
+import { PASSWORD_MIN_LENGTH } from "../env.ts";
 import { createRouter, json, jsonRequest, personRoute, publicRoute } from "../openapi.ts";
 import { refreshSession, signIn, signUp } from "../services/auth.ts";
+import { PASSWORD_MAX_LENGTH } from "../services/passwords/index.ts";
 import { signOut } from "../services/sessions.ts";
 import { Email, PersonName, User } from "./users.ts";
 
 const Password = z.string().max(1024).openapi({ format: "password", example: "correct horse battery" });
+
+/** Documented as the service refuses it, with its reason and by its setting. */
+const NewPassword = Password.openapi({
+  minLength: PASSWORD_MIN_LENGTH,
+  maxLength: PASSWORD_MAX_LENGTH,
+  description: `${PASSWORD_MIN_LENGTH} to ${PASSWORD_MAX_LENGTH} characters; a deployment can ask for more than ${PASSWORD_MIN_LENGTH}.`,
+});
 
 const TokenSet = z
   .object({
@@ -23,7 +32,7 @@ const TokenSet = z
   })
   .openapi("TokenSet");
 
-const SignUpBody = z.strictObject({ email: Email, password: Password, name: PersonName }).openapi("SignUp");
+const SignUpBody = z.strictObject({ email: Email, password: NewPassword, name: PersonName }).openapi("SignUp");
 
 const SignInBody = z.strictObject({ email: Email, password: Password }).openapi("SignIn");
 

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { withHeaders } from "../headers.ts";
 import { createRouter, json, publicRoute } from "../openapi.ts";
 import { checkReadiness } from "../services/readiness.ts";
 
@@ -8,7 +9,10 @@ const healthRoute = createRoute({
   tags: ["Operations"],
   summary: "Is the Worker up?",
   description: "Answers whatever the settings and the database are like.",
-  responses: { 200: json(z.object({ status: z.literal("ok") }).openapi("Health"), "The Worker runs.") },
+  responses: withHeaders(
+    { 200: json(z.object({ status: z.literal("ok") }).openapi("Health"), "The Worker runs.") },
+    { counted: false },
+  ),
 });
 
 /** Mounted before the settings are read. */

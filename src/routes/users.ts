@@ -13,7 +13,7 @@ export const Email = z
   .trim()
   .toLowerCase()
   .pipe(z.email().max(254))
-  .openapi({ type: "string", format: "email", example: "ada@example.com" });
+  .openapi({ type: "string", format: "email", maxLength: 254, example: "ada@example.com" });
 
 export const PersonName = z.string().trim().min(1).max(100).openapi({ example: "Ada Lovelace" });
 

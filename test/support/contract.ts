@@ -10,9 +10,14 @@ export interface Parameter {
   schema: Schema;
 }
 
+interface Header {
+  required?: boolean;
+  schema: Schema;
+}
+
 interface ResponseSpec {
   content?: Record<string, { schema: Schema; examples?: Record<string, unknown> }>;
-  headers?: Record<string, { required?: boolean; schema: Schema }>;
+  headers: Record<string, Header>;
 }
 
 /** An operation of /openapi.json. */
@@ -37,6 +42,15 @@ export interface Contract {
   findViolations(operation: Operation, answer: Answer): string[];
 }
 
+/** Headers that an answer has only where the document says so. */
+const documentedHeaders =
+  "x-request-id server-timing ratelimit ratelimit-policy retry-after www-authenticate idempotent-replayed allow location set-cookie".split(
+    " ",
+  );
+
+const mapValues = <T, U>(values: Record<string, T>, change: (value: T) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
+
 const verbs = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
 
 /** Reads /openapi.json, and throws when it says something that could not be checked. */
@@ -47,7 +61,7 @@ export async function readContract(): Promise<Contract> {
   const operations = Object.entries<any>(document.paths).flatMap(([path, item]) =>
     Object.keys(item).map((verb) => {
       if (!verbs.includes(verb)) throw new Error(`${path}: ${verb} is not looked at`);
-      return readOperation(verb.toUpperCase(), path, item[verb]);
+      return readOperation(verb.toUpperCase(), path, item[verb], requests);
     }),
   );
   for (const operation of operations) assertReadable(operation, requests);
@@ -74,7 +88,7 @@ export function expectContract(contract: Contract, operation: Operation, answer:
   expect(violations, `${operation.name} ${context} → ${status} ${JSON.stringify(body)}`).toEqual([]);
 }
 
-function readOperation(method: string, path: string, spec: any): Operation {
+function readOperation(method: string, path: string, spec: any, schemas: SchemaReader): Operation {
   const body = spec.requestBody?.content;
   if (body && Object.keys(body).join() !== "application/json") throw new Error(`${path} takes what is not JSON`);
   return {
@@ -85,7 +99,10 @@ function readOperation(method: string, path: string, spec: any): Operation {
     permission: spec["x-permission"],
     parameters: spec.parameters ?? [],
     bodySchema: body?.["application/json"].schema,
-    responses: spec.responses,
+    responses: mapValues<any, ResponseSpec>(spec.responses, ({ content, headers = {} }) => ({
+      content,
+      headers: mapValues<Schema, Header>(headers, (header) => schemas.resolve(header) as Header),
+    })),
   };
 }
 
@@ -95,20 +112,23 @@ function assertReadable({ name, parameters, bodySchema, responses }: Operation, 
     schemas.assertSupported(parameter.schema, `${name} ${parameter.name}`);
   }
   if (bodySchema) schemas.assertSupported(bodySchema, `${name} body`);
-  for (const [status, { content = {}, headers = {} }] of Object.entries(responses)) {
+  for (const [status, { content = {}, headers }] of Object.entries(responses)) {
     if (!/^\d{3}$/.test(status)) throw new Error(`${name}: ${status} is no status`);
     for (const { schema } of [...Object.values(content), ...Object.values(headers)])
       schemas.assertSupported(schema, `${name} ${status}`);
   }
 }
 
-function findHeaderErrors({ headers: documented = {} }: ResponseSpec, headers: Headers, schemas: SchemaReader) {
-  return Object.entries(documented).flatMap(([name, { required, schema }]) => {
+function findHeaderErrors({ headers: documented }: ResponseSpec, headers: Headers, schemas: SchemaReader) {
+  const names = new Set(Object.keys(documented).map((name) => name.toLowerCase()));
+  const extra = documentedHeaders.filter((name) => headers.has(name) && !names.has(name));
+  const wrong = Object.entries(documented).flatMap(([name, { required, schema }]) => {
     const text = headers.get(name);
     if (text === null) return required ? [`the header ${name} is missing`] : [];
     const { type } = schemas.resolve(schema);
     return schemas.findErrors(schema, type === "string" ? text : Number(text), `header ${name}`);
   });
+  return [...extra.map((name) => `the header ${name} is not documented`), ...wrong];
 }
 
 function findBodyErrors({ content }: ResponseSpec, headers: Headers, body: any, schemas: SchemaReader): string[] {

@@ -50,6 +50,9 @@ export const fillPath = (path: string, ids: Record<string, string>) =>
     return id;
   });
 
+/** The path with ids that nobody has. */
+export const strangePath = (path: string) => path.replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
+
 export interface Prepared {
   person: Person;
   organization: { id: string; slug: string };

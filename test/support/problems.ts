@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { errorTable, type ErrorCode } from "../../src/errors.ts";
-import type { Answer, Service } from "./service.ts";
+import type { Answer } from "./service.ts";
 
 /** Words that only an engine, a driver or a stack trace would use. */
 const internals =
@@ -27,32 +27,4 @@ export function expectProblem({ status, headers, body }: Answer, code: ErrorCode
   }
   // This one says what a setting must look like, to whoever deploys.
   if (code !== "misconfigured") expect(JSON.stringify(body)).not.toMatch(internals);
-}
-
-export interface Operation {
-  method: string;
-  /** With an identifier in place of each parameter. */
-  path: string;
-  /** Needs an access token. */
-  isGuarded: boolean;
-  takesBody: boolean;
-  statuses: number[];
-}
-
-const verbs = ["get", "post", "put", "patch", "delete"];
-
-/** Every operation of the service's own OpenAPI document. */
-export async function listOperations(service: Service): Promise<Operation[]> {
-  const { body } = await service.call("GET", "/openapi.json");
-  return Object.entries<any>(body.paths).flatMap(([path, item]) =>
-    verbs
-      .filter((verb) => verb in item)
-      .map((verb) => ({
-        method: verb.toUpperCase(),
-        path: path.replaceAll(/\{\w+\}/g, "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04"),
-        isGuarded: "security" in item[verb] && item[verb].security.length > 0,
-        takesBody: "requestBody" in item[verb],
-        statuses: Object.keys(item[verb].responses).map(Number),
-      })),
-  );
 }
