@@ -141,6 +141,8 @@ describe("The catalog", () => {
     ],
     ["grant update, delete on organizations to app_definer", "the fence is not as rls-policies.sql left it"],
     ["grant create on schema public to app_user", "app_user can create in a schema"],
+    ["grant usage on schema app_private to app_user", "app_user can use a private schema"],
+    ["grant usage on schema app_private to public", "app_user can use a private schema"],
     [
       "set local role app_definer; grant select on app_private.seal_key to app_user; reset role",
       "the seal's key is readable",

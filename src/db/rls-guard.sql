@@ -104,10 +104,13 @@ union all
 select 'app_user can create in a schema', n.nspname from pg_namespace n, worker
  where n.nspname !~ '^pg_(toast|temp)' and has_schema_privilege(worker.oid, n.oid, 'CREATE')
 union all
+select 'app_user can use a private schema', n.nspname from pg_namespace n, worker
+ where n.nspname = 'app_private' and has_schema_privilege(worker.oid, n.oid, 'USAGE')
+union all
 select 'app_user has a database privilege', privilege from unnest(array['CREATE', 'TEMP']) privilege, worker
  where has_database_privilege(worker.oid, current_database(), privilege)
 union all
-select 'default privilege reaches the Worker', pg_get_userbyid(d.defaclrole) || ' in ' || coalesce(d.defaclnamespace::regnamespace::text, 'every schema')
+select 'default privilege reaches the Worker', pg_get_userbyid(d.defaclrole) || ' in ' || coalesce(nullif(d.defaclnamespace, 0)::regnamespace::text, 'every schema')
   from pg_default_acl d, aclexplode(d.defaclacl) a, worker
  where d.defaclobjtype in ('r', 'S', 'f', 'n') and a.grantee in (worker.oid, 0)
 union all

@@ -11,11 +11,11 @@ const asked = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
 }).then(() => stopping.abort());
 
-const { APP_USER_PASSWORD = "", POSTGRES_PORT } = process.env;
+const { APP_USER_PASSWORD = "", POSTGRES_PORT, ENVIRONMENT = "test" } = process.env;
 const endpoint = await startNeonEndpoint({ postgres: { host: "127.0.0.1", port: Number(POSTGRES_PORT) } });
 const settings = makeSettings(
   loadState(),
-  { BCRYPT_WORK_FACTOR: "4", ENVIRONMENT: "test", RATE_LIMIT_PER_MINUTE: "100000" },
+  { BCRYPT_WORK_FACTOR: ENVIRONMENT === "test" ? "4" : "10", ENVIRONMENT, RATE_LIMIT_PER_MINUTE: "100000" },
   `postgresql://app_user:${APP_USER_PASSWORD}@localhost:${endpoint.port}/app`,
 );
 const worker = await startWorker({
