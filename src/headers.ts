@@ -2,6 +2,17 @@ import type { RouteConfig } from "@hono/zod-openapi";
 
 type Responses = RouteConfig["responses"];
 
+interface Header {
+  description: string;
+  schema: {
+    type: "string" | "integer";
+    pattern?: string;
+    enum?: string[];
+    minimum?: number;
+    example?: string | number;
+  };
+}
+
 /** Every response header that the document promises. */
 const headers = {
   "x-request-id": {
@@ -32,7 +43,7 @@ const headers = {
     description: "Set when this is the first answer again, to a request with the same Idempotency-Key.",
     schema: { type: "string", enum: ["true"] as string[] },
   },
-} as const;
+} satisfies Record<string, Header>;
 
 type HeaderName = keyof typeof headers;
 

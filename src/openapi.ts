@@ -84,7 +84,7 @@ const IdempotencyHeaders = z.object({
     // For the document: the middleware refuses what does not fit, before a schema would.
     minLength: 1,
     maxLength: 255,
-    pattern: "^[!-~]*$",
+    pattern: "^[!-~]+$",
     description:
       "1 to 255 printable ASCII characters of your own for this creation, such as a UUID: the same key and body gets the first answer again, for 24 hours.",
     example: "0d6f1b0e-4c1f-4a55-9b1f-1f3f2c8a7d11",

@@ -1,43 +1,17 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { admitStatement } from "./support/admission.ts";
 import { asWorker } from "./support/database.ts";
-import { newTenant, type Tenant } from "./support/tenants.ts";
+import { failureOf, inject, injectForGood, mine, type Statement, theirs } from "./support/injection.ts";
 
-/** SQL that an attacker has got into a statement, behind a legitimate app.admit in the same transaction. */
-let mine: Tenant;
-let theirs: Tenant;
-
-beforeAll(async () => {
-  mine = await newTenant();
-  theirs = await newTenant();
-});
-
-type Statement = [text: string, params?: unknown[]];
-
-/** The rows of the last statement. */
-async function inject(...statements: Statement[]) {
-  const results = await asWorker(admitStatement(mine.admission), ...statements);
-  return results.at(-1) ?? [];
-}
-
-/** The same, with everything undone afterwards. */
-async function tryOut(...statements: Statement[]) {
-  const results = await asWorker(admitStatement(mine.admission), ...statements, ["rollback"]);
-  return results.at(-2) ?? [];
-}
-
-const refusal = (...statements: Statement[]) =>
-  inject(...statements).then(
-    () => undefined,
-    (error: { code?: string }) => error.code,
-  );
+/** What would be another context, or another role, in SQL that an attacker has got into a statement. */
+const refusal = async (...statements: Statement[]) => (await failureOf(injectForGood(...statements)))?.code;
 
 const everything = `select id::text as v from organizations union all select id::text from users union all select id::text from sessions
   union all select user_id::text from memberships union all select organization_id::text from memberships`;
 
 /** Expects that the statements after which everything is read show rows of one's own, and no other. */
 async function expectOwnRows(...statements: Statement[]): Promise<void> {
-  const values = (await inject(...statements, [everything])).map(({ v }) => v);
+  const values = (await injectForGood(...statements, [everything])).map(({ v }) => v);
   expect(values).toContain(mine.owner.id);
   expect(values.filter((value) => !mine.values.includes(value))).toEqual([]);
 }
@@ -67,7 +41,7 @@ describe("The context", () => {
       "select pg_backend_pid() as pid, current_setting('app.context') as context, current_setting('app.seal') as seal";
     const replay =
       "select set_config('app.context', $1, true), set_config('app.seal', $2, true), pg_backend_pid() as pid";
-    const [kept] = await inject([keep]);
+    const [kept] = await injectForGood([keep]);
     await expect(asWorker([replay, [kept?.["context"], kept?.["seal"]]], [everything])).rejects.toMatchObject({
       code: "AP499",
     });
@@ -122,7 +96,7 @@ describe("The context", () => {
 
   it("cannot be had by signing in as somebody: the database compares the hash itself", async () => {
     const signIn = "select * from app.sign_in($1, $2, gen_random_uuid(), sha256('x'), interval '1 day', null, null)";
-    const [parameters] = await inject(["select * from app.password_parameters($1)", [theirs.owner.email]]);
+    const [parameters] = await injectForGood(["select * from app.password_parameters($1)", [theirs.owner.email]]);
     expect(Object.keys(parameters ?? {})).toEqual(["scheme", "salt"]);
     for (const hash of ["", parameters?.["salt"], theirs.owner.password]) {
       expect(await refusal([signIn, [theirs.owner.email, hash]])).toBe("APCRD");
@@ -147,7 +121,7 @@ describe("The role", () => {
     "set local search_path = pg_catalog, public",
     "select set_config('session_replication_role', current_setting('session_replication_role'), true) where false",
   ])("does not rise by: %s", async (text) => {
-    const [role] = await tryOut([text], ["select current_user as current, session_user as login"]);
+    const [role] = await inject([text], ["select current_user as current, session_user as login"]);
     expect(role).toEqual({ current: "app_user", login: "app_user" });
     // What has taken the context away as well is no way in either.
     await expectOwnRows([text]).catch((error: { code?: string }) => expect(error.code).toMatch(/^AP4/));

@@ -1,32 +1,13 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { admitStatement } from "./support/admission.ts";
 import { asOwner, asWorker } from "./support/database.ts";
-import { newTenant, type Tenant } from "./support/tenants.ts";
+import { failureOf, inject, mine, type Statement, theirs } from "./support/injection.ts";
 
 /**
  * What Postgres lets every role do, and no grant takes away: the README's security model says so, and this
  * says exactly how far it goes. Everything is rolled back, so that tests beside this one see none of it.
  */
-let mine: Tenant;
-let theirs: Tenant;
-
-beforeAll(async () => {
-  mine = await newTenant();
-  theirs = await newTenant();
-});
-
-type Statement = [text: string, params?: unknown[]];
-
-async function inject(...statements: Statement[]) {
-  const results = await asWorker(admitStatement(mine.admission), ...statements, ["rollback"]);
-  return results.at(-2) ?? [];
-}
-
-const refusal = (...statements: Statement[]) =>
-  inject(...statements).then(
-    () => undefined,
-    (error: { code?: string; detail?: string }) => error,
-  );
+const refusal = (...statements: Statement[]) => failureOf(inject(...statements));
 
 describe("Postgres cannot refuse that a statement", () => {
   it("changes its own role's password and settings, in a write", async () => {

@@ -1,36 +1,10 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { admitStatement } from "./support/admission.ts";
 import { asWorker } from "./support/database.ts";
-import { newTenant, type Tenant } from "./support/tenants.ts";
+import { failureOf, inject, mine, type Statement, theirs } from "./support/injection.ts";
 
-/** What else SQL can try that an attacker has got into a statement, behind a legitimate app.admit. */
-let mine: Tenant;
-let theirs: Tenant;
-
-beforeAll(async () => {
-  mine = await newTenant();
-  theirs = await newTenant();
-});
-
-type Statement = [text: string, params?: unknown[]];
-
-interface Failure {
-  code?: string;
-  message: string;
-  detail?: string;
-}
-
-/** The rows of the last statement; everything is undone. */
-async function inject(...statements: Statement[]) {
-  const results = await asWorker(admitStatement(mine.admission), ...statements, ["rollback"]);
-  return results.at(-2) ?? [];
-}
-
-const failure = (...statements: Statement[]): Promise<Failure | undefined> =>
-  inject(...statements).then(
-    () => undefined,
-    (error: Failure) => error,
-  );
+/** What else SQL can try that an attacker has got into a statement. */
+const failure = (...statements: Statement[]) => failureOf(inject(...statements));
 
 /** Expects nothing in these values that names the other tenant. */
 function expectNothingOfTheirs(shown: unknown): void {
