@@ -11,7 +11,6 @@ export const unnoticed: Record<string, string> = {
   "public.organizations: grant SELECT": "every column is granted one by one already",
   "schema app: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
   "schema app_private: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
-  "app_private.touch_updated_at(): callable": "a trigger's function cannot be called",
   "app.admit(bytea,uuid,text): false instead of true": failsClosed,
   "app.admit(bytea,uuid,text): false instead of true (2)": failsClosed,
   "app.purge_expired(): without and k.created_at < pg_catalog.now() - interval '24 hours'": innerQueryDecides,
