@@ -1,0 +1,122 @@
+import { expect, it } from "vitest";
+import { mailTemplates, renderMail, type MailTemplate } from "../src/mail/templates.ts";
+
+const data = {
+  name: "Ada Lovelace",
+  newEmail: "ada@new.example",
+  at: "2026-03-06T14:05:09.123Z",
+  ipAddress: "203.0.113.7",
+  userAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+};
+
+/** What stands between the greeting and the footer, which are the same in each. */
+const texts: Record<MailTemplate, string> = {
+  verify_email: `
+Somebody signed up at app.example.com with this e-mail address. If it
+was you, confirm it.
+
+Confirm this e-mail address:
+
+https://app.example.com/verify-email#token=mT3k_9vQ-x2
+
+The link is good for 24 hours.
+
+If you did not sign up, ignore this message.`,
+  account_exists: `
+Somebody, perhaps you, signed up at app.example.com with this e-mail
+address. It already has an account.
+
+If it was you, sign in. If you have forgotten your password, choose a
+new one.
+
+Choose a new password:
+
+https://app.example.com/reset-password#token=mT3k_9vQ-x2
+
+The link is good for 1 hour.
+
+If it was not you, ignore this message. Nothing will change.`,
+  reset_password: `
+Somebody asked for a new password for your account at app.example.com.
+
+Choose a new password:
+
+https://app.example.com/reset-password#token=mT3k_9vQ-x2
+
+The link is good for 1 hour.
+
+If you did not ask for this, ignore this message. Nothing will change.`,
+  change_email_old: `
+Somebody asked to change the e-mail address of your account at
+app.example.com to ada@new.example.
+
+If it was you, confirm the change.
+
+Confirm the change:
+
+https://app.example.com/confirm-email-change#token=mT3k_9vQ-x2
+
+The link is good for 1 hour.
+
+If it was not you, do not confirm it, and change your password.`,
+  change_email_new: `
+Somebody asked to use this e-mail address for their account at
+app.example.com. If it was you, confirm it.
+
+Confirm this e-mail address:
+
+https://app.example.com/confirm-email-change#token=mT3k_9vQ-x2
+
+The link is good for 1 hour.
+
+If you did not ask for this, ignore this message. Nothing will change.`,
+  change_email_taken: `
+Somebody tried to move their account at app.example.com to this e-mail
+address. It already has an account.
+
+Nothing was changed. If it was you, sign in with this address, or choose
+another one.`,
+  email_changed: `
+The e-mail address of your account at app.example.com was changed to
+ada@new.example.
+
+If it was not you, contact our support at once, or reply to this
+message.`,
+  password_changed: `
+The password of your account at app.example.com was changed.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, reset your
+password.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
+  new_device: `
+Somebody signed in to your account at app.example.com from a device that
+we have not seen before.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, reset your
+password.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
+  account_deleted: `
+Your account at app.example.com was deleted. Goodbye.
+
+If it was not you, contact our support at once, or reply to this
+message.`,
+};
+
+it.each(Object.keys(mailTemplates) as MailTemplate[])("%s reads so", (template) => {
+  const { text } = renderMail(template, { appUrl: "https://app.example.com", token: "mT3k_9vQ-x2", data });
+  expect(text).toBe(
+    `Hello Ada Lovelace,\n${texts[template]}\n\n--\n\nThis message is about an account at app.example.com.\n`,
+  );
+});
