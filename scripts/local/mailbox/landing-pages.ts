@@ -1,0 +1,76 @@
+import { html, renderPage } from "./html.ts";
+
+interface Field {
+  name: string;
+  label: string;
+  type: "email" | "password";
+  autocomplete: string;
+}
+
+interface Landing {
+  title: string;
+  intro: string;
+  fields: Field[];
+  button: string;
+}
+
+const email: Field = { name: "email", label: "E-mail", type: "email", autocomplete: "username" };
+
+/** The pages that the mails' links lead to; assets/landing.js has what each of them asks of the API. */
+const landings: Record<string, Landing> = {
+  "/verify-email": {
+    title: "Verify your e-mail address",
+    intro: "Sign in to the account that you made with this address. Without it, nothing is verified.",
+    fields: [email, { name: "password", label: "Password", type: "password", autocomplete: "current-password" }],
+    button: "Verify the address",
+  },
+  "/reset-password": {
+    title: "Choose a new password",
+    intro: "It replaces the one that you have now.",
+    fields: [
+      { name: "password", label: "New password", type: "password", autocomplete: "new-password" },
+      { name: "repetition", label: "The same again", type: "password", autocomplete: "new-password" },
+    ],
+    button: "Set the new password",
+  },
+  "/confirm-email-change": {
+    title: "Change your e-mail address",
+    intro: "Confirm that your account shall use another address.",
+    fields: [],
+    button: "Confirm the change",
+  },
+  "/forgot-password": {
+    title: "Forgot your password?",
+    intro: "A link to choose a new one is mailed to you, when there is an account with your address.",
+    fields: [email],
+    button: "Mail me a link",
+  },
+};
+
+export const landingPaths: ReadonlySet<string> = new Set(Object.keys(landings));
+
+/** @param apiUrl an origin, which the page's policy must allow it to connect to */
+export function renderLanding(path: string, apiUrl: string): string {
+  const landing = landings[path];
+  if (!landing) throw new Error(`There is no page at ${path}.`);
+  const { title, intro, fields, button } = landing;
+  return renderPage(
+    title,
+    html`<h1>${title}</h1>
+      <p>${intro}</p>
+      <form>
+        ${fields.map(
+          ({ name, label, type, autocomplete }) =>
+            html`<label>
+              ${label}
+              <input name="${name}" type="${type}" autocomplete="${autocomplete}" required />
+            </label>`,
+        )}
+        <button>${button}</button>
+      </form>
+      <div role="status" aria-live="polite"></div>
+      <noscript><p class="failure">This page needs JavaScript.</p></noscript>
+      <p class="note">This page stands in for your frontend, and calls ${apiUrl}. Set APP_URL to use your own.</p>`,
+    html`<script src="/assets/landing.js" data-api="${apiUrl}" defer></script>`,
+  );
+}
