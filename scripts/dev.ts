@@ -3,10 +3,12 @@ import { parseArgs } from "node:util";
 import { explainError } from "./db/command.ts";
 import { isLocalHost, parseUrl, readDevVars } from "./db/connection.ts";
 import { seedDemo } from "./db/seed.ts";
+import { startCron } from "./dev/cron.ts";
 import { isDemoMade, markDemoMade, prepareDatabase, startDevEndpoint, startDevPostgres } from "./dev/local-database.ts";
+import { startDevMailbox, type DevMailbox } from "./dev/mailbox.ts";
 import { makeSettings, writeEnvFile } from "./dev/settings.ts";
 import { loadState } from "./dev/state.ts";
-import { startWorker, waitForAnswer } from "./dev/worker.ts";
+import { startWorker, waitForAnswer, workerUrl } from "./dev/worker.ts";
 import { findFreePort } from "./local/processes.ts";
 import { claimRunning, releaseRunning, updateRunning } from "./local/running.ts";
 
@@ -36,9 +38,11 @@ async function start(): Promise<void> {
   const databaseUrl = isElsewhere ? useDatabaseElsewhere(given) : await startDatabase(!!given);
   stopping.signal.throwIfAborted();
 
-  const settings = makeSettings(state, devVars, databaseUrl);
   const port = await findFreePort(wantedPort);
   if (port !== wantedPort) console.log(`Port ${wantedPort} is taken; using ${port}.`);
+  const mailbox = await startMailboxUnlessGiven(devVars, port);
+  stopping.signal.throwIfAborted();
+  const settings = makeSettings(state, devVars, databaseUrl, mailbox?.settings);
   const worker = await startWorker({
     port,
     envFile: writeEnvFile(settings),
@@ -51,7 +55,9 @@ async function start(): Promise<void> {
   const demo = { email: demoEmail, password: state.demoPassword };
   if (!isElsewhere) await makeDemoOnce(worker.url, demo);
   stopping.signal.throwIfAborted();
-  printReady(worker.url, isElsewhere ? undefined : demo);
+  printReady({ url: worker.url, mailboxUrl: mailbox?.url, demo: isElsewhere ? undefined : demo });
+  const cron = startCron(worker.url);
+  stops.push(() => cron.stop());
 }
 
 function readPort(): number {
@@ -90,6 +96,17 @@ async function startDatabase(isGiven: boolean): Promise<string> {
   return urls.databaseUrl;
 }
 
+/** Whoever names a provider sends real mail, also in development. */
+async function startMailboxUnlessGiven(
+  devVars: Record<string, string>,
+  workerPort: number,
+): Promise<DevMailbox | undefined> {
+  if (devVars["EMAIL_PROVIDER"]) return undefined;
+  const mailbox = await startDevMailbox({ apiUrl: workerUrl(workerPort), apiKey: devVars["RESEND_API_KEY"] });
+  stops.push(() => mailbox.stop());
+  return mailbox;
+}
+
 async function makeDemoOnce(url: string, demo: { email: string; password: string }): Promise<void> {
   if (isDemoMade()) return;
   try {
@@ -101,8 +118,15 @@ async function makeDemoOnce(url: string, demo: { email: string; password: string
   }
 }
 
-function printReady(url: string, demo?: { email: string; password: string }): void {
+interface Ready {
+  url: string;
+  mailboxUrl: string | undefined;
+  demo: { email: string; password: string } | undefined;
+}
+
+function printReady({ url, mailboxUrl, demo }: Ready): void {
   const lines = ["", `  Service    ${url}`, `  Reference  ${url}/docs`];
+  if (mailboxUrl) lines.push(`  Mailbox    ${mailboxUrl}`);
   if (demo) {
     const body = JSON.stringify(demo);
     lines.push(

@@ -50,6 +50,11 @@ const origins = z
 /** Characters that a new password has at least, where the setting of this name asks for no more. */
 export const PASSWORD_MIN_LENGTH = 8;
 
+const origin = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return !!url && /^https?:$/.test(url.protocol) && url.origin === text;
+}, "must be an origin such as https://app.example.com, without a path");
+
 const SettingsSchema = z
   .object({
     DATABASE_URL: databaseUrl,
@@ -61,6 +66,25 @@ const SettingsSchema = z
     CORS_ORIGINS: origins.default([]),
     PASSWORD_MIN_LENGTH: integer(PASSWORD_MIN_LENGTH, 64).default(PASSWORD_MIN_LENGTH),
     PASSWORD_PEPPER: secret.optional(),
+    EMAIL_PROVIDER: z.enum(["resend", "cloudflare"]).optional(),
+    EMAIL_FROM: z
+      .string()
+      .regex(/^([^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, "must look like Acme <hello@acme.example>")
+      .optional(),
+    APP_URL: origin.optional(),
+    RESEND_API_KEY: z
+      .string()
+      .regex(/^re_[\w-]+$/, "must look like re_…")
+      .optional(),
+    RESEND_API_URL: origin.default("https://api.resend.com"),
+  })
+  .superRefine((settings, context) => {
+    if (!settings.EMAIL_PROVIDER) return;
+    const needed = ["EMAIL_FROM", "APP_URL", ...(settings.EMAIL_PROVIDER === "resend" ? ["RESEND_API_KEY"] : [])];
+    for (const name of needed) {
+      if (settings[name as keyof typeof settings] === undefined)
+        context.addIssue({ code: "custom", path: [name], message: "is missing" });
+    }
   })
   .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {
     path: ["BCRYPT_WORK_FACTOR"],

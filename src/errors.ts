@@ -4,6 +4,7 @@
  */
 export const errorTable = {
   invalid_request: [400, "The request is not valid"],
+  invalid_token: [400, "The link is not valid, was used already, or has expired"],
   unauthenticated: [401, "Authentication is required"],
   invalid_credentials: [401, "The e-mail address or the password is wrong"],
   refresh_token_reused: [401, "The refresh token was already used; the session is revoked"],
@@ -18,6 +19,7 @@ export const errorTable = {
   rate_limited: [429, "Too many requests"],
   internal: [500, "Something went wrong on our side"],
   misconfigured: [500, "The service is not configured"],
+  email_off: [501, "E-mail is not set up here"],
   unavailable: [503, "The service is unavailable for a moment"],
   not_ready: [503, "The service is not ready"],
 } as const satisfies Record<string, readonly [status: number, title: string]>;

@@ -9,6 +9,7 @@ import { readSettings } from "./env.ts";
 import { AppError, ReplayedResponse } from "./errors.ts";
 import { readClientAddress } from "./middleware/client-address.ts";
 import { log } from "./middleware/log.ts";
+import { outbox } from "./middleware/outbox.ts";
 import { bodyLimit } from "./middleware/request-body.ts";
 import { createRouter, describeApi } from "./openapi.ts";
 import { authRoutes } from "./routes/auth.ts";
@@ -16,9 +17,11 @@ import { docsRoutes } from "./routes/docs.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { healthRoutes, operationRoutes } from "./routes/operations.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
+import { passwordResetRoutes } from "./routes/password-resets.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { userRoutes } from "./routes/users.ts";
 import { purgeExpired } from "./services/maintenance.ts";
+import { sendDueMessages } from "./services/outbox.ts";
 import type { AppEnv, Bindings } from "./types.ts";
 
 export { RateLimiter } from "./middleware/rate-limit/rate-limiter.ts";
@@ -59,7 +62,7 @@ app.use(async (c, next) => {
   const settings = readSettings(c.env);
   c.set("settings", settings);
   const readOnly = c.req.method === "GET" || c.req.method === "HEAD";
-  c.set("databaseOptions", { url: settings.DATABASE_URL, readOnly, meter: c.var.meter });
+  c.set("databaseOptions", { url: settings.DATABASE_URL, readOnly, meter: c.var.meter, messages: [] });
   await next();
 });
 app.use(
@@ -79,8 +82,10 @@ app.use(
   }),
 );
 app.use(bodyLimit());
+app.use(outbox());
 
 app.route("/", authRoutes);
+app.route("/", passwordResetRoutes);
 app.route("/", sessionRoutes);
 app.route("/", userRoutes);
 app.route("/", organizationRoutes);
@@ -107,10 +112,15 @@ function answerProblem(c: Context<AppEnv>, error: AppError): Response {
   });
 }
 
-/** Once an hour, by the Cron Trigger of wrangler.toml. */
-async function scheduled(_event: ScheduledController, env: Bindings): Promise<void> {
+/** By the Cron Triggers of wrangler.toml: mails that are still to be sent each minute, the clean-up once an hour. */
+async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<void> {
+  const settings = readSettings(env);
   const meter = { requests: 0, milliseconds: 0 };
-  const database = openSystemDatabase({ url: readSettings(env).DATABASE_URL, readOnly: false, meter });
+  const database = openSystemDatabase({ url: settings.DATABASE_URL, readOnly: false, meter, messages: [] });
+  if (cron === "* * * * *") {
+    await sendDueMessages(database, settings, env.EMAIL);
+    return;
+  }
   const rows = await purgeExpired(database);
   console.log(
     JSON.stringify({ level: "info", message: "purged what has expired", rows, databaseMs: meter.milliseconds }),

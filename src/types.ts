@@ -12,6 +12,8 @@ import type { RateLimiter } from "./middleware/rate-limit/rate-limiter.ts";
 /** What wrangler.toml binds. Settings are strings beside these, read through `readSettings` alone. */
 export interface Bindings {
   RATE_LIMITER: DurableObjectNamespace<RateLimiter>;
+  /** For EMAIL_PROVIDER=cloudflare. */
+  EMAIL?: SendEmail;
 }
 
 /** Who a verified access token speaks for. The database decides whether the session still lives. */

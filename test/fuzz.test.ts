@@ -5,6 +5,7 @@ import { expectContract, type Operation } from "./support/contract.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
 import { contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
+import { giveResetToken } from "./support/one-time-tokens.ts";
 import { createOrganization, openService, signInPerson } from "./support/service.ts";
 
 const service = openService();
@@ -41,6 +42,7 @@ function fillIn(text: string, { person, ids }: Prepared): string {
     email: person.email,
     password: person.password,
     refreshToken: person.refreshToken,
+    token: person.resetToken ?? "",
     ...ids,
     "canary.userId": canary.person.id,
     "canary.email": canary.person.email,
@@ -117,6 +119,9 @@ function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): bo
 /** The sender again, with what a success took from it: its session, its organization or its refresh token. */
 async function renew(sender: Prepared, { method, path }: Operation, body: any): Promise<Prepared> {
   if (path.endsWith("/refresh")) return { ...sender, person: { ...sender.person, refreshToken: body.refreshToken } };
+  if (path.endsWith("/reset-password")) {
+    return { ...sender, person: { ...sender.person, resetToken: await giveResetToken(sender.person.id) } };
+  }
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{organizationId}")) {
     const organization = await createOrganization(service, sender.person);

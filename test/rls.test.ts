@@ -13,6 +13,8 @@ const readableColumns: Record<string, string | null> = {
   organizations: "id",
   memberships: "user_id",
   idempotency_keys: null,
+  one_time_tokens: null,
+  outbox: null,
 };
 
 interface Tenant {
@@ -103,6 +105,7 @@ describe("The catalog", () => {
     ],
     ["alter default privileges grant select on tables to app_user", "default privilege reaches the Worker"],
     ["alter default privileges grant execute on functions to app_user", "default privilege reaches the Worker"],
+    ["alter default privileges grant execute on functions to public", "default privilege reaches the Worker"],
     [
       `alter policy "An organization is reached only from within" on organizations using (1 = 1) with check (1 = 1)`,
       "table has no floor",
@@ -141,6 +144,10 @@ describe("The catalog", () => {
     ],
     ["grant update, delete on organizations to app_definer", "the fence is not as rls-policies.sql left it"],
     ["grant create on schema public to app_user", "app_user can create in a schema"],
+    [
+      "grant create on schema public to app_user; create type mood as enum (); alter type mood owner to app_user",
+      "app_user owns an object",
+    ],
     ["grant usage on schema app_private to app_user", "app_user can use a private schema"],
     ["grant usage on schema app_private to public", "app_user can use a private schema"],
     [

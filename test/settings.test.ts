@@ -71,6 +71,11 @@ const bad: Record<string, unknown[]> = {
   ],
   PASSWORD_MIN_LENGTH: ["", "7", "65", "abc", "8.5"],
   PASSWORD_PEPPER: ["", "short", "a".repeat(64)],
+  EMAIL_PROVIDER: ["", "smtp", "Resend"],
+  EMAIL_FROM: ["", "acme", "Acme <acme>", "a@b.example, c@d.example", "Acme\r\nBcc: x@y.example <a@b.example>"],
+  APP_URL: ["", "app.example.com", "https://app.example.com/", "https://app.example.com/path", "javascript:alert(1)"],
+  RESEND_API_KEY: ["", "re_", "sk_live_123456789"],
+  RESEND_API_URL: ["", "api.resend.com", "https://api.resend.com/emails"],
 };
 
 describe("a missing setting", () => {
@@ -123,6 +128,19 @@ describe("a weak or malformed setting", () => {
     const lines = logged.flatMap((spy) => spy.mock.calls.flat()).join("\n");
     expect(lines).toContain("misconfigured");
     expect(lines).not.toContain("canary-81f2c");
+  });
+});
+
+describe("EMAIL_PROVIDER", () => {
+  it.each(["EMAIL_FROM", "APP_URL", "RESEND_API_KEY"])("asks for %s", async (name) => {
+    const answer = await callWith({ [name]: undefined }, "GET", "/ready");
+    expectProblem(answer, "misconfigured");
+    expect(answer.body.detail).toBe(`Settings: ${name} is missing.`);
+  });
+
+  it("asks for no key of Resend's where it is cloudflare", async () => {
+    const answer = await callWith({ EMAIL_PROVIDER: "cloudflare", RESEND_API_KEY: undefined }, "GET", "/ready");
+    expect(answer.status).toBe(200);
   });
 });
 

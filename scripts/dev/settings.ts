@@ -4,19 +4,33 @@ import path from "node:path";
 import { localDirectory } from "../local/paths.ts";
 import type { State } from "./state.ts";
 
+/** The settings with which the Worker sends its mail to the local mailbox. */
+export interface MailboxSettings {
+  EMAIL_PROVIDER: string;
+  RESEND_API_URL: string;
+  RESEND_API_KEY: string;
+  EMAIL_FROM: string;
+  /** The mailbox's own origin, whose pages call the API as a frontend's would. */
+  APP_URL: string;
+}
+
 /** The Worker's settings in development, where `.dev.vars` does not say otherwise. */
 export function makeSettings(
   state: State,
   devVars: Record<string, string>,
   databaseUrl: string,
+  mailbox?: MailboxSettings,
 ): Record<string, string> {
+  const origins = [devVars["CORS_ORIGINS"], mailbox?.APP_URL].filter(Boolean);
   return {
     JWT_SECRET: state.jwtSecret,
     BCRYPT_WORK_FACTOR: "10",
     SESSION_EXPIRATION: "7d",
     RATE_LIMIT_PER_MINUTE: "300",
     ENVIRONMENT: "development",
+    ...mailbox,
     ...devVars,
+    ...(origins.length > 0 && { CORS_ORIGINS: origins.join(",") }),
     DATABASE_URL: databaseUrl,
   };
 }

@@ -23,6 +23,11 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
+/** Where a Worker on this port is; known before it starts, for those that have to be told of it. */
+export function workerUrl(port: number): string {
+  return `http://localhost:${port}`;
+}
+
 /** Starts `wrangler dev` on the loopback address; its output goes to this terminal. */
 export async function startWorker({ port, envFile, settingNames }: WorkerOptions): Promise<RunningWorker> {
   const options = {
@@ -65,7 +70,7 @@ export async function startWorker({ port, envFile, settingNames }: WorkerOptions
   const group = -(child.pid ?? Number.MAX_SAFE_INTEGER);
   const watchdog = startWatchdog({ pid: group, force: "KILL" });
   return {
-    url: `http://localhost:${port}`,
+    url: workerUrl(port),
     ended: ended.then((how) => `wrangler dev ${how}`),
     stop: async () => {
       await stopGroup(child);

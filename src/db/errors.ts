@@ -6,6 +6,7 @@ const raisedCodes: Record<string, ErrorCode> = {
   AP403: "forbidden",
   AP404: "not_found",
   APCRD: "invalid_credentials",
+  APTOK: "invalid_token",
   APKEY: "idempotency_key_reused",
 };
 

@@ -57,11 +57,14 @@ export interface DatabaseOptions {
   /** GET and HEAD: the transaction is read-only, and a lost connection is tried again. */
   readOnly: boolean;
   meter: DatabaseMeter;
+  /** Ids of messages that the request may have written to the outbox: sent after its answer. */
+  messages: string[];
   idempotencyKey?: IdempotencyKey | undefined;
 }
 
 /** One request to the database: a transaction whose first statement says who is asking. */
 export interface Database {
+  readonly messages: string[];
   /**
    * Runs the queries in one transaction, in order, and returns their results.
    *
@@ -133,6 +136,7 @@ export function openTenantDatabase(
 
 function openDatabase(options: DatabaseOptions, admit: SQL): Database {
   return {
+    messages: options.messages,
     async run(build) {
       const batch: [Query, ...Query[]] = [builder.execute(admit), ...build(builder)];
       const [, ...results] = await send(options, batch);

@@ -30,6 +30,8 @@ allowed_definers (signature) as (values
   ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text)'),
   ('app.refresh_session(bytea,integer)'), ('app.claim_idempotency_key(bytea,text,bytea)'),
   ('app.keep_response(bytea,text,json)'), ('app.create_organization(uuid,text,text[])'),
+  ('app.due_messages(integer)'), ('app.claim_messages(uuid[],bytea[])'), ('app.settle_message(uuid,bytea,text,boolean)'),
+  ('app.forgot_password(text,uuid,bytea)'), ('app.reset_password(bytea,integer,text,text,text,uuid,bytea)'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()')
 )
 select 'login is not app_user' as problem, session_user::text as object where session_user <> 'app_user'
@@ -46,6 +48,12 @@ select 'role is a member of another', member.rolname || ' of ' || parent.rolname
   from pg_auth_members m join trusted member on member.oid = m.member join pg_roles parent on parent.oid = m.roleid
 union all
 select 'app_user owns an object', c.oid::regclass::text from pg_class c join worker on worker.oid = c.relowner
+union all
+-- Types, schemas and the like: whoever owns a type can drop it, and every column of it.
+select 'app_user owns an object', pg_describe_object(d.classid, d.objid, 0) from pg_shdepend d join worker on worker.oid = d.refobjid
+ where d.refclassid = 'pg_authid'::regclass and d.deptype = 'o'
+   and d.dbid in (0, (select oid from pg_database where datname = current_database()))
+   and d.classid not in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_largeobject'::regclass)
 union all
 select 'app_user owns a function', p.oid::regprocedure::text from pg_proc p join worker on worker.oid = p.proowner
 union all
@@ -110,9 +118,14 @@ union all
 select 'app_user has a database privilege', privilege from unnest(array['CREATE', 'TEMP']) privilege, worker
  where has_database_privilege(worker.oid, current_database(), privilege)
 union all
-select 'default privilege reaches the Worker', pg_get_userbyid(d.defaclrole) || ' in ' || coalesce(nullif(d.defaclnamespace, 0)::regnamespace::text, 'every schema')
+select distinct 'default privilege reaches the Worker', pg_get_userbyid(d.defaclrole) || ' in ' || coalesce(nullif(d.defaclnamespace, 0)::regnamespace::text, 'every schema')
   from pg_default_acl d, aclexplode(d.defaclacl) a, worker
- where d.defaclobjtype in ('r', 'S', 'f', 'n') and a.grantee in (worker.oid, 0)
+ where d.defaclobjtype in ('r', 'S', 'f', 'n', 'L') and a.grantee in (worker.oid, 0)
+union all
+-- Postgres lets everybody call a new function, until that default is revoked.
+select 'default privilege reaches the Worker', r.rolname || ' in every schema' from pg_roles r
+ where (r.rolname = 'app_definer' or r.oid = (select relowner from pg_class where oid = to_regclass('public.users')))
+   and not exists (select from pg_default_acl d where d.defaclrole = r.oid and d.defaclnamespace = 0 and d.defaclobjtype = 'f')
 union all
 select 'the seal''s key is readable', 'app_private.seal_key' from tables t, worker
  where t.name = 'app_private.seal_key' and has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE')

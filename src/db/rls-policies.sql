@@ -98,7 +98,10 @@ grant update (password_scheme, password_salt, password_verifier) on users to app
 grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
 grant select, insert on organizations, memberships to app_definer;
-grant select, insert, delete on idempotency_keys to app_definer;
+grant select, insert, delete on idempotency_keys, one_time_tokens, outbox to app_definer;
+grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
+-- Postgres asks for it of whoever locks a row, as the clean-up does.
+grant update (expires_at) on one_time_tokens to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
 
 create policy "Definer functions read users" on users for select to app_definer using (true);
@@ -109,6 +112,8 @@ create policy "Definer functions read organizations" on organizations for select
 create policy "Definer functions create organizations" on organizations for insert to app_definer with check (true);
 create policy "Definer functions read memberships" on memberships for select to app_definer using (true);
 create policy "Definer functions create memberships" on memberships for insert to app_definer with check (true);
+create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
+create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
@@ -257,7 +262,9 @@ begin
   select * into v_user from public.users u
    where u.email = p_email
      and u.password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8'))
-     and u.disabled_at is null;
+     and u.disabled_at is null
+     -- Else a password that is replaced at this moment could still start a session, after all were revoked.
+     for no key update;
   if v_user.id is null then
     -- A bcrypt hash of 60 characters begins with its 29 of parameters.
     if exists (select from public.users u
@@ -313,6 +320,108 @@ begin
     update public.sessions s set revoked_at = pg_catalog.now() where s.id = v_session.id;
     return query select 'reused', v_session.refresh_generation, v_session.user_id, v_session.id, v_session.expires_at;
   end if;
+end
+$$;
+
+-- ── The outbox ───────────────────────────────────────────────────────────────────────────────────
+-- Mails are written in the transaction of their cause. To claim or settle one takes its key, which the Worker
+-- derives from the id by a secret of its own: whoever can only run SQL sees no address, and stops no mail.
+
+/* Queues a mail; p_key is SHA-256 of its token. Without an id nothing is queued: no provider is set up. */
+create function app_private.queue_message(
+  p_id uuid, p_key bytea, p_user_id uuid, p_recipient text, p_template text, p_data json
+) returns void language sql volatile set search_path = '' as $$
+  insert into public.outbox (id, key_hash, user_id, recipient, template, data)
+  select p_id, pg_catalog.sha256(p_key), p_user_id, p_recipient, p_template, p_data where p_id is not null
+$$;
+
+create function app.due_messages(p_limit int) returns table (id uuid)
+language sql stable security definer set search_path = '' as $$
+  select o.id from public.outbox o
+   where o.dead_at is null and o.next_attempt_at <= pg_catalog.now()
+   order by o.next_attempt_at limit p_limit
+$$;
+
+/* Those of the messages that are due, for this caller alone for one minute. */
+create function app.claim_messages(p_ids uuid[], p_keys bytea[])
+returns table (id uuid, recipient text, template text, data json, attempts int)
+language sql volatile security definer set search_path = '' as $$
+  update public.outbox o set attempts = o.attempts + 1, next_attempt_at = pg_catalog.now() + interval '1 minute'
+    from unnest(p_ids, p_keys) asked (id, key)
+   where o.id = asked.id and o.key_hash = pg_catalog.sha256(asked.key)
+     and o.dead_at is null and o.next_attempt_at <= pg_catalog.now()
+  returning o.id, o.recipient, o.template, o.data, o.attempts
+$$;
+
+/* Forgets a message that was sent; with p_error it is due again, after twice as long each time, or dead:
+   when p_final says so, and after 20 attempts, which is three days. Returns whether it is dead. */
+create function app.settle_message(p_id uuid, p_key bytea, p_error text default null, p_final boolean default false)
+returns boolean language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_dead boolean := false;
+begin
+  if p_error is null then
+    delete from public.outbox o where o.id = p_id and o.key_hash = pg_catalog.sha256(p_key);
+  else
+    update public.outbox o
+       set last_error = pg_catalog.left(p_error, 200),
+           next_attempt_at = pg_catalog.now() + least(interval '30 seconds' * 2 ^ least(o.attempts, 10), interval '6 hours'),
+           dead_at = case when p_final or o.attempts >= 20 then pg_catalog.now() end
+     where o.id = p_id and o.key_hash = pg_catalog.sha256(p_key)
+    returning o.dead_at is not null into v_dead;
+  end if;
+  return coalesce(v_dead, false);
+end
+$$;
+
+-- ── Forgotten passwords ──────────────────────────────────────────────────────────────────────────
+
+/* Mails a token to an address that has an account, five times an hour at most. For any other a message to
+   nobody is queued, so that both take the same time. */
+create function app.forgot_password(p_email text, p_message_id uuid, p_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
+  if (select count(*) from public.one_time_tokens t
+       where t.user_id = v_user.id and t.created_at > pg_catalog.now() - interval '1 hour') < 5
+     and v_user.id is not null then
+    insert into public.one_time_tokens (id, user_id, purpose, key_hash, expires_at)
+    values (p_message_id, v_user.id, 'reset_password', pg_catalog.sha256(p_key), pg_catalog.now() + interval '1 hour');
+    perform app_private.queue_message(p_message_id, p_key, v_user.id, v_user.email, 'reset_password',
+                                      pg_catalog.json_build_object('name', v_user.name));
+  else
+    perform app_private.queue_message(p_message_id, p_key, null, null, 'reset_password', '{}');
+  end if;
+end
+$$;
+
+/* Replaces the password of the account that p_key's mail was for, once: its sessions and its other tokens
+   end, whoever began them. APTOK for a token that is unknown, used or expired. */
+create function app.reset_password(
+  p_key bytea, p_scheme int, p_salt text, p_hash text, p_ip_address text, p_notice_id uuid default null, p_notice_key bytea default null
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user_id uuid;
+  v_user public.users;
+begin
+  delete from public.one_time_tokens t
+   where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'reset_password' and t.expires_at > pg_catalog.now()
+  returning t.user_id into v_user_id;
+  if v_user_id is null then
+    raise exception 'no such token' using errcode = 'APTOK';
+  end if;
+  update public.users u
+     set password_scheme = p_scheme, password_salt = p_salt,
+         password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8'))
+   where u.id = v_user_id returning u.* into v_user;
+  update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user_id and s.revoked_at is null;
+  delete from public.one_time_tokens t where t.user_id = v_user_id;
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
+    pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
+      'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
 end
 $$;
 
@@ -421,8 +530,21 @@ language sql volatile security definer set search_path = '' as $$
                               where expires_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
        and s.expires_at < pg_catalog.now() - interval '30 days'
     returning 1
+  ), old_tokens as (
+    delete from public.one_time_tokens t
+     where ctid = any (array(select ctid from public.one_time_tokens
+                              where expires_at < pg_catalog.now() - interval '1 hour' limit 5000 for update skip locked))
+       and t.expires_at < pg_catalog.now() - interval '1 hour'
+    returning 1
+  ), dead_messages as (
+    delete from public.outbox o
+     where ctid = any (array(select ctid from public.outbox
+                              where dead_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
+       and o.dead_at < pg_catalog.now() - interval '30 days'
+    returning 1
   )
   select (select count(*) from old_keys) + (select count(*) from old_sessions)
+       + (select count(*) from old_tokens) + (select count(*) from dead_messages)
 $$;
 
 grant execute on all functions in schema app to app_user;
@@ -502,6 +624,13 @@ create policy "Those with members:read read the members, others their own member
 -- ── idempotency_keys: reached through the two functions above only ───────────────────────────────
 
 create policy "Idempotency keys are out of every query's reach" on idempotency_keys as restrictive to app_user
+  using (false) with check (false);
+
+-- ── one_time_tokens, outbox: reached through functions only ──────────────────────────────────────
+
+create policy "One-time tokens are out of every query's reach" on one_time_tokens as restrictive to app_user
+  using (false) with check (false);
+create policy "The outbox is out of every query's reach" on outbox as restrictive to app_user
   using (false) with check (false);
 
 -- ── The fence's fingerprint, by which rls-guard.sql knows whether anything was changed afterwards ─────

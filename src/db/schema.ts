@@ -130,6 +130,63 @@ export const memberships = pgTable(
 ).enableRLS();
 
 /**
+ * What mails to a person are good for, once. `keyHash` is SHA-256 of what the Worker sends, itself SHA-256
+ * of the token in the mail's link; `id` is that of the mail.
+ */
+export const oneTimeTokens = pgTable(
+  "one_time_tokens",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    purpose: text("purpose").notNull(),
+    keyHash: bytea("key_hash").notNull(),
+    createdAt: createdAt(),
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (table) => [
+    unique("one_time_tokens_key_hash_key").on(table.keyHash),
+    index("one_time_tokens_user_id_created_at_idx").on(table.userId, table.createdAt),
+    index("one_time_tokens_expires_at_idx").on(table.expiresAt),
+    check("one_time_tokens_key_hash_length", sql`length(key_hash) = 32`),
+    check("one_time_tokens_purpose_known", sql`purpose in ('reset_password')`),
+  ],
+).enableRLS();
+
+/**
+ * Mails on their way: written with their cause, deleted when the provider has taken them. No secret is in
+ * it: the Worker makes a link's token anew from `id`. Without `recipient` there is nothing to send.
+ */
+export const outbox = pgTable(
+  "outbox",
+  {
+    id: uuid("id").primaryKey(),
+    keyHash: bytea("key_hash").notNull(),
+    userId: uuid("user_id").references(() => users.id, { onDelete: "cascade" }),
+    recipient: text("recipient"),
+    template: text("template").notNull(),
+    data: json("data").notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at")
+      .notNull()
+      .default(sql`now()`),
+    lastError: text("last_error"),
+    createdAt: createdAt(),
+    deadAt: instant("dead_at"),
+  },
+  (table) => [
+    index("outbox_next_attempt_at_idx")
+      .on(table.nextAttemptAt)
+      .where(sql`dead_at is null`),
+    index("outbox_user_id_idx").on(table.userId),
+    index("outbox_dead_at_idx").on(table.deadAt),
+    check("outbox_key_hash_length", sql`length(key_hash) = 32`),
+    check("outbox_last_error_length", sql`length(last_error) <= 200`),
+  ],
+).enableRLS();
+
+/**
  * First answers of creating requests, for 24 hours. `scope` names who may be answered with them:
  * a person, or a hash of the address of someone not signed in.
  */

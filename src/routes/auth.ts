@@ -9,7 +9,7 @@ import { Email, PersonName, User } from "./users.ts";
 const Password = z.string().max(1024).openapi({ format: "password", example: "correct horse battery" });
 
 /** Documented as the service refuses it, with its reason and by its setting. */
-const NewPassword = Password.openapi({
+export const NewPassword = Password.openapi({
   minLength: PASSWORD_MIN_LENGTH,
   maxLength: PASSWORD_MAX_LENGTH,
   description: `${PASSWORD_MIN_LENGTH} to ${PASSWORD_MAX_LENGTH} characters; a deployment can ask for more than ${PASSWORD_MIN_LENGTH}.`,

@@ -1,7 +1,8 @@
-import { rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import path from "node:path";
+import { parseEnv } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { findFreePort } from "../../scripts/local/processes.ts";
@@ -35,6 +36,7 @@ function run(...args: string[]): Script {
 interface Service {
   script: Script;
   url: string;
+  mailboxUrl: string | undefined;
   demo?: { email: string; password: string };
 }
 
@@ -43,7 +45,8 @@ async function startDev(): Promise<Service> {
   await script.prints(/Ctrl-C stops/);
   const url = (await script.prints(/Service\s+(\S+)/))[1] ?? "";
   const [, email = "", password = ""] = /Sign in\s+(\S+) with (\S+)/.exec(script.output) ?? [];
-  return { script, url, ...(email ? { demo: { email, password } } : {}) };
+  const mailboxUrl = /Mailbox\s+(\S+)/.exec(script.output)?.[1];
+  return { script, url, mailboxUrl, ...(email ? { demo: { email, password } } : {}) };
 }
 
 async function signIn({ url, demo }: Service): Promise<{ authorization: string }> {
@@ -76,6 +79,21 @@ function getWithBody(url: string): Promise<number | undefined> {
   });
 }
 
+/** The Worker's settings, as the last start has written them. */
+function readSettings(): NodeJS.Dict<string> {
+  return parseEnv(readFileSync(path.join(clone, ".local/worker.env"), "utf8"));
+}
+
+/** Mails as the Worker does with these settings. */
+async function sendMail({ RESEND_API_URL, RESEND_API_KEY, EMAIL_FROM }: NodeJS.Dict<string>): Promise<number> {
+  const response = await fetch(`${RESEND_API_URL}/emails`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${RESEND_API_KEY}` },
+    body: JSON.stringify({ from: EMAIL_FROM, to: "ada@example.com", subject: "Hello from the test", text: "Hello" }),
+  });
+  return response.status;
+}
+
 describe("npm run dev", () => {
   it("starts a service with a demo tenant from nothing, and Ctrl-C leaves no process", async () => {
     const service = await startDev();
@@ -87,6 +105,60 @@ describe("npm run dev", () => {
     service.script.kill("SIGINT");
     expect(await service.script.ended).toBe(0);
     expect(await findSurvivors(processes)).toEqual([]);
+    await expect(fetch(service.mailboxUrl ?? "")).rejects.toThrow("fetch failed");
+  });
+
+  it("gives the Worker a mailbox, whose pages may call the service", async () => {
+    const { url, mailboxUrl = "" } = await startDev();
+    const settings = readSettings();
+    expect(settings).toMatchObject({ EMAIL_PROVIDER: "resend", APP_URL: mailboxUrl, CORS_ORIGINS: mailboxUrl });
+    expect(await sendMail(settings)).toBe(200);
+    expect(await (await fetch(mailboxUrl)).text()).toContain("Hello from the test");
+    expect(await (await fetch(`${mailboxUrl}/verify-email`)).text()).toContain(`data-api="${url}"`);
+    const preflight = await fetch(`${url}/v1/auth/sign-in`, {
+      method: "OPTIONS",
+      headers: { origin: mailboxUrl, "access-control-request-method": "POST" },
+    });
+    expect(preflight.headers.get("access-control-allow-origin")).toBe(mailboxUrl);
+  });
+
+  it("leaves mail to the provider that .dev.vars names, and each setting that stands there", async () => {
+    const file = path.join(clone, ".dev.vars");
+    const given = "CORS_ORIGINS=http://localhost:3000\nAPP_URL=http://localhost:3000\nRESEND_API_KEY=re_own\n";
+    try {
+      writeFileSync(file, given);
+      const first = await startDev();
+      const settings = readSettings();
+      expect(settings).toMatchObject({ APP_URL: "http://localhost:3000", RESEND_API_KEY: "re_own" });
+      expect(settings["CORS_ORIGINS"]).toBe(`http://localhost:3000,${first.mailboxUrl}`);
+      expect(await sendMail(settings)).toBe(200);
+      first.script.kill("SIGTERM");
+      await first.script.ended;
+      writeFileSync(file, `${given}EMAIL_PROVIDER=resend\nEMAIL_FROM=demo@example.com\n`);
+      expect((await startDev()).mailboxUrl).toBeUndefined();
+      expect(readSettings()).not.toHaveProperty("RESEND_API_URL");
+      expect(readSettings()["CORS_ORIGINS"]).toBe("http://localhost:3000");
+    } finally {
+      rmSync(file);
+    }
+  });
+
+  it("runs the Worker's scheduled handler, as its Cron Trigger would", async () => {
+    const configuration = path.join(clone, "wrangler.toml");
+    const original = readFileSync(configuration, "utf8");
+    writeFileSync(configuration, original.replace("src/index.ts", "src/told.ts"));
+    writeFileSync(
+      path.join(clone, "src/told.ts"),
+      `import worker from "./index.ts";
+       export * from "./index.ts";
+       export default { ...worker, scheduled: ({ cron }: ScheduledController) => console.log("cron is", cron) };`,
+    );
+    try {
+      const { script } = await startDev();
+      expect((await script.prints(/cron is (.*)/))[1]).toBe("* * * * *");
+    } finally {
+      writeFileSync(configuration, original);
+    }
   });
 
   it("keeps secrets from other users of the machine", async () => {

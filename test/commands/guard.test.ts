@@ -78,6 +78,12 @@ const sabotages: Record<string, Sabotage> = {
     problem: "default privilege reaches the Worker",
     object: "neondb_owner in every schema",
   },
+  "every new function granted to everybody": {
+    act: "alter default privileges grant execute on functions to public",
+    undo: "alter default privileges revoke execute on functions from public",
+    problem: "default privilege reaches the Worker",
+    object: "neondb_owner in every schema",
+  },
   "TRUNCATE granted": {
     act: "grant truncate on organizations to app_user",
     undo: "revoke truncate on organizations from app_user",

@@ -41,6 +41,7 @@ describe("The tour of README.md", () => {
   let clone: string;
   let dev: Script;
   let url: string;
+  let mailboxUrl: string;
 
   beforeAll(async () => {
     clone = cloneProject();
@@ -48,6 +49,7 @@ describe("The tour of README.md", () => {
     dev = new Script(["scripts/dev.ts", "--port", String(port)], clone);
     await dev.prints(/Ctrl-C stops/);
     url = (await dev.prints(/Service\s+(\S+)/))[1] ?? "";
+    mailboxUrl = (await dev.prints(/Mailbox\s+(\S+)/))[1] ?? "";
   });
 
   afterAll(async () => {
@@ -58,12 +60,12 @@ describe("The tour of README.md", () => {
 
   it("answers every line as it says", async () => {
     const { preamble, steps } = readTour();
-    expect(preamble.trim()).toBe("API=http://localhost:8787");
+    expect(preamble.trim()).toBe("API=http://localhost:8787\nMAIL=http://localhost:8025");
     expect(steps.length).toBeGreaterThan(12);
     const script = [
       "set -eu",
       curlFunction,
-      `API=${url}`,
+      `API=${url} MAIL=${mailboxUrl}`,
       ...steps.flatMap(({ commands }, i) => [`ANSWER="$FOLDER/answer-${i}" STATUS="$FOLDER/status-${i}"`, commands]),
     ].join("\n");
     // A command that fails is told by its answers below.

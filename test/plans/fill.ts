@@ -7,10 +7,11 @@ const id = (kind: string, number: string) =>
 const user = (number: string) => id("0001", number);
 const organization = (number: string) => id("0002", number);
 const session = (number: string) => id("0003", number);
+const message = (number: string) => id("0004", number);
 
 /**
- * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions and
- * 100,000 idempotency keys. A tenant's rows do not lie together, as they would not after years of sign-ups.
+ * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, and
+ * 100,000 each of idempotency keys, tokens and mails. A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
   // Superuser only. Foreign keys hold by construction, and checking two million would take a minute.
@@ -31,6 +32,14 @@ const statements = [
      from generate_series(0, 199999) n`,
   `insert into idempotency_keys (scope, key, request_hash, response, created_at)
    select 'user:' || ${user("n % 50000")}, 'key-' || n, sha256(n::text::bytea), '{}', now() - n * interval '1 second'
+     from generate_series(0, 99999) n`,
+  `insert into one_time_tokens (id, user_id, purpose, key_hash, created_at, expires_at)
+   select ${message("n")}, ${user("n % 50000")}, 'reset_password', sha256(n::text::bytea),
+          now() - n * interval '80 ms', now() + interval '1 hour' - n * interval '80 ms'
+     from generate_series(0, 99999) n`,
+  `insert into outbox (id, key_hash, user_id, recipient, template, data, next_attempt_at, dead_at)
+   select ${message("n")}, sha256(n::text::bytea), ${user("n % 50000")}, 'person-' || n || '@filled.example', 'reset_password', '{}',
+          now() + n * interval '1 second', case when n % 2 = 0 then now() - n * interval '1 minute' end
      from generate_series(0, 99999) n`,
   "vacuum analyze",
 ];

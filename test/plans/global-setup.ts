@@ -1,6 +1,7 @@
 import type { TestProject } from "vitest/node";
 
 import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
+import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
@@ -23,11 +24,16 @@ export async function setup(project: TestProject): Promise<void> {
   await setWorkerPassword(ownerUrl, password);
   const endpoint = await startNeonEndpoint({ postgres: { host: "127.0.0.1", port: postgres.port }, control: true });
   stops.push(() => endpoint.close());
+  const mailboxKey = "re_a-key-for-tests-alone";
+  const mailbox = await startMailbox({ control: true, apiKey: mailboxKey });
+  stops.push(() => mailbox.close());
 
   const owner = new URL(ownerUrl);
   project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
   project.provide("ownerUrl", `postgresql://${owner.username}:${owner.password}@localhost:${endpoint.port}/app`);
   project.provide("endpointUrl", `http://127.0.0.1:${endpoint.port}`);
+  project.provide("mailboxUrl", mailbox.url);
+  project.provide("mailboxKey", mailboxKey);
 }
 
 export async function teardown(): Promise<void> {

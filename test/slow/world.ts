@@ -1,24 +1,8 @@
 import { asOwner } from "../support/database.ts";
-import {
-  type Answer,
-  goodPassword,
-  openService,
-  type Person,
-  type Service,
-  signInPerson,
-  signUpPerson,
-} from "../support/service.ts";
-
-/** What /openapi.json says of an operation. */
-export interface Operation {
-  name: string;
-  method: string;
-  path: string;
-  isPublic: boolean;
-  hasBody: boolean;
-  /** Takes an Idempotency-Key. */
-  creates: boolean;
-}
+import { giveResetToken } from "../support/one-time-tokens.ts";
+import type { Operation } from "../support/contract.ts";
+import { contract, creates, fillPath, newMark, optionsOf } from "../support/operations.ts";
+import { type Answer, openService, type Person, type Service, signInPerson, signUpPerson } from "../support/service.ts";
 
 /** A person with an organization, a second session, and a name that is in all they create. */
 export interface World {
@@ -27,30 +11,8 @@ export interface World {
   ids: Record<string, string>;
 }
 
-const bodies: Record<string, (world: World) => unknown> = {
-  "POST /v1/auth/sign-up": ({ mark }) => ({ email: `${mark}@example.com`, password: goodPassword, name: mark }),
-  "POST /v1/auth/sign-in": ({ ada }) => ({ email: ada.email, password: ada.password }),
-  "POST /v1/auth/refresh": ({ ada }) => ({ refreshToken: ada.refreshToken }),
-  "PATCH /v1/users/me": ({ mark }) => ({ name: mark }),
-  "POST /v1/organizations": ({ mark }) => ({ name: mark, slug: mark }),
-  "PATCH /v1/organizations/{organizationId}": ({ mark }) => ({ name: mark, slug: mark }),
-};
-
 /** Every operation that asks the database. */
-export async function listOperations(): Promise<Operation[]> {
-  const { body } = await openService().call("GET", "/openapi.json");
-  const operations = Object.entries<Record<string, any>>(body.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([verb, spec]) => ({
-      name: `${verb.toUpperCase()} ${path}`,
-      method: verb.toUpperCase(),
-      path,
-      isPublic: !spec.security?.length,
-      hasBody: !!spec.requestBody,
-      creates: !!spec.parameters?.some((parameter: any) => parameter.name === "idempotency-key"),
-    })),
-  );
-  return operations.filter(({ path }) => path !== "/health");
-}
+export const operationsOfTheDatabase = contract.operations.filter(({ path }) => path !== "/health");
 
 export async function makeWorld(): Promise<World> {
   const sound = openService();
@@ -62,24 +24,20 @@ export async function makeWorld(): Promise<World> {
   await signInPerson(sound, ada.email);
   const { body: sessions } = await sound.call("GET", "/v1/auth/sessions", ada);
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
+  ada.resetToken = await giveResetToken(ada.id);
   const ids = { organizationId: organization.id, sessionId: other.id };
-  return { ada, mark: `mark-${crypto.randomUUID()}`, ids };
+  return { ada, mark: newMark(), ids };
 }
 
 /** Sends the operation's request; in one world it is the same request each time. */
-export function send(operation: Operation, world: World, service: Service = openService()): Promise<Answer> {
-  const { creates, hasBody, isPublic, method, name, path } = operation;
-  const realPath = path.replaceAll(/\{(\w+)\}/g, (_, id: string) => {
-    const value = world.ids[id];
-    if (!value) throw new Error(`makeWorld() makes no ${id}`);
-    return value;
-  });
-  const body = bodies[name];
-  if (hasBody && !body) throw new Error(`give ${name} a body in test/slow/world.ts`);
-  return service.call(method, realPath, {
-    token: isPublic ? undefined : world.ada.token,
-    ...(hasBody && { body: body?.(world) }),
-    ...(creates && { headers: { "idempotency-key": world.mark } }),
+export function send(
+  operation: Operation,
+  { ada, ids, mark }: World,
+  service: Service = openService(),
+): Promise<Answer> {
+  return service.call(operation.method, fillPath(operation.path, ids), {
+    ...optionsOf(operation, ada, mark),
+    ...(creates(operation) && { headers: { "idempotency-key": mark } }),
   });
 }
 

@@ -1,6 +1,7 @@
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
-import { createOrganization, goodPassword, newEmail, type Person, type Service, signUpPerson } from "./service.ts";
+import { giveResetToken } from "./one-time-tokens.ts";
+import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
 
 /** The service's contract as /openapi.json states it, so that a new route is held to everything by being mounted. */
 export const contract = await readContract();
@@ -19,34 +20,45 @@ export const operations = {
   owned: named.filter(([, { path }]) => path.includes("{")),
 };
 
-/** A right body for every operation that takes one; a new route gets its own here. */
-const bodies: Record<string, (person: Person) => Record<string, unknown>> = {
-  "POST /v1/auth/sign-up": () => ({ email: newEmail(), password: goodPassword, name: "Ada" }),
+/** A right body for every operation that takes one; a new route gets its own here. `mark` names what it makes. */
+const bodies: Record<string, (person: Person, mark: string) => Record<string, unknown>> = {
+  "POST /v1/auth/sign-up": (_, mark) => ({ email: `${mark}@example.com`, password: goodPassword, name: mark }),
   "POST /v1/auth/sign-in": ({ email, password }) => ({ email, password }),
   "POST /v1/auth/refresh": ({ refreshToken }) => ({ refreshToken }),
-  "PATCH /v1/users/me": () => ({ name: "Ada King" }),
-  "POST /v1/organizations": () => ({ name: "Acme" }),
-  "PATCH /v1/organizations/{organizationId}": () => ({ name: "Acme" }),
+  "POST /v1/auth/forgot-password": ({ email }) => ({ email }),
+  "POST /v1/auth/reset-password": ({ resetToken }) => ({ token: resetToken, password: "another harbour at dusk" }),
+  "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
+  "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
+  "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
 };
 
-export function bodyOf({ name, bodySchema }: Operation, person: Person): Record<string, unknown> | undefined {
+export const newMark = () => `mark-${crypto.randomUUID()}`;
+
+export function bodyOf(
+  { name, bodySchema }: Operation,
+  person: Person,
+  mark = newMark(),
+): Record<string, unknown> | undefined {
   if (!bodySchema) return undefined;
   const body = bodies[name];
   if (!body) throw new Error(`give ${name} a body in support/operations.ts`);
-  return body(person);
+  return body(person, mark);
 }
 
 /** What to call the operation with as this person, or as nobody when it is open to all. */
-export function optionsOf(operation: Operation, person: Person) {
-  const body = bodyOf(operation, person);
+export function optionsOf(operation: Operation, person: Person, mark?: string) {
+  const body = bodyOf(operation, person, mark);
   return { ...(body && { body }), ...(operation.isGuarded && { token: person.token }) };
 }
+
+/** A creating POST: it takes an Idempotency-Key. */
+export const creates = ({ parameters }: Operation) => parameters.some(({ name }) => name === "idempotency-key");
 
 /** Puts ids into a path; one that nobody has made is an error. */
 export const fillPath = (path: string, ids: Record<string, string>) =>
   path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const id = ids[name];
-    if (!id) throw new Error(`prepare() makes no ${name}`);
+    if (!id) throw new Error(`nobody has made a ${name}`);
     return id;
   });
 
@@ -65,5 +77,6 @@ export async function prepare(service: Service, name?: string): Promise<Prepared
   const person = await signUpPerson(service, name);
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
+  person.resetToken = await giveResetToken(person.id);
   return { person, organization, ids: { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]) } };
 }

@@ -8,5 +8,9 @@ declare module "vitest" {
     ownerUrl: string;
     /** The endpoint's address, for its control routes. */
     endpointUrl: string;
+    /** The mailbox's address: Resend's API for the Worker, and its control routes. */
+    mailboxUrl: string;
+    /** The API key that it takes. */
+    mailboxKey: string;
   }
 }

@@ -15,6 +15,8 @@ export interface Cell {
   mostRows: number | null;
   /** Whether finding nothing may come before asking for the context, as the plan has it. */
   asksLate?: boolean;
+  /** In place of the trial's: where rows of others may be changed in a way that is meant. */
+  prints?: string;
 }
 
 export interface Outcome {
@@ -44,15 +46,20 @@ export interface Trial {
 export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]> {
   const { cells } = trial;
   if (cells.length === 0) return [];
-  const { rows } = await client.query<Outcome>("select * from pg_temp.run_cells($1, $2, $3, $4)", [
-    trial.admission,
-    cells.map(({ statement }) => statement),
-    trial.prints,
-    trial.foreignValues,
-  ]);
-  return rows.map(({ outcome, leak }, index) => {
-    const cell = cells[index];
-    if (!cell) throw new Error(`an outcome of nothing: ${outcome}`);
+  const outcomes = new Map<Cell, Outcome>();
+  for (const prints of new Set(cells.map((cell) => cell.prints ?? trial.prints))) {
+    const judged = cells.filter((cell) => (cell.prints ?? trial.prints) === prints);
+    const { rows } = await client.query<Outcome>("select * from pg_temp.run_cells($1, $2, $3, $4)", [
+      trial.admission,
+      judged.map(({ statement }) => statement),
+      prints,
+      trial.foreignValues,
+    ]);
+    for (const [index, cell] of judged.entries()) outcomes.set(cell, rows[index] ?? { outcome: "", leak: null });
+  }
+  return cells.map((cell) => {
+    const { outcome, leak } = outcomes.get(cell) ?? { outcome: "", leak: null };
+    if (!outcome) throw new Error(`no outcome: ${cell.statement}`);
     const { object, mostRows, asksLate } = cell;
     if (leak?.startsWith("shows ") && trial.allowed?.get(object)?.has(leak.slice("shows ".length))) {
       return { outcome, leak: null };

@@ -33,7 +33,12 @@ export async function readCallable(client: Client): Promise<CallableFunction[]> 
  */
 const meantForEverybody: Record<string, string> = {
   "app.password_parameters(text)": "select password_salt from public.users",
+  // Ids alone: without its key, which no table holds, a message can be neither read nor stopped.
+  "app.due_messages(integer)": "select id from public.outbox",
 };
+
+/** What may add to a stranger's tokens and messages; those that they have must stay as they are. */
+const meantToAdd = new Set(["app.forgot_password(text,uuid,bytea)"]);
 
 /** Each function, called by each actor with what belongs to people and organizations they share nothing with. */
 export async function planFunctionTrials(world: World, relations: Relation[]): Promise<Map<string, Trial>> {
@@ -48,21 +53,32 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
     if (!victim) throw new Error("there is no victim");
     // A row that a function makes is not a stranger's, so only the rows that strangers have are looked at.
     const ofStrangers = (relation: Relation) =>
-      /\.(users|sessions|organizations|memberships|idempotency_keys)$/.test(relation.name)
+      /\.(users|sessions|organizations|memberships|idempotency_keys|one_time_tokens|outbox)$/.test(relation.name)
         ? belongsTo(relation, strangers)
         : "true";
     const foreignValues = await foreignValuesOf(client, relations, ofStrangers);
+    const strangePeople = Object.values(people).filter(({ id }) => strangers.userIds.includes(id));
+    const messageIds = strangePeople.map(({ messageId }) => messageId);
+    const withoutAdded = printsOf(relations, (relation) =>
+      /\.(one_time_tokens|outbox)$/.test(relation.name)
+        ? `${ofStrangers(relation)} and id = any ('{${messageIds.join(",")}}')`
+        : ofStrangers(relation),
+    );
     const allowed = new Map<string, Set<string>>();
     for (const [signature, query] of Object.entries(meantForEverybody)) {
       const { rows } = await client.query({ text: query, rowMode: "array" });
       allowed.set(signature, new Set(rows.map(([value]) => String(value))));
     }
-    const cells: Cell[] = functions.flatMap((callable) => planCalls(callable, victim, organizationId, strangers));
+    const meant = new Set([...allowed.values()].flatMap((values) => [...values]));
+    const cells = functions
+      .flatMap((callable) => planCalls(callable, victim, organizationId, strangers, strangePeople))
+      .map((cell): Cell => (meantToAdd.has(cell.object) ? { ...cell, prints: withoutAdded } : cell));
     trials.set(actor.name, {
       admission: actor.admission,
       cells,
       prints: printsOf(relations, ofStrangers),
-      foreignValues,
+      // The first that is shown counts, so what may be shown must not hide what may not.
+      foreignValues: foreignValues.toSorted((a, b) => Number(meant.has(a)) - Number(meant.has(b))),
       allowed,
     });
   }
@@ -87,35 +103,49 @@ function hashOf(bytea: string): string {
     .digest("hex")}`;
 }
 
-/** Three calls: with the ids of the organization, of the person, and of the person's session. */
-function planCalls(callable: CallableFunction, victim: Person, organizationId: string, strangers: Owners): Cell[] {
-  const byName: Record<string, string> = {
-    p_email: victim.email,
-    p_hash: victim.hash.slice(0, -1),
-    p_key: `key of ${victim.id}`,
-    p_organization_id: organizationId,
-    p_permission: "members:read",
-    p_salt: victim.salt,
+/** Four calls: with the ids of the organization, of the person, of the person's session, and of their message. */
+function planCalls(
+  callable: CallableFunction,
+  victim: Person,
+  organizationId: string,
+  strangers: Owners,
+  strangePeople: Person[],
+): Cell[] {
+  const slug = `slug-${organizationId === organizations.third ? "third" : "theirs"}`;
+  const messageIds = strangePeople.map(({ messageId }) => messageId);
+  // What the database keeps of a handle or a key must not be good as one.
+  const keyHashes = strangePeople.map(({ messageKey }) => `"\\${hashOf(messageKey)}"`);
+  const byName: Record<string, (string | null)[]> = {
+    "p_email text": [victim.email],
+    "p_error text": ["failed", "failed", "failed", null],
+    "p_hash text": [victim.hash.slice(0, -1)],
+    "p_id uuid": [organizationId, victim.id, victim.messageId, victim.messageId],
+    "p_key bytea": [hashOf(victim.messageKey)],
+    "p_key text": [`key of ${victim.id}`],
+    "p_organization_id uuid": [organizationId],
+    "p_permission text": ["members:read"],
+    "p_salt text": [victim.salt],
   };
   const byType: Record<string, string[]> = {
-    uuid: [organizationId, victim.id, victim.sessionId],
-    "uuid[]": [`{${strangers.userIds.join(",")}}`, `{${strangers.organizationIds.join(",")}}`, `{${victim.sessionId}}`],
-    text: [victim.email, `slug-${organizationId === organizations.third ? "third" : "theirs"}`, `user:${victim.id}`],
-    "text[]": [`{slug-${organizationId === organizations.third ? "third" : "theirs"}}`],
-    // What the database keeps of a handle must not be good as one.
+    uuid: [organizationId, victim.id, victim.sessionId, victim.messageId],
+    "uuid[]": [strangers.userIds, strangers.organizationIds, [victim.sessionId], messageIds].map(
+      (ids) => `{${ids.join(",")}}`,
+    ),
+    text: [victim.email, slug, `user:${victim.id}`],
+    "text[]": [`{${slug}}`],
     bytea: [hashOf(victim.handle), "\\x00"],
+    "bytea[]": [`{${keyHashes.join(",")}}`],
+    boolean: ["true"],
     integer: ["1000"],
     interval: ["1 day"],
     json: ["{}"],
   };
   const calls = new Set(
-    [0, 1, 2].map((n) => {
+    [0, 1, 2, 3].map((n) => {
       const values = callable.argumentTypes.map((type, index) => {
-        const named = byName[callable.argumentNames[index] ?? ""];
-        const pool = byType[type] ?? [];
-        const value =
-          type === "text" && named !== undefined ? named : type === "uuid" && named ? named : pool[n % pool.length];
-        return value === undefined ? `null::${type}` : `${escapeLiteral(value)}::${type}`;
+        const pool = byName[`${callable.argumentNames[index] ?? ""} ${type}`] ?? byType[type] ?? [];
+        const value = pool[n % pool.length] ?? null;
+        return value === null ? `null::${type}` : `${escapeLiteral(value)}::${type}`;
       });
       return `select * from ${callable.name}(${values.join(", ")})`;
     }),

@@ -52,7 +52,7 @@ function mutateBody(body: string, permissions: readonly string[]): TextMutant[] 
     ...replaceEach(body, /\b(pg_catalog\.)?sha256\(p_handle\)/g, () => "p_handle"),
     ...replaceEach(body, /\bapp_private\.context\(\)/g, () => rawContext),
     ...replaceEach(body, /\[[1-4]\]/g, ([found]) => `[${(Number(found?.[1]) % 4) + 1}]`),
-    ...replaceEach(body, /\bfor update( of \w+)?( skip locked)?/gi, () => ""),
+    ...replaceEach(body, /\bfor (no key )?update( of \w+)?( skip locked)?/gi, () => ""),
     ...replaceEach(body, /\bskip locked/gi, () => ""),
     ...replaceEach(body, /\blimit \w+/gi, () => ""),
     ...replaceEach(body, /interval '[^']*'/gi, () => "interval '1 second'"),

@@ -5,7 +5,9 @@ import { readRelations } from "./catalog.ts";
 import { runTrial, type Cell, type Trial } from "./cells.ts";
 import { accountCommitments } from "./commitments-accounts.ts";
 import { contextCommitments } from "./commitments-context.ts";
+import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
+import { passwordCommitments } from "./commitments-passwords.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -14,7 +16,13 @@ import { findBroken } from "./scene.ts";
 import { planRelationTrials } from "./statements.ts";
 import { addTestRoles, inTransaction, type World } from "./world.ts";
 
-export const commitments = [...contextCommitments, ...accountCommitments, ...organizationCommitments];
+export const commitments = [
+  ...contextCommitments,
+  ...accountCommitments,
+  ...organizationCommitments,
+  ...messageCommitments,
+  ...passwordCommitments,
+];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
 export type Killer = "commitment" | "matrix" | "matrix with a layer off" | "guard" | "fingerprint";

@@ -9,6 +9,9 @@ export interface Person {
   /** What the Worker would send for the session, as bytea. */
   handle: string;
   sessionId: string;
+  /** A mail on its way to them and the token in it have the same id, and the same key, as bytea. */
+  messageId: string;
+  messageKey: string;
   /** bcrypt's 29 characters of parameters, and the whole hash that signs in. */
   salt: string;
   hash: string;
@@ -68,18 +71,20 @@ export async function addPeople(client: Client): Promise<People> {
 
 function makePerson(n: number): Person {
   const salt = `$2b$04$${String(n).padStart(22, "s")}`;
-  const handle = `\\x${createHash("sha256").update(`handle ${n}`).digest("hex")}`;
+  const secret = (name: string) => `\\x${createHash("sha256").update(`${name} ${n}`).digest("hex")}`;
   return {
     id: id(n),
     email: `person-${n}@example.test`,
-    handle,
+    handle: secret("handle"),
     sessionId: id(1000 + n),
+    messageId: id(3000 + n),
+    messageKey: secret("token"),
     salt,
     hash: salt + String(n).padStart(31, "h"),
   };
 }
 
-/** A person, their session, one that is revoked, and the answer to a request of theirs. */
+/** A person, their session, one that is revoked, the answer to a request of theirs, and a mail with a token. */
 async function addPerson(client: Client, person: Person): Promise<void> {
   await client.query(
     `insert into users (id, email, name, password_scheme, password_salt, password_verifier)
@@ -96,6 +101,14 @@ async function addPerson(client: Client, person: Person): Promise<void> {
     `insert into idempotency_keys (scope, key, request_hash, response)
      values ('user:' || $1, 'key of ' || $1, sha256($1::text::bytea), json_build_object('answer to', $1::text))`,
     [person.id],
+  );
+  await client.query(
+    `with token as (
+       insert into one_time_tokens (id, user_id, purpose, key_hash, expires_at)
+       values ($1, $2, 'reset_password', sha256($3::bytea), now() + interval '1 hour') returning *)
+     insert into outbox (id, key_hash, user_id, recipient, template, data)
+     select id, key_hash, user_id, $4::text, purpose, json_build_object('name', 'Data of ' || $4::text) from token`,
+    [person.messageId, person.id, person.messageKey, person.email],
   );
 }
 

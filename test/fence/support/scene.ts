@@ -92,3 +92,28 @@ export function sha256(...parts: (Buffer | string)[]): Buffer {
   for (const part of parts) hash.update(part);
   return hash.digest();
 }
+
+/** One print of these rows, with their places. */
+export async function printOf(scene: Scene, table: string, condition = "true"): Promise<string> {
+  const rows = await scene.see(
+    `select md5(string_agg(t.ctid || t::text, '|' order by t.ctid)) from ${table} t where ${condition}`,
+  );
+  return String(rows[0]?.[0]);
+}
+
+/** Of each of these, whether the work left its rows as they were. */
+export async function staysSame(
+  scene: Scene,
+  tables: [table: string, condition?: string][],
+  work: () => Promise<unknown>,
+): Promise<boolean[]> {
+  const look = async () => {
+    const prints: string[] = [];
+    for (const [table, condition] of tables) prints.push(await printOf(scene, table, condition));
+    return prints;
+  };
+  const before = await look();
+  await work();
+  const after = await look();
+  return before.map((print, index) => print === after[index]);
+}

@@ -21,6 +21,14 @@ export const unnoticed: Record<string, string> = {
   "app.purge_expired(): nothing instead of for update skip locked (2)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (2)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): without and t.expires_at < pg_catalog.now() - interval '1 hour'": innerQueryDecides,
+  "app.purge_expired(): without and o.dead_at < pg_catalog.now() - interval '30 days'": innerQueryDecides,
+  "app.purge_expired(): interval '1 second' instead of interval '1 hour' (2)": innerQueryDecides,
+  "app.purge_expired(): interval '1 second' instead of interval '30 days' (4)": innerQueryDecides,
+  "app.purge_expired(): nothing instead of for update skip locked (3)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of for update skip locked (4)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of skip locked (3)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of skip locked (4)": sameUnlessTwoAtOnce,
   "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text): without and u.password_verifier = v_user.password_verifier":
     sameUnlessTwoAtOnce,
 };
