@@ -11,7 +11,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * The fence must hold when queries are wrong. So every statement that an operation sends is run again by
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
-const tables = ["users", "sessions", "organizations", "memberships", "idempotency_keys", "one_time_tokens", "outbox"];
+const tables = "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles".split(" ");
 
 async function newCaller(): Promise<Caller> {
   const service = openService();

@@ -5,6 +5,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   AP401: "unauthenticated",
   AP403: "forbidden",
   AP404: "not_found",
+  APVER: "email_unverified",
+  APFRS: "reauthentication_required",
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
   APKEY: "idempotency_key_reused",
@@ -76,7 +78,7 @@ const retryAfter = { "retry-after": "2" };
 export function toAppError(error: unknown, readOnly: boolean): Error {
   const failure = readFailure(error);
   const { sqlstate } = failure;
-  if (sqlstate === "APREP") return new ReplayedResponse(JSON.parse(failure.detail ?? "null"));
+  if (sqlstate === "APREP") return new ReplayedResponse(JSON.parse(failure.detail ?? ""));
   if (isUnknownOutcome(failure)) {
     const detail =
       readOnly || beforeExecution.test(failure.message)

@@ -98,7 +98,7 @@ grant update (password_scheme, password_salt, password_verifier) on users to app
 grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
 grant select, insert on organizations, memberships to app_definer;
-grant select, insert, delete on idempotency_keys, one_time_tokens, outbox to app_definer;
+grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
@@ -114,6 +114,7 @@ create policy "Definer functions read memberships" on memberships for select to 
 create policy "Definer functions create memberships" on memberships for insert to app_definer with check (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
+create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
@@ -169,26 +170,41 @@ end
 $$;
 
 /* The first statement of every authenticated batch. p_handle is SHA-256 of the session's handle.
-   AP401 unknown, expired or revoked session, disabled user; AP404 not a member; AP403 role lacks p_permission. */
-create function app.admit(p_handle bytea, p_organization_id uuid default null, p_permission text default null) returns void
+   AP401 unknown, expired or revoked session, disabled user; with p_verified APVER for an address that is not
+   verified; with p_fresh APFRS when the password was given over 10 minutes ago; AP404 not a member; AP403 role
+   lacks p_permission. */
+create function app.admit(
+  p_handle bytea, p_organization_id uuid default null, p_permission text default null,
+  p_verified boolean default false, p_fresh boolean default false
+) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
   v_user_id uuid;
   v_session_id uuid;
   v_role text;
+  v_is_verified boolean;
+  v_is_fresh boolean;
   v_permissions text[] := '{}';
   v_context text;
 begin
-  select s.user_id, s.id, m.role into v_user_id, v_session_id, v_role
+  select s.user_id, s.id, m.role, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes'
+    into v_user_id, v_session_id, v_role, v_is_verified, v_is_fresh
     from public.sessions s
     join public.users u on u.id = s.user_id
     left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
    where s.handle_hash = pg_catalog.sha256(p_handle)
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
+     and s.idle_expires_at > pg_catalog.now()
      and u.disabled_at is null;
   if v_user_id is null then
     raise exception 'no such session' using errcode = 'AP401';
+  end if;
+  if p_verified and not v_is_verified then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  if p_fresh and not v_is_fresh then
+    raise exception 'the password was given too long ago' using errcode = 'APFRS';
   end if;
   if p_organization_id is not null then
     if v_role is null then
@@ -234,11 +250,11 @@ $$;
 -- and a session starts only for the whole bcrypt hash, or goes on only for the handle of a live one.
 
 create function app.sign_up(p_id uuid, p_email text, p_name text, p_scheme int, p_salt text, p_hash text)
-returns table (id uuid, email text, name text, created_at timestamptz, updated_at timestamptz)
+returns table (id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz)
 language sql volatile security definer set search_path = '' as $$
   insert into public.users (id, email, name, password_scheme, password_salt, password_verifier)
   values (p_id, p_email, p_name, p_scheme, p_salt, pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')))
-  returning id, email, name, created_at, updated_at
+  returning id, email, false, name, created_at, updated_at
 $$;
 
 create function app.password_parameters(p_email text) returns table (scheme int, salt text)
@@ -252,7 +268,9 @@ $$;
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
   p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
-) returns table (id uuid, email text, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz)
+) returns table (
+  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz
+)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
@@ -280,11 +298,12 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
-  insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, expires_at)
+  insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
   values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
-          pg_catalog.now() + least(p_lifetime, interval '365 days'))
+          pg_catalog.now() + least(p_lifetime, interval '365 days'), pg_catalog.now() + least(p_lifetime, interval '365 days'))
   returning expires_at into v_expires_at;
-  return query select v_user.id, v_user.email, v_user.name, v_user.created_at, v_user.updated_at, v_expires_at;
+  return query select v_user.id, v_user.email, v_user.email_verified_at is not null, v_user.name, v_user.created_at,
+                      v_user.updated_at, v_expires_at;
 end
 $$;
 
@@ -303,6 +322,7 @@ begin
    where s.handle_hash = pg_catalog.sha256(p_handle)
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
+     and s.idle_expires_at > pg_catalog.now()
      and u.disabled_at is null
      for update of s;
   if v_session.id is null then
@@ -574,7 +594,7 @@ create trigger touch_updated_at before update on organizations for each row exec
 
 -- ── users: a person's own row ────────────────────────────────────────────────────────────────────
 
-grant select (id, email, name, created_at, updated_at) on users to app_user;
+grant select (id, email, email_verified_at, name, created_at, updated_at) on users to app_user;
 grant update (name) on users to app_user;
 
 create policy "A user row is its person's alone" on users as restrictive to app_user
@@ -586,7 +606,8 @@ create policy "People update their own account" on users for update to app_user
 
 -- ── sessions: a person's own; revoked once, revoked for good ─────────────────────────────────────
 
-grant select (id, user_id, ip_address, user_agent, created_at, refreshed_at, expires_at, revoked_at) on sessions to app_user;
+grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, idle_expires_at, expires_at, revoked_at)
+  on sessions to app_user;
 grant update (revoked_at) on sessions to app_user;
 
 create policy "A session is its person's alone" on sessions as restrictive to app_user
@@ -626,11 +647,13 @@ create policy "Those with members:read read the members, others their own member
 create policy "Idempotency keys are out of every query's reach" on idempotency_keys as restrictive to app_user
   using (false) with check (false);
 
--- ── one_time_tokens, outbox: reached through functions only ──────────────────────────────────────
+-- ── one_time_tokens, outbox, throttles: reached through functions only ───────────────────────────
 
 create policy "One-time tokens are out of every query's reach" on one_time_tokens as restrictive to app_user
   using (false) with check (false);
 create policy "The outbox is out of every query's reach" on outbox as restrictive to app_user
+  using (false) with check (false);
+create policy "Counted attempts are out of every query's reach" on throttles as restrictive to app_user
   using (false) with check (false);
 
 -- ── The fence's fingerprint, by which rls-guard.sql knows whether anything was changed afterwards ─────

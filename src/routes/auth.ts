@@ -84,6 +84,7 @@ const signOutRoute = personRoute({
   tags: ["Auth"],
   summary: "Sign out",
   description: "Revokes the session of the request; its tokens are refused from then on.",
+  unverified: true,
   responses: { 204: { description: "Signed out." } },
 });
 

@@ -39,7 +39,7 @@ export interface ClientInfo {
   userAgent: string | null;
 }
 
-const userJson = sql`json_build_object('id', u.id, 'email', u.email, 'name', u.name,
+const userJson = sql`json_build_object('id', u.id, 'email', u.email, 'emailVerified', u.email_verified, 'name', u.name,
   'createdAt', ${isoInstant(sql`u.created_at`)}, 'updatedAt', ${isoInstant(sql`u.updated_at`)})`;
 
 /** @throws AppError `invalid_request` for a password that is refused, `email_taken`. */

@@ -6,6 +6,8 @@ import { AppError } from "../errors.ts";
 export interface User {
   id: string;
   email: string;
+  /** Whether a mail to the address was answered. */
+  emailVerified: boolean;
   name: string;
   createdAt: string;
   updatedAt: string;
@@ -14,6 +16,7 @@ export interface User {
 const userFields = {
   id: users.id,
   email: users.email,
+  emailVerified: sql<boolean>`${users.emailVerifiedAt} is not null`,
   name: users.name,
   createdAt: users.createdAt,
   updatedAt: users.updatedAt,

@@ -32,8 +32,8 @@ async function newCaller(): Promise<Caller> {
       [person.id],
     ],
     [
-      `insert into sessions (id, user_id, handle_hash, expires_at, revoked_at)
-       select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), now() + interval '6 days', case when n % 2 = 0 then now() end
+      `insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at, revoked_at)
+       select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), now() + interval '6 days', now() + interval '6 days', case when n % 2 = 0 then now() end
          from generate_series(1, 1000) n`,
       [person.id],
     ],
