@@ -15,6 +15,7 @@ import { createRouter, describeApi } from "./openapi.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { emailAddressRoutes } from "./routes/email-addresses.ts";
 import { healthRoutes, operationRoutes } from "./routes/operations.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import { passwordResetRoutes } from "./routes/password-resets.ts";
@@ -86,6 +87,7 @@ app.use(outbox());
 
 app.route("/", authRoutes);
 app.route("/", passwordResetRoutes);
+app.route("/", emailAddressRoutes);
 app.route("/", sessionRoutes);
 app.route("/", userRoutes);
 app.route("/", organizationRoutes);

@@ -31,12 +31,16 @@ describe("Every operation", () => {
       "GET /v1/users/me",
       "PATCH /v1/organizations/{organizationId}",
       "PATCH /v1/users/me",
+      "POST /v1/auth/change-email",
+      "POST /v1/auth/change-email/confirm",
       "POST /v1/auth/forgot-password",
       "POST /v1/auth/refresh",
+      "POST /v1/auth/resend-verification",
       "POST /v1/auth/reset-password",
       "POST /v1/auth/sign-in",
       "POST /v1/auth/sign-out",
       "POST /v1/auth/sign-up",
+      "POST /v1/auth/verify-email",
       "POST /v1/organizations",
     ]);
   });

@@ -1,5 +1,5 @@
 import { eq, sql } from "drizzle-orm";
-import type { PersonDatabase } from "../db/index.ts";
+import type { PersonDatabase, QueryBuilder } from "../db/index.ts";
 import { users } from "../db/schema.ts";
 import { AppError } from "../errors.ts";
 
@@ -24,8 +24,11 @@ const userFields = {
 
 const isMe = eq(users.id, sql`(select app.user_id())`);
 
+/** The signed-in person's account, for a batch. */
+export const selectMe = (queries: QueryBuilder) => queries.select(userFields).from(users).where(isMe);
+
 export async function readMe(database: PersonDatabase): Promise<User> {
-  const [[user]] = await database.run((queries) => [queries.select(userFields).from(users).where(isMe)]);
+  const [[user]] = await database.run((queries) => [selectMe(queries)]);
   if (!user) throw new AppError("unauthenticated");
   return user;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { asOwner } from "../support/database.ts";
-import { giveResetToken } from "../support/one-time-tokens.ts";
+import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { operations } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { type DatabaseRequest, openService, signUpPerson } from "../support/service.ts";
@@ -40,7 +40,7 @@ async function newCaller(): Promise<Caller> {
     ["select id from organizations where slug = $1", [`large-${next++}`]],
   );
   const [sessions] = await asOwner(["select id from sessions where user_id = $1 and revoked_at is null", [person.id]]);
-  person.resetToken = await giveResetToken(person.id);
+  person.mailedTokens = await giveMailedTokens(person.id);
   return { person, ids: { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"] } };
 }
 
