@@ -9,6 +9,7 @@ const raisedCodes: Record<string, ErrorCode> = {
   APFRS: "reauthentication_required",
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
+  APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
 };
 

@@ -48,7 +48,7 @@ export async function signUp(
   settings: Settings,
   input: { email: string; password: string; name: string },
 ): Promise<User> {
-  checkNewPassword(settings, input.password, [input.email, input.name]);
+  await checkNewPassword(settings, input.password, [input.email, input.name]);
   const { scheme, salt, hash } = await hashPassword(settings, input.password);
   return database.create<User>(
     sql`select ${userJson} as body from app.sign_up(${uuidv7()}::uuid, ${input.email}, ${input.name}, ${scheme}::int, ${salt}, ${hash}) u`,
