@@ -7,6 +7,7 @@ import type { Schema } from "./support/json-schema.ts";
 import { contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
 import { createOrganization, openService, signInPerson } from "./support/service.ts";
+import { forgetAttempts } from "./support/throttles.ts";
 
 const service = openService();
 
@@ -41,6 +42,7 @@ function fillIn(text: string, { person, ids }: Prepared): string {
   const values: Record<string, string> = {
     email: person.email,
     password: person.password,
+    currentPassword: person.password,
     refreshToken: person.refreshToken,
     token: person.resetToken ?? "",
     ...ids,
@@ -116,9 +118,13 @@ function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): bo
   }
 }
 
-/** The sender again, with what a success took from it: its session, its organization or its refresh token. */
-async function renew(sender: Prepared, { method, path }: Operation, body: any): Promise<Prepared> {
+/** The sender again, with what a success took from it: its session, organization, refresh token or password. */
+async function renew(sender: Prepared, { method, path }: Operation, body: any, sent = ""): Promise<Prepared> {
   if (path.endsWith("/refresh")) return { ...sender, person: { ...sender.person, refreshToken: body.refreshToken } };
+  if (path.endsWith("/change-password")) {
+    const { newPassword } = JSON.parse(sent.replace(/^\ufeff/, ""));
+    return { ...sender, person: { ...sender.person, password: newPassword } };
+  }
   if (path.endsWith("/reset-password")) {
     return { ...sender, person: { ...sender.person, resetToken: await giveResetToken(sender.person.id) } };
   }
@@ -148,7 +154,8 @@ describe("Whatever it is sent,", () => {
           const filled = fillInPlan(plan, sender);
           const answer = await send(operation, filled, sender);
           statuses.add(answer.status);
-          if (answer.status < 300) sender = await renew(sender, operation, answer.body);
+          if (answer.status < 300) sender = await renew(sender, operation, answer.body, filled.body);
+          if (answer.body?.code === "too_many_attempts") await forgetAttempts(sender.person.id);
 
           expectContract(contract, operation, answer);
           if (isRefused(operation, filled)) expect(answer.status).toBeGreaterThanOrEqual(400);

@@ -92,6 +92,8 @@ describe("every writing operation", () => {
       "POST /v1/auth/refresh": [200, 200],
       "POST /v1/auth/forgot-password": [202, 202],
       "POST /v1/auth/reset-password": [204, 400],
+      "POST /v1/auth/change-password": [204, 403],
+      "POST /v1/auth/reauthenticate": [204, 204],
       "POST /v1/auth/sign-out": [204, 401],
       "DELETE /v1/auth/sessions": [204, 204],
       "DELETE /v1/auth/sessions/{sessionId}": [204, 404],
@@ -103,7 +105,8 @@ describe("every writing operation", () => {
   });
 
   it.each(writes)("$name changes what is stored, and its repetition nothing more", (plan) => {
-    expect(plan.done).not.toEqual(plan.before);
+    // A time that is renewed looks as it did before.
+    if (plan.name !== "POST /v1/auth/reauthenticate") expect(plan.done).not.toEqual(plan.before);
     // Each sign-in is a session, and each mail has a token of its own.
     if (["POST /v1/auth/sign-in", "POST /v1/auth/forgot-password"].includes(plan.name))
       expect(plan.twice).toHaveLength(plan.done.length + 1);

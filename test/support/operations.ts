@@ -27,6 +27,11 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/auth/refresh": ({ refreshToken }) => ({ refreshToken }),
   "POST /v1/auth/forgot-password": ({ email }) => ({ email }),
   "POST /v1/auth/reset-password": ({ resetToken }) => ({ token: resetToken, password: "another harbour at dusk" }),
+  "POST /v1/auth/change-password": ({ password }) => ({
+    currentPassword: password,
+    newPassword: "another harbour at dusk",
+  }),
+  "POST /v1/auth/reauthenticate": ({ password }) => ({ password }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
