@@ -486,9 +486,9 @@ language sql volatile security definer set search_path = '' as $$
     from public.users u where u.id = app.user_id()
 $$;
 
-/* True for the bcrypt hash of the signed-in person's password, and forgets their attempts; false when it was made
-   with parameters that were replaced since they were read; APPWD when it is wrong. */
-create function app_private.prove_password(p_scope bytea, p_hash text) returns boolean
+/* The signed-in person, when p_hash is the bcrypt hash of their password, and forgets their attempts; null when it
+   was made with parameters that were replaced since they were read; APPWD when it is wrong. */
+create function app_private.prove_password(p_scope bytea, p_hash text) returns uuid
 language plpgsql volatile set search_path = '' as $$
 declare
   v_user public.users;
@@ -497,12 +497,12 @@ begin
   select * into v_user from public.users u where u.id = app.user_id() for no key update;
   if v_user.password_verifier is distinct from pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')) then
     if pg_catalog.length(p_hash) = 60 and v_user.password_salt <> pg_catalog.left(p_hash, 29) then
-      return false;
+      return null;
     end if;
     raise exception 'wrong password' using errcode = 'APPWD';
   end if;
   delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
-  return true;
+  return v_user.id;
 end
 $$;
 
@@ -512,15 +512,17 @@ create function app.reauthenticate(
   p_scope bytea, p_hash text, p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
 ) returns boolean
 language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user_id uuid := app_private.prove_password(p_scope, p_hash);
 begin
-  if not app_private.prove_password(p_scope, p_hash) then
+  if v_user_id is null then
     return false;
   end if;
   if p_new_hash is not null then
     update public.users u
        set password_scheme = p_new_scheme, password_salt = p_new_salt,
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
-     where u.id = app.user_id();
+     where u.id = v_user_id;
   end if;
   update public.sessions s set authenticated_at = pg_catalog.now() where s.id = app.session_id();
   return true;
@@ -535,20 +537,21 @@ create function app.change_password(
 ) returns boolean
 language plpgsql volatile security definer set search_path = '' as $$
 declare
+  v_user_id uuid := app_private.prove_password(p_scope, p_hash);
   v_user public.users;
 begin
-  if not app_private.prove_password(p_scope, p_hash) then
+  if v_user_id is null then
     return false;
   end if;
   update public.users u
      set password_scheme = p_scheme, password_salt = p_salt,
          password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
-   where u.id = app.user_id() returning u.* into v_user;
+   where u.id = v_user_id returning u.* into v_user;
   update public.sessions s set revoked_at = pg_catalog.now()
-   where s.user_id = v_user.id and s.id <> app.session_id() and s.revoked_at is null;
+   where s.user_id = v_user_id and s.id <> app.session_id() and s.revoked_at is null;
   update public.sessions s set authenticated_at = pg_catalog.now() where s.id = app.session_id();
-  delete from public.one_time_tokens t where t.user_id = v_user.id and t.purpose <> 'verify_email';
-  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'password_changed',
+  delete from public.one_time_tokens t where t.user_id = v_user_id and t.purpose <> 'verify_email';
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
       'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
   return true;
