@@ -538,6 +538,7 @@ create function app.change_password(
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user_id uuid := app_private.prove_password(p_scope, p_hash);
+  v_session_id uuid := app.session_id();
   v_user public.users;
 begin
   if v_user_id is null then
@@ -548,8 +549,8 @@ begin
          password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
    where u.id = v_user_id returning u.* into v_user;
   update public.sessions s set revoked_at = pg_catalog.now()
-   where s.user_id = v_user_id and s.id <> app.session_id() and s.revoked_at is null;
-  update public.sessions s set authenticated_at = pg_catalog.now() where s.id = app.session_id();
+   where s.user_id = v_user_id and s.id <> v_session_id and s.revoked_at is null;
+  update public.sessions s set authenticated_at = pg_catalog.now() where s.id = v_session_id;
   delete from public.one_time_tokens t where t.user_id = v_user_id and t.purpose <> 'verify_email';
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
