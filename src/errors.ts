@@ -19,6 +19,7 @@ export const errorTable = {
   unsupported_media_type: [415, "The request body must be application/json"],
   idempotency_key_reused: [422, "The idempotency key was used for another request"],
   rate_limited: [429, "Too many requests"],
+  too_many_attempts: [429, "Too many attempts to sign in"],
   internal: [500, "Something went wrong on our side"],
   misconfigured: [500, "The service is not configured"],
   email_off: [501, "E-mail is not set up here"],

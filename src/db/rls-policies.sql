@@ -102,6 +102,7 @@ grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throt
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
+grant update (attempts, attempted_at) on throttles to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
 
 create policy "Definer functions read users" on users for select to app_definer using (true);
@@ -262,20 +263,80 @@ language sql stable security definer set search_path = '' as $$
   select u.password_scheme, u.password_salt from public.users u where u.email = p_email
 $$;
 
+/* Where and with what a person has signed in before, sessions that have ended among it. 100 rows at most,
+   however often they did: of those with more than 50 sessions, the newest that live and some others. */
+create function app_private.known_devices(p_user_id uuid) returns table (ip_address text, user_agent text)
+language sql stable set search_path = '' as $$
+  (select s.ip_address, s.user_agent from public.sessions s
+    where s.user_id = p_user_id and s.revoked_at is null order by s.id desc limit 50)
+  union all
+  (select s.ip_address, s.user_agent from public.sessions s where s.user_id = p_user_id limit 50)
+$$;
+
+/* Locks a counter until the transaction ends, and returns the seconds until it gives another attempt:
+   after p_free attempts 1, 2, 4 and so on since the last one, 15 minutes at most. */
+create function app_private.lock_throttle(p_scope bytea, p_free int) returns int
+language sql volatile set search_path = '' as $$
+  -- Written, so that whoever comes at the same time waits here, also for a counter that is not there yet.
+  insert into public.throttles as t (scope, attempts) values (p_scope, 0)
+  on conflict (scope) do update set attempts = t.attempts
+  returning case when t.attempts < p_free then 0 else greatest(0, pg_catalog.ceil(extract(epoch from
+    t.attempted_at + least(interval '1 second' * 2 ^ least(t.attempts - p_free, 10), interval '15 minutes')
+    - pg_catalog.clock_timestamp())))::int end
+$$;
+
+/* Takes an attempt to sign in, for the client's address and for the account; one is forgotten for each 15
+   minutes without any. From a network that the account has signed in from, it is counted for both together,
+   so that strangers do not delay it. Returns the account's counter, and 0 or the seconds to wait: then nothing
+   is counted. */
+create function app.take_sign_in_attempt(
+  p_email text, p_network text, p_network_scope bytea, p_account_scope bytea, p_home_scope bytea
+) returns table (account_scope bytea, seconds int)
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_network inet := case when pg_catalog.pg_input_is_valid(p_network, 'inet') then p_network::inet end;
+  v_scope bytea := p_account_scope;
+  v_seconds int;
+begin
+  if exists (select from app_private.known_devices((select u.id from public.users u where u.email = p_email)) d
+              where case when pg_catalog.pg_input_is_valid(d.ip_address, 'inet') then d.ip_address::inet <<= v_network end) then
+    v_scope := p_home_scope;
+  end if;
+  -- Always in this order, so that no two wait for each other.
+  v_seconds := app_private.lock_throttle(p_network_scope, 20);
+  if v_seconds = 0 then
+    v_seconds := app_private.lock_throttle(v_scope, 5);
+  end if;
+  if v_seconds = 0 then
+    update public.throttles t
+       set attempts = 1 + greatest(0, t.attempts - pg_catalog.trunc(
+             extract(epoch from pg_catalog.clock_timestamp() - t.attempted_at) / 900)),
+           attempted_at = pg_catalog.clock_timestamp()
+     where t.scope in (p_network_scope, v_scope);
+  end if;
+  return query select v_scope, v_seconds;
+end
+$$;
+
 /* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
    Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account;
-   no row when p_hash was made with parameters that another sign-in has replaced since they were read. */
+   no row when p_hash was made with parameters that another sign-in has replaced since they were read.
+   A success forgets p_account_scope, and gives p_network_scope its attempt back. Where there are earlier
+   sessions, and none of such a user agent in any version, it mails p_notice_… and says so. */
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
-  p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
+  p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null,
+  p_network_scope bytea default null, p_account_scope bytea default null, p_notice_id uuid default null, p_notice_key bytea default null
 ) returns table (
-  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz
+  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz,
+  noticed boolean
 )
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   v_user public.users;
   v_expires_at timestamptz;
+  v_noticed boolean;
 begin
   select * into v_user from public.users u
    where u.email = p_email
@@ -298,12 +359,24 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
+  -- Null where nobody has signed in before, which is no news.
+  select p_notice_id is not null and pg_catalog.bool_and(
+           pg_catalog.regexp_replace(d.user_agent, '[0-9._]+', '', 'g')
+             is distinct from pg_catalog.regexp_replace(p_user_agent, '[0-9._]+', '', 'g'))
+    into v_noticed from app_private.known_devices(v_user.id) d;
+  if v_noticed then
+    perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'new_device',
+      pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address, 'userAgent', p_user_agent,
+        'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+  end if;
+  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_account_scope;
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
   values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
           pg_catalog.now() + least(p_lifetime, interval '365 days'), pg_catalog.now() + least(p_lifetime, interval '365 days'))
   returning expires_at into v_expires_at;
   return query select v_user.id, v_user.email, v_user.email_verified_at is not null, v_user.name, v_user.created_at,
-                      v_user.updated_at, v_expires_at;
+                      v_user.updated_at, v_expires_at, coalesce(v_noticed, false);
 end
 $$;
 
@@ -562,9 +635,15 @@ language sql volatile security definer set search_path = '' as $$
                               where dead_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
        and o.dead_at < pg_catalog.now() - interval '30 days'
     returning 1
+  ), old_throttles as (
+    delete from public.throttles t
+     where ctid = any (array(select ctid from public.throttles
+                              where attempted_at < pg_catalog.now() - interval '24 hours' limit 5000 for update skip locked))
+       and t.attempted_at < pg_catalog.now() - interval '24 hours'
+    returning 1
   )
   select (select count(*) from old_keys) + (select count(*) from old_sessions)
-       + (select count(*) from old_tokens) + (select count(*) from dead_messages)
+       + (select count(*) from old_tokens) + (select count(*) from dead_messages) + (select count(*) from old_throttles)
 $$;
 
 grant execute on all functions in schema app to app_user;
