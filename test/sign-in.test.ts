@@ -156,7 +156,7 @@ describe("what sign-in asks of the database", () => {
     const [first] = await own.databaseRequests();
     expect(first?.statements.slice(1).map(({ query }) => query.replaceAll(/\s+/g, " "))).toEqual([
       "select scheme, salt from app.password_parameters($1)",
-      "select account_scope::text as account, seconds from app.take_sign_in_attempt($1, $2::text, $3::bytea, $4::bytea, $5::bytea)",
+      "select account_scope::text as account, seconds from app.take_sign_in_attempt($1::bytea, $2::bytea, $3::bytea)",
     ]);
   });
 });

@@ -263,16 +263,6 @@ language sql stable security definer set search_path = '' as $$
   select u.password_scheme, u.password_salt from public.users u where u.email = p_email
 $$;
 
-/* Where and with what a person has signed in before, sessions that have ended among it. 100 rows at most,
-   however often they did: of those with more than 50 sessions, the newest that live and some others. */
-create function app_private.known_devices(p_user_id uuid) returns table (ip_address text, user_agent text)
-language sql stable set search_path = '' as $$
-  (select s.ip_address, s.user_agent from public.sessions s
-    where s.user_id = p_user_id and s.revoked_at is null order by s.id desc limit 50)
-  union all
-  (select s.ip_address, s.user_agent from public.sessions s where s.user_id = p_user_id limit 50)
-$$;
-
 /* Locks a counter until the transaction ends, and returns the seconds until it gives another attempt:
    after p_free attempts 1, 2, 4 and so on since the last one, 15 minutes at most. */
 create function app_private.lock_throttle(p_scope bytea, p_free int) returns int
@@ -285,21 +275,19 @@ language sql volatile set search_path = '' as $$
     - pg_catalog.clock_timestamp())))::int end
 $$;
 
-/* Takes an attempt to sign in, for the client's address and for the account; one is forgotten for each 15
-   minutes without any. From a network that the account has signed in from, it is counted for both together,
-   so that strangers do not delay it. Returns the account's counter, and 0 or the seconds to wait: then nothing
-   is counted. */
-create function app.take_sign_in_attempt(
-  p_email text, p_network text, p_network_scope bytea, p_account_scope bytea, p_home_scope bytea
-) returns table (account_scope bytea, seconds int)
+/* Takes an attempt to sign in, for the client's network and for the account; one is forgotten for each 15
+   minutes without any. Where p_home_scope is there, as since a success from this network, it is counted for that
+   instead of the account, so that strangers do not delay it: a name that only the Worker can make, so that
+   nobody else finds out where anybody signs in. Returns which of the two it was, and 0 or the seconds to wait:
+   then nothing is counted. */
+create function app.take_sign_in_attempt(p_network_scope bytea, p_account_scope bytea, p_home_scope bytea)
+returns table (account_scope bytea, seconds int)
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_network inet := case when pg_catalog.pg_input_is_valid(p_network, 'inet') then p_network::inet end;
   v_scope bytea := p_account_scope;
   v_seconds int;
 begin
-  if exists (select from app_private.known_devices((select u.id from public.users u where u.email = p_email)) d
-              where case when pg_catalog.pg_input_is_valid(d.ip_address, 'inet') then d.ip_address::inet <<= v_network end) then
+  if exists (select from public.throttles t where t.scope = p_home_scope) then
     v_scope := p_home_scope;
   end if;
   -- Always in this order, so that no two wait for each other.
@@ -313,6 +301,8 @@ begin
              extract(epoch from pg_catalog.clock_timestamp() - t.attempted_at) / 900)),
            attempted_at = pg_catalog.clock_timestamp()
      where t.scope in (p_network_scope, v_scope);
+  else
+    delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
   end if;
   return query select v_scope, v_seconds;
 end
@@ -321,12 +311,12 @@ $$;
 /* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
    Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account;
    no row when p_hash was made with parameters that another sign-in has replaced since they were read.
-   A success forgets p_account_scope, and gives p_network_scope its attempt back. Where there are earlier
-   sessions, and none of such a user agent in any version, it mails p_notice_… and says so. */
+   A success forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. Where there
+   are earlier sessions, and none with this user agent in any version, it mails p_notice_… and says so. */
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
   p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null,
-  p_network_scope bytea default null, p_account_scope bytea default null, p_notice_id uuid default null, p_notice_key bytea default null
+  p_network_scope bytea default null, p_account_scope bytea default null, p_home_scope bytea default null, p_notice_id uuid default null, p_notice_key bytea default null
 ) returns table (
   id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz,
   noticed boolean
@@ -359,18 +349,26 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
-  -- Null where nobody has signed in before, which is no news.
-  select p_notice_id is not null and pg_catalog.bool_and(
-           pg_catalog.regexp_replace(d.user_agent, '[0-9._]+', '', 'g')
-             is distinct from pg_catalog.regexp_replace(p_user_agent, '[0-9._]+', '', 'g'))
-    into v_noticed from app_private.known_devices(v_user.id) d;
+  -- Null where nobody has signed in before, which is no news. Bounded: of more than 50 sessions it looks at the
+  -- newest that live, and at some others.
+  select pg_catalog.bool_and(pg_catalog.regexp_replace(known.user_agent, '[0-9._]+', '', 'g')
+           is distinct from pg_catalog.regexp_replace(p_user_agent, '[0-9._]+', '', 'g'))
+    into v_noticed
+    from ((select s.user_agent from public.sessions s
+            where s.user_id = v_user.id and s.revoked_at is null order by s.id desc limit 50)
+          union all
+          (select s.user_agent from public.sessions s where s.user_id = v_user.id limit 50)) known
+   where p_notice_id is not null;
   if v_noticed then
     perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'new_device',
       pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address, 'userAgent', p_user_agent,
         'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
   end if;
   update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
   delete from public.throttles t where t.scope = p_account_scope;
+  insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
+  on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
   values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
           pg_catalog.now() + least(p_lifetime, interval '365 days'), pg_catalog.now() + least(p_lifetime, interval '365 days'))
@@ -636,9 +634,12 @@ language sql volatile security definer set search_path = '' as $$
        and o.dead_at < pg_catalog.now() - interval '30 days'
     returning 1
   ), old_throttles as (
+    -- Those without an attempt are of people at home, and last longer.
     delete from public.throttles t
      where ctid = any (array(select ctid from public.throttles
-                              where attempted_at < pg_catalog.now() - interval '24 hours' limit 5000 for update skip locked))
+                              where attempted_at < pg_catalog.now() - interval '24 hours'
+                                and (attempts > 0 or attempted_at < pg_catalog.now() - interval '30 days')
+                              limit 5000 for update skip locked))
        and t.attempted_at < pg_catalog.now() - interval '24 hours'
     returning 1
   )

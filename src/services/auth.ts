@@ -13,7 +13,7 @@ import {
   type PasswordParameters,
   rehashPassword,
 } from "./passwords/index.ts";
-import { type CountedScopes, readParameters, takeAttempt } from "./sign-in-attempts.ts";
+import { type AttemptScopes, readParameters, takeAttempt } from "./sign-in-attempts.ts";
 import {
   ACCESS_TOKEN_LIFETIME,
   hashHandle,
@@ -85,7 +85,7 @@ async function trySignIn(
   settings: Settings,
   input: { email: string; password: string } & ClientInfo,
   known: PasswordParameters | undefined,
-  scopes: CountedScopes,
+  scopes: AttemptScopes,
 ): Promise<(TokenSet & { user: User }) | undefined> {
   const parameters = known ?? (await decoyParameters(settings, input.email));
   const hash = await rehashPassword(settings, parameters, input.password);
@@ -102,7 +102,7 @@ async function trySignIn(
         from app.sign_in(${input.email}, ${hash}, ${uuidv7()}::uuid, ${handleHash}::bytea,
           make_interval(secs => ${settings.SESSION_EXPIRATION}::int), ${input.ipAddress}::text, ${input.userAgent}::text,
           ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text,
-          ${scopes.network}::bytea, ${scopes.account}::bytea, ${notice.id}::uuid, ${notice.key}::bytea) u`),
+          ${scopes.network}::bytea, ${scopes.account}::bytea, ${scopes.home}::bytea, ${notice.id}::uuid, ${notice.key}::bytea) u`),
   ]);
   const row = signedIn.rows[0];
   if (!row) return undefined;

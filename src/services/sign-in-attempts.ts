@@ -11,50 +11,46 @@ export interface AttemptScopes {
   network: string;
   /** The account, or what would be one: an unknown address is counted like any other. */
   account: string;
-  /** Of the account at a network that it has signed in from before. */
-  home: string;
+  /** Of the account at this network, once it has signed in from there; null for what came from nowhere. */
+  home: string | null;
 }
 
-/** Names that only the holder of the secret can make, so that injected SQL neither counts for others nor forgets. */
+/** Names that only the holder of the secret can make, so that injected SQL can neither use up, forget nor look for them. */
 export async function scopesOf(settings: Settings, email: string, network: string | null): Promise<AttemptScopes> {
   const scope = async (name: string) => toBytea(await hmac(settings.JWT_SECRET, "throttle", name));
-  const where = network ?? "unknown";
-  const [ofNetwork, account, home] = await Promise.all([
-    scope(`network\n${where}`),
-    scope(`account\n${email}`),
-    scope(`home\n${email}\n${where}`),
-  ]);
-  return { network: ofNetwork, account, home };
+  return {
+    network: await scope(`network\n${network ?? "unknown"}`),
+    account: await scope(`account\n${email}`),
+    home: network && (await scope(`home\n${email}\n${network}`)),
+  };
 }
-
-/** What a success is to forget: the counters that the attempt was counted by. */
-export type CountedScopes = Pick<AttemptScopes, "network" | "account">;
 
 /**
  * Takes an attempt to sign in, before any work is done for it, and reads the account's parameters in the same
  * request. 5 attempts are free for an account and 20 for a network; the next ones wait.
  *
+ * @returns the counters that a success is to settle, `account` being the one that it was counted by
  * @throws AppError `too_many_attempts` with Retry-After, and nothing is counted.
  */
 export async function takeAttempt(
   database: SystemDatabase,
   settings: Settings,
   { email, network }: { email: string; network: string | null },
-): Promise<{ scopes: CountedScopes; parameters: PasswordParameters | undefined }> {
+): Promise<{ scopes: AttemptScopes; parameters: PasswordParameters | undefined }> {
   const scopes = await scopesOf(settings, email, network);
   const [found, attempt] = await database.run((queries) => [
     queries.execute<PasswordParameters & Record<string, unknown>>(selectParameters(email)),
     // Last, since it locks the counters until the transaction ends.
     queries.execute<{ account: string; seconds: number }>(
-      sql`select account_scope::text as account, seconds from app.take_sign_in_attempt(${email}, ${network}::text,
-        ${scopes.network}::bytea, ${scopes.account}::bytea, ${scopes.home}::bytea)`,
+      sql`select account_scope::text as account, seconds
+            from app.take_sign_in_attempt(${scopes.network}::bytea, ${scopes.account}::bytea, ${scopes.home}::bytea)`,
     ),
   ]);
   const taken = attempt.rows[0];
   if (!taken) throw new Error("app.take_sign_in_attempt returned no row");
   const { account, seconds } = taken;
   if (seconds > 0) throw new AppError("too_many_attempts", { headers: { "retry-after": String(seconds) } });
-  return { scopes: { network: scopes.network, account }, parameters: found.rows[0] };
+  return { scopes: { ...scopes, account }, parameters: found.rows[0] };
 }
 
 /** The parameters alone, for an attempt that was taken already. */

@@ -26,6 +26,8 @@ export interface Service {
   fetch(request: Request): Promise<Response>;
   /** What was asked of the database since the start or the last call of this, for an answer: the outbox comes after it. */
   databaseRequests(): Promise<DatabaseRequest[]>;
+  /** Those with them. */
+  allDatabaseRequests(): Promise<DatabaseRequest[]>;
   /** Makes the next database requests of this service fail. */
   injectFault(fault: Fault): Promise<void>;
 }
@@ -90,9 +92,11 @@ export function openService(overrides: SettingsOverride = {}): Service {
       };
     },
     async databaseRequests() {
+      return (await service.allDatabaseRequests()).filter((request) => !isOutboxRequest(request));
+    },
+    async allDatabaseRequests() {
       const response = await control(`requests?tag=${tag}`);
-      const { requests: all } = await response.json<{ requests: DatabaseRequest[] }>();
-      const requests = all.filter((request) => !isOutboxRequest(request));
+      const { requests } = await response.json<{ requests: DatabaseRequest[] }>();
       await control(`requests?tag=${tag}`, { method: "DELETE" });
       return requests;
     },

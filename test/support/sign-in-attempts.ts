@@ -22,15 +22,24 @@ export async function countAttempts(attempts: Attempts): Promise<Record<keyof At
     "select scope::text, attempts from throttles where scope = any ($1::bytea[])",
     [[network, account, home]],
   ]);
-  const count = (scope: string) => rows.find((row) => row["scope"] === scope)?.["attempts"] as number | undefined;
+  const count = (scope: string | null) =>
+    rows.find((row) => row["scope"] === scope)?.["attempts"] as number | undefined;
   return { network: count(network), account: count(account), home: count(home) };
 }
 
-/** As if the last attempt was that many seconds earlier. */
+/** As if the last attempt was that many seconds ago. */
 export async function passSeconds(attempts: Attempts, seconds: number): Promise<void> {
   await asOwner([
-    "update throttles set attempted_at = attempted_at - make_interval(secs => $2::int) where scope = any ($1::bytea[])",
+    "update throttles set attempted_at = clock_timestamp() - make_interval(secs => $2::int) where scope = any ($1::bytea[])",
     [Object.values(await scopesFor(attempts)), seconds],
+  ]);
+}
+
+/** As if so many had been made, where any were. */
+export async function setAttempts(attempts: Attempts, count: number): Promise<void> {
+  await asOwner([
+    "update throttles set attempts = $2 where scope = any ($1::bytea[])",
+    [Object.values(await scopesFor(attempts)), count],
   ]);
 }
 

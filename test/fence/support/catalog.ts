@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Client } from "pg";
 
 export interface Column {
@@ -62,6 +63,12 @@ export function belongsTo(relation: Relation, { organizationIds, userIds }: Owne
   if (relation.name === "public.organizations") return among("id", organizationIds);
   if (has("user_id")) return among("user_id", userIds);
   if (relation.name === "public.users") return among("id", userIds);
+  if (relation.name === "public.throttles") {
+    return among(
+      "scope",
+      userIds.map((userId) => `\\x${createHash("sha256").update(userId).digest("hex")}`),
+    );
+  }
   const scopes = userIds.map((userId) => `user:${userId}`);
   return has("scope") ? among("scope", scopes) : "false";
 }
