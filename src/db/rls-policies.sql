@@ -267,12 +267,13 @@ $$;
    after p_free attempts 1, 2, 4 and so on since the last one, 15 minutes at most. */
 create function app_private.lock_throttle(p_scope bytea, p_free int) returns int
 language sql volatile set search_path = '' as $$
-  -- Written, so that whoever comes at the same time waits here, also for a counter that is not there yet.
+  -- Written, so that whoever comes at the same time waits here, also for a counter that is not there yet. What is
+  -- rounded to milliseconds may lie ahead.
   insert into public.throttles as t (scope, attempts) values (p_scope, 0)
   on conflict (scope) do update set attempts = t.attempts
   returning case when t.attempts < p_free then 0 else greatest(0, pg_catalog.ceil(extract(epoch from
     t.attempted_at + least(interval '1 second' * 2 ^ least(t.attempts - p_free, 10), interval '15 minutes')
-    - pg_catalog.clock_timestamp())))::int end
+    - greatest(t.attempted_at, pg_catalog.clock_timestamp()))))::int end
 $$;
 
 /* Takes an attempt to sign in, for the client's network and for the account; one is forgotten for each 15

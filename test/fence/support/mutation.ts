@@ -4,6 +4,7 @@ import type { Client } from "pg";
 import { readRelations } from "./catalog.ts";
 import { runTrial, type Cell, type Trial } from "./cells.ts";
 import { accountCommitments } from "./commitments-accounts.ts";
+import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
@@ -22,6 +23,7 @@ export const commitments = [
   ...organizationCommitments,
   ...messageCommitments,
   ...passwordCommitments,
+  ...attemptCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
