@@ -116,12 +116,13 @@ function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): bo
   }
 }
 
-/** The sender again, with what a success took from it: its session, its organization or its refresh token. */
+/** The sender again, with what a success took from it, or another one where it took the account. */
 async function renew(sender: Prepared, { method, path }: Operation, body: any): Promise<Prepared> {
   if (path.endsWith("/refresh")) return { ...sender, person: { ...sender.person, refreshToken: body.refreshToken } };
   if (path.endsWith("/reset-password")) {
     return { ...sender, person: { ...sender.person, resetToken: await giveResetToken(sender.person.id) } };
   }
+  if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{organizationId}")) {
     const organization = await createOrganization(service, sender.person);

@@ -13,7 +13,7 @@ export interface User {
   updatedAt: string;
 }
 
-const userFields = {
+export const userFields = {
   id: users.id,
   email: users.email,
   emailVerified: sql<boolean>`${users.emailVerifiedAt} is not null`,
@@ -22,7 +22,7 @@ const userFields = {
   updatedAt: users.updatedAt,
 };
 
-const isMe = eq(users.id, sql`(select app.user_id())`);
+export const isMe = eq(users.id, sql`(select app.user_id())`);
 
 export async function readMe(database: PersonDatabase): Promise<User> {
   const [[user]] = await database.run((queries) => [queries.select(userFields).from(users).where(isMe)]);
