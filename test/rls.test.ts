@@ -15,7 +15,6 @@ const readableColumns: Record<string, string | null> = {
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,
-  throttles: null,
 };
 
 interface Tenant {
