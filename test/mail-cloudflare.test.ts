@@ -1,31 +1,13 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type Mail, type MailSettings, sendMail } from "../src/mail/providers.ts";
+import { type MailSettings, sendMail } from "../src/mail/providers.ts";
+import { expireAtOnce, mail } from "./support/mails.ts";
 
 afterEach(() => vi.restoreAllMocks());
-
-const mail: Mail = {
-  id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a01",
-  from: "Acme <mail@acme.example>",
-  to: "ada@secret.example",
-  subject: "Confirm your e-mail address",
-  text: "the text\n",
-  html: "<p>the text</p>",
-};
 
 const cloudflare: MailSettings = {
   EMAIL_PROVIDER: "cloudflare",
   RESEND_API_URL: "https://api.resend.example",
 };
-
-/** A clock that has run out by the time that somebody waits. */
-function expireAtOnce(): void {
-  vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
-    expect(milliseconds).toBe(10_000);
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(new DOMException("", "TimeoutError")), 20);
-    return controller.signal;
-  });
-}
 
 describe("Cloudflare", () => {
   type Send = (message: EmailMessage | EmailMessageBuilder) => Promise<EmailSendResult>;

@@ -1,17 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type MailInput, type MailTemplate, mailTemplates, renderMail } from "../src/mail/templates.ts";
+import { mailData as data } from "./support/mails.ts";
 
 const templates = Object.keys(mailTemplates) as MailTemplate[];
 
 const token = "mT3k_9vQ-x2";
-
-const data = {
-  name: "Ada Lovelace",
-  newEmail: "ada@new.example",
-  at: "2026-03-06T14:05:09.123Z",
-  ipAddress: "203.0.113.7",
-  userAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
-};
 
 const render = (template: MailTemplate, changes: Record<string, string | null> = {}, input: Partial<MailInput> = {}) =>
   renderMail(template, { appUrl: "https://app.example.com", token, data: { ...data, ...changes }, ...input });

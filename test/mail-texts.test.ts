@@ -1,13 +1,6 @@
 import { expect, it } from "vitest";
 import { mailTemplates, renderMail, type MailTemplate } from "../src/mail/templates.ts";
-
-const data = {
-  name: "Ada Lovelace",
-  newEmail: "ada@new.example",
-  at: "2026-03-06T14:05:09.123Z",
-  ipAddress: "203.0.113.7",
-  userAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
-};
+import { mailData as data } from "./support/mails.ts";
 
 /** What stands between the greeting and the footer, which are the same in each. */
 const texts: Record<MailTemplate, string> = {

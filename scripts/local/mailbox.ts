@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 
+import { listenOnLoopback } from "./listen.ts";
 import { Control } from "./mailbox/control.ts";
 import { MessageStore } from "./mailbox/message-store.ts";
 import { answerRequest } from "./mailbox/routes.ts";
@@ -40,12 +40,7 @@ export async function startMailbox(options: MailboxOptions = {}): Promise<Mailbo
     apiUrl: options.apiUrl && new URL(options.apiUrl).origin,
   };
   const server = createServer((request, response) => void answerRequest(request, response, route));
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port ?? 0, "127.0.0.1", resolve);
-  });
-  // A TCP server's address is an object; only pipes have a string.
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server, options.port);
 
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 
+import { listenOnLoopback } from "./listen.ts";
 import { ConnectionPool } from "./neon-endpoint/connection-pool.ts";
 import { Control } from "./neon-endpoint/control.ts";
 import type { PostgresAddress } from "./neon-endpoint/postgres-connection.ts";
@@ -46,12 +47,7 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
     socket.on("error", () => undefined);
     routeByFirstByte(socket, http, options.postgres);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port ?? 0, "127.0.0.1", resolve);
-  });
-  // A TCP server's address is an object; only pipes have a string.
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server, options.port);
 
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

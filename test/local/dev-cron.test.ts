@@ -1,18 +1,17 @@
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 
 import { startCron } from "../../scripts/dev/cron.ts";
+import { listenOnLoopback } from "../../scripts/local/listen.ts";
 
 /** Runs the clock of `npm run dev`, once in 5 ms, against a server of this kind. */
 async function withCron(
   answer: RequestListener,
   use: (cron: { stop(): Promise<void> }) => Promise<void>,
 ): Promise<void> {
-  const server = createServer(answer).listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
+  const server = createServer(answer);
+  const port = await listenOnLoopback(server);
   try {
     await use(startCron(`http://127.0.0.1:${port}`, 5));
   } finally {
