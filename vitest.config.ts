@@ -15,6 +15,7 @@ const inWorkerd = (name: string, include: string, seconds: number, globalSetup =
           SESSION_EXPIRATION: "7d",
           RATE_LIMIT_PER_MINUTE: "100000",
           ENVIRONMENT: "test",
+          EMAIL_VERIFICATION: "optional",
           EMAIL_PROVIDER: "resend",
           EMAIL_FROM: "Acme <hello@acme.example>",
           APP_URL: "https://app.acme.example",

@@ -66,6 +66,7 @@ const SettingsSchema = z
     CORS_ORIGINS: origins.default([]),
     PASSWORD_MIN_LENGTH: integer(PASSWORD_MIN_LENGTH, 64).default(PASSWORD_MIN_LENGTH),
     PASSWORD_PEPPER: secret.optional(),
+    EMAIL_VERIFICATION: z.enum(["optional", "required"]).optional(),
     EMAIL_PROVIDER: z.enum(["resend", "cloudflare"]).optional(),
     EMAIL_FROM: z
       .string()
@@ -78,8 +79,19 @@ const SettingsSchema = z
       .optional(),
     RESEND_API_URL: origin.default("https://api.resend.com"),
   })
+  .transform((settings) => ({
+    ...settings,
+    EMAIL_VERIFICATION:
+      settings.EMAIL_VERIFICATION ?? (settings.ENVIRONMENT === "production" ? "required" : "optional"),
+  }))
   .superRefine((settings, context) => {
-    if (!settings.EMAIL_PROVIDER) return;
+    if (!settings.EMAIL_PROVIDER) {
+      if (settings.EMAIL_VERIFICATION === "required") {
+        const message = "is missing, and production verifies addresses unless EMAIL_VERIFICATION is optional";
+        context.addIssue({ code: "custom", path: ["EMAIL_PROVIDER"], message });
+      }
+      return;
+    }
     const needed = ["EMAIL_FROM", "APP_URL", ...(settings.EMAIL_PROVIDER === "resend" ? ["RESEND_API_KEY"] : [])];
     for (const name of needed) {
       if (settings[name as keyof typeof settings] === undefined)

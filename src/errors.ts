@@ -8,6 +8,8 @@ export const errorTable = {
   unauthenticated: [401, "Authentication is required"],
   invalid_credentials: [401, "The e-mail address or the password is wrong"],
   refresh_token_reused: [401, "The refresh token was already used; the session is revoked"],
+  reauthentication_required: [401, "The password was given too long ago for this"],
+  email_unverified: [403, "The e-mail address is not verified yet"],
   forbidden: [403, "Your role does not allow this"],
   not_found: [404, "There is nothing here"],
   method_not_allowed: [405, "This method is not allowed here"],
@@ -81,13 +83,18 @@ export class AppError extends Error {
   }
 }
 
+/** 202 where what was created is not told yet. */
+export type CreatedStatus = 201 | 202;
+
 /** Not an error: the first answer to a creating request that was sent again under its Idempotency-Key. */
 export class ReplayedResponse extends Error {
-  readonly body: unknown;
+  readonly status: CreatedStatus;
+  readonly body: object;
 
-  constructor(body: unknown) {
+  constructor({ status, body }: { status: CreatedStatus; body: object }) {
     super("replayed");
     this.name = "ReplayedResponse";
+    this.status = status;
     this.body = body;
   }
 }

@@ -36,8 +36,11 @@ const headers = {
     schema: { type: "integer", minimum: 1, example: 2 },
   },
   "WWW-Authenticate": {
-    description: "The scheme to authenticate with.",
-    schema: { type: "string", enum: ["Bearer"] as string[] },
+    description: "The scheme to authenticate with; with an error where the password must be given again (RFC 9470).",
+    schema: {
+      type: "string",
+      enum: ["Bearer", 'Bearer error="insufficient_user_authentication", max_age="600"'] as string[],
+    },
   },
   "Idempotent-Replayed": {
     description: "Set when this is the first answer again, to a request with the same Idempotency-Key.",

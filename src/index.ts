@@ -15,6 +15,7 @@ import { createRouter, describeApi } from "./openapi.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { emailAddressRoutes } from "./routes/email-addresses.ts";
 import { healthRoutes, operationRoutes } from "./routes/operations.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import { passwordResetRoutes } from "./routes/password-resets.ts";
@@ -86,6 +87,7 @@ app.use(outbox());
 
 app.route("/", authRoutes);
 app.route("/", passwordResetRoutes);
+app.route("/", emailAddressRoutes);
 app.route("/", sessionRoutes);
 app.route("/", userRoutes);
 app.route("/", organizationRoutes);
@@ -97,20 +99,24 @@ app.get("/openapi.json", (c) => c.body(describeApi(app), 200, { "content-type": 
 app.notFound((c) => answerProblem(c, new AppError("not_found")));
 
 app.onError((error, c) => {
-  if (error instanceof ReplayedResponse) return c.json(error.body as object, 201, { "idempotent-replayed": "true" });
+  if (error instanceof ReplayedResponse) return c.json(error.body, error.status, { "idempotent-replayed": "true" });
   return answerProblem(c, error instanceof AppError ? error : new AppError("internal", { cause: error }));
 });
 
 function answerProblem(c: Context<AppEnv>, error: AppError): Response {
   const { status } = error;
   const expected =
-    status === 401 ? { "www-authenticate": "Bearer" } : status === 503 ? { "retry-after": "2" } : undefined;
+    status === 401 ? { "www-authenticate": challengeOf(error) } : status === 503 ? { "retry-after": "2" } : undefined;
   return c.json(error.toProblem(c.var.requestId), status, {
     ...expected,
     ...error.headers,
     "content-type": "application/problem+json",
   });
 }
+
+/** RFC 6750 §3; for a password that was given too long ago RFC 9470 §3. */
+const challengeOf = ({ code }: AppError) =>
+  code === "reauthentication_required" ? 'Bearer error="insufficient_user_authentication", max_age="600"' : "Bearer";
 
 /** By the Cron Triggers of wrangler.toml: mails that are still to be sent each minute, the clean-up once an hour. */
 async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<void> {

@@ -7,7 +7,7 @@ import { idempotencyKey } from "./middleware/idempotency-key.ts";
 import { rateLimit } from "./middleware/rate-limit/index.ts";
 import { jsonBody } from "./middleware/request-body.ts";
 import { queryNames } from "./middleware/request-query.ts";
-import { personContext, systemContext, tenantContext } from "./middleware/tenant-context.ts";
+import { personContext, type SessionRules, systemContext, tenantContext } from "./middleware/tenant-context.ts";
 import type { Permission } from "./permissions.ts";
 import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
 
@@ -26,16 +26,17 @@ const ProblemSchema = z
   .openapi("Problem", { description: "RFC 9457 problem details." });
 
 /** A route as its file writes it. Who may call it, and every error it shares with others, is added here. */
-type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> & {
-  summary: string;
-  tags: [string];
-  /** Errors of this route's own, beside those that follow from its shape. */
-  errors?: readonly ErrorCode[];
-  /** Sign-in and its like: refuses when the rate limiter is down. */
-  failClosed?: boolean;
-  /** A creating POST: honours Idempotency-Key. */
-  creates?: boolean;
-};
+type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> &
+  SessionRules & {
+    summary: string;
+    tags: [string];
+    /** Errors of this route's own, beside those that follow from its shape. */
+    errors?: readonly ErrorCode[];
+    /** Sign-in and its like: refuses when the rate limiter is down. */
+    failClosed?: boolean;
+    /** A creating POST: honours Idempotency-Key. */
+    creates?: boolean;
+  };
 
 /** A contract with its guard. The guard is inside the route, so no other way of writing a path passes by it. */
 type Guarded<R extends Contract, M extends MiddlewareHandler> = R & { middleware: M; getRoutingPath(): string };
@@ -44,12 +45,14 @@ function defineRoute(
   contract: Contract,
   extra: { guards: MiddlewareHandler[]; security: boolean; permission?: Permission; errors: ErrorCode[] },
 ) {
-  const { errors = [], failClosed, creates, ...route } = contract;
+  const { errors = [], failClosed, creates, unverified, fresh, ...route } = contract;
   const body = route.request?.body;
   const hasInput = !!(body || route.request?.params || route.request?.query || creates);
   const codes: ErrorCode[] = [
     ...(hasInput ? (["invalid_request"] as const) : []),
     ...extra.errors,
+    ...(extra.security && fresh ? (["reauthentication_required"] as const) : []),
+    ...(extra.security && !unverified ? (["email_unverified"] as const) : []),
     ...errors,
     "payload_too_large",
     ...(body ? (["unsupported_media_type"] as const) : []),
@@ -127,7 +130,7 @@ export function publicRoute<const R extends Contract>(contract: R) {
 export function personRoute<const R extends Contract>(contract: R) {
   // As above.
   return defineRoute(contract, {
-    guards: [personContext()],
+    guards: [personContext(contract)],
     security: true,
     errors: ["unauthenticated"],
   }) as unknown as Guarded<R, MiddlewareHandler<PersonEnv>>;
@@ -138,7 +141,7 @@ export function tenantRoute<const R extends Contract>(permission: Permission, co
   const errors: ErrorCode[] = ["unauthenticated", "forbidden", "not_found"];
   // As above.
   return defineRoute(contract, {
-    guards: [tenantContext(permission)],
+    guards: [tenantContext(permission, contract)],
     security: true,
     permission,
     errors,

@@ -136,7 +136,8 @@ const spellings: Record<string, (path: string) => string> = {
 /** The statements that a request sent, and what its transaction was admitted to. */
 async function traceOf(service: Service) {
   const [request] = await service.databaseRequests();
-  const [, ...admission] = request?.statements[0]?.params ?? [];
+  // The handle, the tenant if there is one, and what is asked of the session.
+  const admission = request?.statements[0]?.params.slice(1, -2) ?? [];
   return {
     statements: request?.statements.map(({ query }) => query),
     admission: admission.map((value) => String(value).toLowerCase()),

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { expectContract } from "./support/contract.ts";
+import { expectContract, type Operation } from "./support/contract.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { contract, fillPath, operations, optionsOf, prepare, strangePath } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -9,6 +9,12 @@ const { document } = contract;
 
 /** Where bcrypt runs between two requests to the database. */
 const bcryptRoutes = new Set(["POST /v1/auth/sign-in"]);
+
+/** Whether the contract has this error. */
+const says = ({ responses }: Operation, code: string) =>
+  Object.values(responses).some(({ content = {} }) =>
+    Object.hasOwn(content["application/problem+json"]?.examples ?? {}, code),
+  );
 
 describe("Every operation", () => {
   it("is one of those that the product has", () => {
@@ -25,12 +31,16 @@ describe("Every operation", () => {
       "GET /v1/users/me",
       "PATCH /v1/organizations/{organizationId}",
       "PATCH /v1/users/me",
+      "POST /v1/auth/change-email",
+      "POST /v1/auth/change-email/confirm",
       "POST /v1/auth/forgot-password",
       "POST /v1/auth/refresh",
+      "POST /v1/auth/resend-verification",
       "POST /v1/auth/reset-password",
       "POST /v1/auth/sign-in",
       "POST /v1/auth/sign-out",
       "POST /v1/auth/sign-up",
+      "POST /v1/auth/verify-email",
       "POST /v1/organizations",
     ]);
   });
@@ -64,9 +74,41 @@ describe("Every operation", () => {
       );
       const [handle, ...rest] = request?.statements[0]?.params ?? [];
       expect(handle).toMatch(/^\\x[\da-f]{64}$/);
-      expect(rest).toEqual(operation.permission ? [organization.id, operation.permission] : []);
+      const tenant = operation.permission ? [organization.id, operation.permission] : [];
+      expect(rest).toEqual([...tenant, "false", String(says(operation, "reauthentication_required"))]);
     },
   );
+
+  it.each(operations.guarded)("%s is open to an unverified address only where the contract says so", async (_, op) => {
+    const service = openService({ EMAIL_VERIFICATION: "required" });
+    const { person, ids } = await prepare(openService());
+    const call = () => service.call(op.method, fillPath(op.path, ids), optionsOf(op, person));
+    const answer = await call();
+    expectContract(contract, op, answer);
+    if (says(op, "email_unverified")) {
+      expectProblem(answer, "email_unverified");
+      await asOwner(["update users set email_verified_at = now() where id = $1", [person.id]]);
+      expect((await call()).status).toBeLessThan(300);
+    } else expect(answer.status).toBeLessThan(300);
+  });
+
+  it.each(operations.guarded)("%s asks for the password again only where the contract says so", async (_, op) => {
+    const service = openService();
+    const { person, ids } = await prepare(service);
+    await asOwner([
+      "update sessions set authenticated_at = now() - interval '601 seconds' where user_id = $1",
+      [person.id],
+    ]);
+    const answer = await service.call(op.method, fillPath(op.path, ids), optionsOf(op, person));
+    expectContract(contract, op, answer);
+    if (!says(op, "reauthentication_required")) expect(answer.status).toBeLessThan(300);
+    else {
+      expectProblem(answer, "reauthentication_required");
+      expect(answer.headers.get("www-authenticate")).toBe(
+        'Bearer error="insufficient_user_authentication", max_age="600"',
+      );
+    }
+  });
 
   it.each(operations.all)("%s has every error that follows from its shape, with an example", (_, operation) => {
     if (operation.path === "/health") return;

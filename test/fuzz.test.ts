@@ -4,8 +4,8 @@ import { requestsTo, type RequestPlan } from "./support/arbitraries.ts";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
-import { contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
-import { giveResetToken } from "./support/one-time-tokens.ts";
+import { bodyOf, contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
+import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, openService, signInPerson } from "./support/service.ts";
 
 const service = openService();
@@ -37,12 +37,12 @@ beforeAll(async () => {
 });
 
 /** What «…» stands for in a plan. */
-function fillIn(text: string, { person, ids }: Prepared): string {
+function fillIn(text: string, { person, ids }: Prepared, token: unknown): string {
   const values: Record<string, string> = {
     email: person.email,
     password: person.password,
     refreshToken: person.refreshToken,
-    token: person.resetToken ?? "",
+    token: String(token),
     ...ids,
     "canary.userId": canary.person.id,
     "canary.email": canary.person.email,
@@ -52,15 +52,16 @@ function fillIn(text: string, { person, ids }: Prepared): string {
   return text.replaceAll(/«([\w.]+)»/g, (whole, name: string) => values[name] ?? whole);
 }
 
-function fillInPlan(plan: RequestPlan, prepared: Prepared): RequestPlan {
+function fillInPlan(operation: Operation, plan: RequestPlan, prepared: Prepared): RequestPlan {
+  const token = bodyOf(operation, prepared.person)?.["token"];
   const fill = (values: Record<string, string>) =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fillIn(value, prepared)]));
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fillIn(value, prepared, token)]));
   return {
     ...plan,
     parameters: fill(plan.parameters),
-    query: plan.query.map(([name, value]) => [name, fillIn(value, prepared)]),
+    query: plan.query.map(([name, value]) => [name, fillIn(value, prepared, token)]),
     headers: fill(plan.headers),
-    body: plan.body === undefined ? undefined : fillIn(plan.body, prepared),
+    body: plan.body === undefined ? undefined : fillIn(plan.body, prepared, token),
   };
 }
 
@@ -117,10 +118,11 @@ function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): bo
 }
 
 /** The sender again, with what a success took from it: its session, its organization or its refresh token. */
-async function renew(sender: Prepared, { method, path }: Operation, body: any): Promise<Prepared> {
+async function renew(sender: Prepared, operation: Operation, body: any): Promise<Prepared> {
+  const { method, path } = operation;
   if (path.endsWith("/refresh")) return { ...sender, person: { ...sender.person, refreshToken: body.refreshToken } };
-  if (path.endsWith("/reset-password")) {
-    return { ...sender, person: { ...sender.person, resetToken: await giveResetToken(sender.person.id) } };
+  if (bodyOf(operation, sender.person)?.["token"]) {
+    return { ...sender, person: { ...sender.person, mailedTokens: await giveMailedTokens(sender.person.id) } };
   }
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{organizationId}")) {
@@ -145,7 +147,7 @@ describe("Whatever it is sent,", () => {
       const statuses = new Set<number>();
       await fc.assert(
         fc.asyncProperty(requestsTo(operation, contract.requests), async (plan) => {
-          const filled = fillInPlan(plan, sender);
+          const filled = fillInPlan(operation, plan, sender);
           const answer = await send(operation, filled, sender);
           statuses.add(answer.status);
           if (answer.status < 300) sender = await renew(sender, operation, answer.body);

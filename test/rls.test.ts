@@ -15,6 +15,7 @@ const readableColumns: Record<string, string | null> = {
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,
+  throttles: null,
 };
 
 interface Tenant {

@@ -38,7 +38,7 @@ describe("POST /v1/auth/sign-in", () => {
       expiresIn: 900,
       refreshToken: jwt,
       sessionExpiresAt: instant,
-      user: { id, email, name: "Ada Lovelace", createdAt: instant, updatedAt: instant },
+      user: { id, email, emailVerified: false, name: "Ada Lovelace", createdAt: instant, updatedAt: instant },
     });
     expect(headers.get("cache-control")).toBe("no-store");
   });

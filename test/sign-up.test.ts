@@ -23,6 +23,7 @@ describe("POST /v1/auth/sign-up", () => {
     expect(body).toEqual({
       id: expect.stringMatching(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/),
       email: account.email,
+      emailVerified: false,
       name: "Ada Lovelace",
       createdAt: instant,
       updatedAt: instant,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addMember, asOwner } from "./support/database.ts";
 import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
-import { giveResetToken } from "./support/one-time-tokens.ts";
+import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { operations } from "./support/operations.ts";
 import { type Caller, recordRequests } from "./support/recorded-requests.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";
@@ -11,7 +11,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * The fence must hold when queries are wrong. So every statement that an operation sends is run again by
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
-const tables = ["users", "sessions", "organizations", "memberships", "idempotency_keys", "one_time_tokens", "outbox"];
+const tables = "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles".split(" ");
 
 async function newCaller(): Promise<Caller> {
   const service = openService();
@@ -19,7 +19,7 @@ async function newCaller(): Promise<Caller> {
   const organization = await createOrganization(service, person);
   await addMember(organization.id, (await signUpPerson(service)).id, "member");
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
-  person.resetToken = await giveResetToken(person.id);
+  person.mailedTokens = await giveMailedTokens(person.id);
   return { person, ids: { organizationId: organization.id, sessionId: rows?.[0]?.["id"] } };
 }
 

@@ -14,6 +14,7 @@ describe("GET /v1/users/me", () => {
     expect(body).toEqual({
       id: ada.id,
       email: ada.email,
+      emailVerified: false,
       name: "Ada Lovelace",
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       updatedAt: expect.stringMatching(/Z$/),

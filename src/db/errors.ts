@@ -5,8 +5,11 @@ const raisedCodes: Record<string, ErrorCode> = {
   AP401: "unauthenticated",
   AP403: "forbidden",
   AP404: "not_found",
+  APVER: "email_unverified",
+  APFRS: "reauthentication_required",
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
+  APLIM: "rate_limited",
   APKEY: "idempotency_key_reused",
 };
 
@@ -76,7 +79,7 @@ const retryAfter = { "retry-after": "2" };
 export function toAppError(error: unknown, readOnly: boolean): Error {
   const failure = readFailure(error);
   const { sqlstate } = failure;
-  if (sqlstate === "APREP") return new ReplayedResponse(JSON.parse(failure.detail ?? "null"));
+  if (sqlstate === "APREP") return new ReplayedResponse(JSON.parse(failure.detail ?? ""));
   if (isUnknownOutcome(failure)) {
     const detail =
       readOnly || beforeExecution.test(failure.message)
@@ -86,6 +89,10 @@ export function toAppError(error: unknown, readOnly: boolean): Error {
   }
   const code =
     raisedCodes[sqlstate ?? ""] ?? (sqlstate === "23505" ? uniqueConstraints[failure.constraint ?? ""] : undefined);
+  if (code === "rate_limited") {
+    const detail = "Five mails an hour are sent at most.";
+    return new AppError(code, { detail, headers: { "retry-after": "3600" }, cause: error });
+  }
   if (code) return new AppError(code, { cause: error });
   if (sqlstate?.startsWith("22")) return new AppError("invalid_request", { cause: error });
   // 40: still losing after the retries; 53: out of resources; 55P03 and 57014: a lock or a statement took too long.

@@ -3,6 +3,7 @@ import { type SQL, sql } from "drizzle-orm";
 import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { isLocalHost } from "../env.ts";
+import type { CreatedStatus } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
 import { isRetryable, toAppError } from "./errors.ts";
 import { passGate } from "./gate.ts";
@@ -73,11 +74,11 @@ export interface Database {
   run<const T extends Queries>(build: (queries: QueryBuilder) => T): Promise<Results<T>>;
   /**
    * Runs a statement that creates something and selects its JSON as `body`. Under an
-   * Idempotency-Key the answer is kept in the same transaction, and a repetition gets it.
+   * Idempotency-Key the answer is kept in the same transaction, and a repetition gets it with its status.
    *
    * @throws ReplayedResponse when this key and request were answered before.
    */
-  create<T>(statement: SQL): Promise<T>;
+  create<T>(statement: SQL, status?: CreatedStatus): Promise<T>;
 }
 
 /** Runs as nobody: reaches the functions that come before sign-in, and no row. */
@@ -118,9 +119,22 @@ export function openSystemDatabase(options: DatabaseOptions): SystemDatabase {
   return { as: "system", ...openDatabase(options, sql`select ${beginning}`) };
 }
 
+/** What a route asks of the session, beside that it lives. */
+export interface SessionRequirements {
+  /** That the person's address is verified. */
+  verified: boolean;
+  /** That the password was given within 10 minutes. */
+  fresh: boolean;
+}
+
 /** @param handle SHA-256 of the session's handle, as bytea. */
-export function openPersonDatabase(options: DatabaseOptions, handle: string): PersonDatabase {
-  return { as: "person", ...openDatabase(options, sql`select ${beginning}, app.admit(${handle}::bytea)`) };
+export function openPersonDatabase(
+  options: DatabaseOptions,
+  handle: string,
+  { verified, fresh }: SessionRequirements,
+): PersonDatabase {
+  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, null, null, ${verified}::boolean, ${fresh}::boolean)`;
+  return { as: "person", ...openDatabase(options, admit) };
 }
 
 /** @param handle SHA-256 of the session's handle, as bytea. */
@@ -129,8 +143,9 @@ export function openTenantDatabase(
   handle: string,
   organizationId: string,
   permission: Permission,
+  { verified, fresh }: SessionRequirements,
 ): TenantDatabase {
-  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission})`;
+  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${fresh}::boolean)`;
   return { as: "tenant", organizationId, ...openDatabase(options, admit) };
 }
 
@@ -143,13 +158,14 @@ function openDatabase(options: DatabaseOptions, admit: SQL): Database {
       // The results of the caller's queries, in their order: the first one was ours.
       return results as Results<ReturnType<typeof build>>;
     },
-    async create<T>(statement: SQL) {
+    async create<T>(statement: SQL, status: CreatedStatus = 201) {
       const { idempotencyKey } = options;
       const queries: [Query, ...Query[]] = [builder.execute(admit)];
       if (idempotencyKey) {
         const { anonymousScope, key, requestHash } = idempotencyKey;
         const claim = sql`select app.claim_idempotency_key(${anonymousScope}::bytea, ${key}, ${requestHash}::bytea)`;
-        const keep = sql`select app.keep_response(${anonymousScope}::bytea, ${key}, body) as body from (${statement}) created`;
+        const answer = sql`json_build_object('status', ${status}::int, 'body', body)`;
+        const keep = sql`select app.keep_response(${anonymousScope}::bytea, ${key}, ${answer})->'body' as body from (${statement}) created`;
         queries.push(builder.execute(claim), builder.execute(keep));
       } else {
         queries.push(builder.execute(statement));

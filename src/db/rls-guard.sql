@@ -25,12 +25,14 @@ asked as (
 trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app_definer')),
 -- Callable by the Worker and run with app_definer's rights. A function not on this list fails the check.
 allowed_definers (signature) as (values
-  ('app.admit(bytea,uuid,text)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
-  ('app.sign_up(uuid,text,text,integer,text,text)'), ('app.password_parameters(text)'),
+  ('app.admit(bytea,uuid,text,boolean,boolean)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
+  ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text)'),
   ('app.refresh_session(bytea,integer)'), ('app.claim_idempotency_key(bytea,text,bytea)'),
   ('app.keep_response(bytea,text,json)'), ('app.create_organization(uuid,text,text[])'),
-  ('app.due_messages(integer)'), ('app.claim_messages(uuid[],bytea[])'), ('app.settle_message(uuid,bytea,text,boolean)'),
+  ('app.sign_up_unseen(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.resend_verification(uuid,bytea)'),
+  ('app.verify_email(bytea)'), ('app.request_email_change(text,uuid,bytea,uuid,bytea)'),
+  ('app.confirm_email_change(bytea,uuid,bytea)'), ('app.due_messages(integer)'), ('app.claim_messages(uuid[],bytea[])'), ('app.settle_message(uuid,bytea,text,boolean)'),
   ('app.forgot_password(text,uuid,bytea)'), ('app.reset_password(bytea,integer,text,text,text,uuid,bytea)'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()')
 )

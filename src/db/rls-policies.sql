@@ -94,11 +94,11 @@ $$;
 -- ── What the definer role may see and do for its functions, and nothing more ─────────────────────
 
 grant select, insert on users to app_definer;
-grant update (password_scheme, password_salt, password_verifier) on users to app_definer;
+grant update (email, email_verified_at, password_scheme, password_salt, password_verifier) on users to app_definer;
 grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
 grant select, insert on organizations, memberships to app_definer;
-grant select, insert, delete on idempotency_keys, one_time_tokens, outbox to app_definer;
+grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
@@ -106,7 +106,7 @@ grant update (request_hash, response, created_at) on idempotency_keys to app_def
 
 create policy "Definer functions read users" on users for select to app_definer using (true);
 create policy "Definer functions create users" on users for insert to app_definer with check (true);
-create policy "Definer functions rehash passwords" on users for update to app_definer using (true);
+create policy "Definer functions change addresses and passwords" on users for update to app_definer using (true);
 create policy "Definer functions manage sessions" on sessions for all to app_definer using (true) with check (true);
 create policy "Definer functions read organizations" on organizations for select to app_definer using (true);
 create policy "Definer functions create organizations" on organizations for insert to app_definer with check (true);
@@ -114,6 +114,7 @@ create policy "Definer functions read memberships" on memberships for select to 
 create policy "Definer functions create memberships" on memberships for insert to app_definer with check (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
+create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
@@ -169,26 +170,41 @@ end
 $$;
 
 /* The first statement of every authenticated batch. p_handle is SHA-256 of the session's handle.
-   AP401 unknown, expired or revoked session, disabled user; AP404 not a member; AP403 role lacks p_permission. */
-create function app.admit(p_handle bytea, p_organization_id uuid default null, p_permission text default null) returns void
+   AP401 unknown, expired or revoked session, disabled user; with p_verified APVER for an address that is not
+   verified; with p_fresh APFRS when the password was given over 10 minutes ago; AP404 not a member; AP403 role
+   lacks p_permission. */
+create function app.admit(
+  p_handle bytea, p_organization_id uuid default null, p_permission text default null,
+  p_verified boolean default false, p_fresh boolean default false
+) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
   v_user_id uuid;
   v_session_id uuid;
   v_role text;
+  v_is_verified boolean;
+  v_is_fresh boolean;
   v_permissions text[] := '{}';
   v_context text;
 begin
-  select s.user_id, s.id, m.role into v_user_id, v_session_id, v_role
+  select s.user_id, s.id, m.role, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes'
+    into v_user_id, v_session_id, v_role, v_is_verified, v_is_fresh
     from public.sessions s
     join public.users u on u.id = s.user_id
     left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
    where s.handle_hash = pg_catalog.sha256(p_handle)
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
+     and s.idle_expires_at > pg_catalog.now()
      and u.disabled_at is null;
   if v_user_id is null then
     raise exception 'no such session' using errcode = 'AP401';
+  end if;
+  if p_verified and not v_is_verified then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  if p_fresh and not v_is_fresh then
+    raise exception 'the password was given too long ago' using errcode = 'APFRS';
   end if;
   if p_organization_id is not null then
     if v_role is null then
@@ -233,12 +249,41 @@ $$;
 -- A hostile query can guess here, and learns no more than the sign-in form tells: no hash leaves the database,
 -- and a session starts only for the whole bcrypt hash, or goes on only for the handle of a live one.
 
-create function app.sign_up(p_id uuid, p_email text, p_name text, p_scheme int, p_salt text, p_hash text)
-returns table (id uuid, email text, name text, created_at timestamptz, updated_at timestamptz)
-language sql volatile security definer set search_path = '' as $$
-  insert into public.users (id, email, name, password_scheme, password_salt, password_verifier)
+/* Creates an account, and mails a token to its address when p_message_id is given. 23505 on users_email_key. */
+create function app.sign_up(
+  p_id uuid, p_email text, p_name text, p_scheme int, p_salt text, p_hash text, p_message_id uuid, p_key bytea
+) returns table (id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user public.users;
+begin
+  insert into public.users as u (id, email, name, password_scheme, password_salt, password_verifier)
   values (p_id, p_email, p_name, p_scheme, p_salt, pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')))
-  returning id, email, name, created_at, updated_at
+  returning u.* into v_user;
+  perform app_private.mail_token(v_user, 'verify_email', 'verify_email', p_email, p_message_id, p_key);
+  return query select v_user.id, v_user.email, false, v_user.name, v_user.created_at, v_user.updated_at;
+end
+$$;
+
+/* Creates an account when the address has none, and mails a token to it. When it has one, its owner is mailed
+   a link to a new password instead. The caller is not told which. */
+create function app.sign_up_unseen(
+  p_id uuid, p_email text, p_name text, p_scheme int, p_salt text, p_hash text, p_message_id uuid, p_key bytea
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  insert into public.users as u (id, email, name, password_scheme, password_salt, password_verifier)
+  values (p_id, p_email, p_name, p_scheme, p_salt, pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')))
+  on conflict (email) do nothing returning u.* into v_user;
+  if v_user.id is not null then
+    perform app_private.mail_token(v_user, 'verify_email', 'verify_email', p_email, p_message_id, p_key);
+  else
+    perform app_private.mail_reset_token(p_email, 'account_exists', p_message_id, p_key);
+  end if;
+end
 $$;
 
 create function app.password_parameters(p_email text) returns table (scheme int, salt text)
@@ -252,7 +297,9 @@ $$;
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
   p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
-) returns table (id uuid, email text, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz)
+) returns table (
+  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz
+)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
@@ -280,11 +327,12 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
-  insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, expires_at)
+  insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
   values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
-          pg_catalog.now() + least(p_lifetime, interval '365 days'))
+          pg_catalog.now() + least(p_lifetime, interval '365 days'), pg_catalog.now() + least(p_lifetime, interval '365 days'))
   returning expires_at into v_expires_at;
-  return query select v_user.id, v_user.email, v_user.name, v_user.created_at, v_user.updated_at, v_expires_at;
+  return query select v_user.id, v_user.email, v_user.email_verified_at is not null, v_user.name, v_user.created_at,
+                      v_user.updated_at, v_expires_at;
 end
 $$;
 
@@ -303,6 +351,7 @@ begin
    where s.handle_hash = pg_catalog.sha256(p_handle)
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
+     and s.idle_expires_at > pg_catalog.now()
      and u.disabled_at is null
      for update of s;
   if v_session.id is null then
@@ -333,6 +382,30 @@ create function app_private.queue_message(
 ) returns void language sql volatile set search_path = '' as $$
   insert into public.outbox (id, key_hash, user_id, recipient, template, data)
   select p_id, pg_catalog.sha256(p_key), p_user_id, p_recipient, p_template, p_data where p_id is not null
+$$;
+
+/* Mails somebody a token for p_purpose, five an hour at most of each. Without an id none is made. */
+create function app_private.mail_token(
+  p_user public.users, p_purpose text, p_template text, p_email text, p_id uuid, p_key bytea
+) returns boolean language plpgsql volatile set search_path = '' as $$
+begin
+  if p_id is null
+     or (select count(*) from public.one_time_tokens t
+          where t.user_id = p_user.id and t.purpose = p_purpose and t.created_at > pg_catalog.now() - interval '1 hour') >= 5 then
+    return false;
+  end if;
+  insert into public.one_time_tokens (id, user_id, purpose, email, key_hash, expires_at)
+  values (p_id, p_user.id, p_purpose, case when p_purpose <> 'reset_password' then p_email end, pg_catalog.sha256(p_key),
+          pg_catalog.now() + case when p_purpose = 'verify_email' then interval '24 hours' else interval '1 hour' end);
+  if p_purpose = 'change_email_new' then
+    -- No name: whoever reads this address may be a stranger to the person.
+    perform app_private.queue_message(p_id, p_key, p_user.id, p_email, p_template, '{}');
+  else
+    perform app_private.queue_message(p_id, p_key, p_user.id, p_user.email, p_template,
+      pg_catalog.json_build_object('name', p_user.name, 'newEmail', p_email));
+  end if;
+  return true;
+end
 $$;
 
 create function app.due_messages(p_limit int) returns table (id uuid)
@@ -378,23 +451,21 @@ $$;
 
 /* Mails a token to an address that has an account, five times an hour at most. For any other a message to
    nobody is queued, so that both take the same time. */
-create function app.forgot_password(p_email text, p_message_id uuid, p_key bytea) returns void
-language plpgsql volatile security definer set search_path = '' as $$
+create function app_private.mail_reset_token(p_email text, p_template text, p_message_id uuid, p_key bytea) returns void
+language plpgsql volatile set search_path = '' as $$
 declare
   v_user public.users;
 begin
   select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
-  if (select count(*) from public.one_time_tokens t
-       where t.user_id = v_user.id and t.created_at > pg_catalog.now() - interval '1 hour') < 5
-     and v_user.id is not null then
-    insert into public.one_time_tokens (id, user_id, purpose, key_hash, expires_at)
-    values (p_message_id, v_user.id, 'reset_password', pg_catalog.sha256(p_key), pg_catalog.now() + interval '1 hour');
-    perform app_private.queue_message(p_message_id, p_key, v_user.id, v_user.email, 'reset_password',
-                                      pg_catalog.json_build_object('name', v_user.name));
-  else
-    perform app_private.queue_message(p_message_id, p_key, null, null, 'reset_password', '{}');
+  if v_user.id is null or not app_private.mail_token(v_user, 'reset_password', p_template, p_email, p_message_id, p_key) then
+    perform app_private.queue_message(p_message_id, p_key, null, null, p_template, '{}');
   end if;
 end
+$$;
+
+create function app.forgot_password(p_email text, p_message_id uuid, p_key bytea) returns void
+language sql volatile security definer set search_path = '' as $$
+  select app_private.mail_reset_token(p_email, 'reset_password', p_message_id, p_key)
 $$;
 
 /* Replaces the password of the account that p_key's mail was for, once: its sessions and its other tokens
@@ -404,24 +475,123 @@ create function app.reset_password(
 ) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_user_id uuid;
+  v_user_id uuid := (select t.user_id from public.one_time_tokens t
+                      where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'reset_password');
   v_user public.users;
 begin
+  -- The account first and its tokens after it, as everywhere: so that two of these never wait for each other.
+  perform from public.users u where u.id = v_user_id for no key update;
   delete from public.one_time_tokens t
-   where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'reset_password' and t.expires_at > pg_catalog.now()
-  returning t.user_id into v_user_id;
-  if v_user_id is null then
+   where t.key_hash = pg_catalog.sha256(p_key) and t.user_id = v_user_id and t.expires_at > pg_catalog.now();
+  if not found then
     raise exception 'no such token' using errcode = 'APTOK';
   end if;
   update public.users u
      set password_scheme = p_scheme, password_salt = p_salt,
-         password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8'))
+         password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')),
+         -- The token was mailed to it.
+         email_verified_at = coalesce(u.email_verified_at, pg_catalog.now())
    where u.id = v_user_id returning u.* into v_user;
   update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user_id and s.revoked_at is null;
   delete from public.one_time_tokens t where t.user_id = v_user_id;
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
       'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+end
+$$;
+
+-- ── The person's address ─────────────────────────────────────────────────────────────────────────
+-- A link alone changes nothing here: it takes the account's own session as well. Else whoever opens a link in
+-- their mailbox would lend their address to an account that somebody else has made.
+
+/* The caller's account, locked until the end of the transaction. */
+create function app_private.lock_me() returns public.users
+language sql volatile set search_path = '' as $$
+  select u from public.users u where u.id = app.user_id() for update
+$$;
+
+/* Mails the caller a new token, unless the address is verified. APLIM for a sixth within the hour. */
+create function app.resend_verification(p_message_id uuid, p_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  if v_user.email_verified_at is null
+     and not app_private.mail_token(v_user, 'verify_email', 'verify_email', v_user.email, p_message_id, p_key) then
+    raise exception 'five mails an hour' using errcode = 'APLIM';
+  end if;
+end
+$$;
+
+/* APTOK for a token that is unknown, used, expired, somebody else's or for another address. */
+create function app.verify_email(p_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.one_time_tokens t
+   where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'verify_email' and t.user_id = v_user.id
+     and t.email = v_user.email and t.expires_at > pg_catalog.now();
+  if not found then
+    raise exception 'no such token' using errcode = 'APTOK';
+  end if;
+  update public.users u set email_verified_at = coalesce(u.email_verified_at, pg_catalog.now()) where u.id = v_user.id;
+  delete from public.one_time_tokens t where t.user_id = v_user.id and t.purpose = 'verify_email';
+end
+$$;
+
+/* Mails a token to the new address, and one to the old if that is verified; those of an earlier request end.
+   Of an address that is taken the caller is not told, but its owner. 22023 when it is the caller's own; APLIM
+   for a sixth within the hour. */
+create function app.request_email_change(
+  p_email text, p_old_id uuid, p_old_key bytea, p_new_id uuid, p_new_key bytea
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+  v_is_taken boolean := exists (select from public.users u where u.email = p_email);
+begin
+  if p_email = v_user.email then
+    raise exception 'the address is the account''s own' using errcode = '22023';
+  end if;
+  -- They are counted for an hour, so they are not deleted.
+  update public.one_time_tokens t set expires_at = pg_catalog.now()
+   where t.user_id = v_user.id and t.purpose in ('change_email_old', 'change_email_new') and t.expires_at > pg_catalog.now();
+  if not app_private.mail_token(v_user, 'change_email_new', case when v_is_taken then 'change_email_taken' else 'change_email_new' end,
+                                p_email, p_new_id, p_new_key) then
+    raise exception 'five mails an hour' using errcode = 'APLIM';
+  end if;
+  if v_user.email_verified_at is not null then
+    perform app_private.mail_token(v_user, 'change_email_old', 'change_email_old', p_email, p_old_id, p_old_key);
+  end if;
+end
+$$;
+
+/* Returns 'pending' while the other address is still to confirm, else the address is changed, and every token
+   of the account ends. APTOK as above; 23505 on users_email_key when the address was taken meanwhile. */
+create function app.confirm_email_change(p_key bytea, p_notice_id uuid, p_notice_key bytea) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+  v_email text;
+begin
+  delete from public.one_time_tokens t
+   where t.key_hash = pg_catalog.sha256(p_key) and t.purpose in ('change_email_old', 'change_email_new')
+     and t.user_id = v_user.id and t.expires_at > pg_catalog.now()
+  returning t.email into v_email;
+  if v_email is null then
+    raise exception 'no such token' using errcode = 'APTOK';
+  end if;
+  if exists (select from public.one_time_tokens t
+              where t.user_id = v_user.id and t.purpose in ('change_email_old', 'change_email_new')
+                and t.expires_at > pg_catalog.now()) then
+    return 'pending';
+  end if;
+  update public.users u set email = v_email, email_verified_at = pg_catalog.now() where u.id = v_user.id;
+  delete from public.one_time_tokens t where t.user_id = v_user.id;
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'email_changed',
+    pg_catalog.json_build_object('name', v_user.name, 'newEmail', v_email));
+  return 'changed';
 end
 $$;
 
@@ -574,7 +744,7 @@ create trigger touch_updated_at before update on organizations for each row exec
 
 -- ── users: a person's own row ────────────────────────────────────────────────────────────────────
 
-grant select (id, email, name, created_at, updated_at) on users to app_user;
+grant select (id, email, email_verified_at, name, created_at, updated_at) on users to app_user;
 grant update (name) on users to app_user;
 
 create policy "A user row is its person's alone" on users as restrictive to app_user
@@ -586,7 +756,8 @@ create policy "People update their own account" on users for update to app_user
 
 -- ── sessions: a person's own; revoked once, revoked for good ─────────────────────────────────────
 
-grant select (id, user_id, ip_address, user_agent, created_at, refreshed_at, expires_at, revoked_at) on sessions to app_user;
+grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, idle_expires_at, expires_at, revoked_at)
+  on sessions to app_user;
 grant update (revoked_at) on sessions to app_user;
 
 create policy "A session is its person's alone" on sessions as restrictive to app_user
@@ -626,11 +797,13 @@ create policy "Those with members:read read the members, others their own member
 create policy "Idempotency keys are out of every query's reach" on idempotency_keys as restrictive to app_user
   using (false) with check (false);
 
--- ── one_time_tokens, outbox: reached through functions only ──────────────────────────────────────
+-- ── one_time_tokens, outbox, throttles: reached through functions only ───────────────────────────
 
 create policy "One-time tokens are out of every query's reach" on one_time_tokens as restrictive to app_user
   using (false) with check (false);
 create policy "The outbox is out of every query's reach" on outbox as restrictive to app_user
+  using (false) with check (false);
+create policy "Counted attempts are out of every query's reach" on throttles as restrictive to app_user
   using (false) with check (false);
 
 -- ── The fence's fingerprint, by which rls-guard.sql knows whether anything was changed afterwards ─────

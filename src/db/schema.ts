@@ -41,6 +41,7 @@ export const users = pgTable(
   {
     id: uuid("id").primaryKey(),
     email: text("email").notNull(),
+    emailVerifiedAt: instant("email_verified_at"),
     name: text("name").notNull(),
     passwordScheme: smallint("password_scheme").notNull(),
     passwordSalt: text("password_salt").notNull(),
@@ -61,6 +62,8 @@ export const users = pgTable(
 /**
  * One row a sign-in; a refresh rotates `refreshGeneration` within it, so the row is also the
  * refresh tokens' family. `handleHash` is SHA-256 of what the Worker sends, itself SHA-256 of `sid`.
+ * `authenticatedAt` is when the password was last given; a session ends at `expiresAt`, or when it was not
+ * refreshed until `idleExpiresAt`.
  */
 export const sessions = pgTable(
   "sessions",
@@ -77,6 +80,10 @@ export const sessions = pgTable(
     ipAddress: text("ip_address"),
     userAgent: text("user_agent"),
     createdAt: createdAt(),
+    authenticatedAt: instant("authenticated_at")
+      .notNull()
+      .default(sql`now()`),
+    idleExpiresAt: instant("idle_expires_at").notNull(),
     expiresAt: instant("expires_at").notNull(),
     revokedAt: instant("revoked_at"),
   },
@@ -131,7 +138,7 @@ export const memberships = pgTable(
 
 /**
  * What mails to a person are good for, once. `keyHash` is SHA-256 of what the Worker sends, itself SHA-256
- * of the token in the mail's link; `id` is that of the mail.
+ * of the token in the mail's link; `id` is that of the mail. `email` is the address that it confirms.
  */
 export const oneTimeTokens = pgTable(
   "one_time_tokens",
@@ -141,6 +148,7 @@ export const oneTimeTokens = pgTable(
       .notNull()
       .references(() => users.id, { onDelete: "cascade" }),
     purpose: text("purpose").notNull(),
+    email: text("email"),
     keyHash: bytea("key_hash").notNull(),
     createdAt: createdAt(),
     expiresAt: instant("expires_at").notNull(),
@@ -150,7 +158,11 @@ export const oneTimeTokens = pgTable(
     index("one_time_tokens_user_id_created_at_idx").on(table.userId, table.createdAt),
     index("one_time_tokens_expires_at_idx").on(table.expiresAt),
     check("one_time_tokens_key_hash_length", sql`length(key_hash) = 32`),
-    check("one_time_tokens_purpose_known", sql`purpose in ('reset_password')`),
+    check(
+      "one_time_tokens_purpose_known",
+      sql`purpose in ('reset_password', 'verify_email', 'change_email_old', 'change_email_new')`,
+    ),
+    check("one_time_tokens_email_given", sql`(purpose = 'reset_password') = (email is null)`),
   ],
 ).enableRLS();
 
@@ -183,6 +195,25 @@ export const outbox = pgTable(
     index("outbox_dead_at_idx").on(table.deadAt),
     check("outbox_key_hash_length", sql`length(key_hash) = 32`),
     check("outbox_last_error_length", sql`length(last_error) <= 200`),
+  ],
+).enableRLS();
+
+/**
+ * Failed attempts to sign in, since the last success. `scope` is a keyed hash of whom or what they are
+ * counted for, so that no address of somebody without an account is kept.
+ */
+export const throttles = pgTable(
+  "throttles",
+  {
+    scope: bytea("scope").primaryKey(),
+    attempts: integer("attempts").notNull(),
+    attemptedAt: instant("attempted_at")
+      .notNull()
+      .default(sql`now()`),
+  },
+  (table) => [
+    index("throttles_attempted_at_idx").on(table.attemptedAt),
+    check("throttles_scope_length", sql`length(scope) = 32`),
   ],
 ).enableRLS();
 

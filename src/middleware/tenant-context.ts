@@ -1,5 +1,5 @@
 import { createMiddleware } from "hono/factory";
-import { openPersonDatabase, openSystemDatabase, openTenantDatabase } from "../db/index.ts";
+import { openPersonDatabase, openSystemDatabase, openTenantDatabase, type SessionRequirements } from "../db/index.ts";
 import { AppError } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
 import type { Identity, PersonEnv, RequestVariables, SystemEnv, TenantEnv } from "../types.ts";
@@ -18,17 +18,33 @@ export const systemContext = () =>
     await next();
   });
 
+/** What a route's contract says of the session: see openapi.ts. */
+export interface SessionRules {
+  /** Open before the address is verified. */
+  unverified?: boolean | undefined;
+  /** Asks for the password again after 10 minutes. */
+  fresh?: boolean | undefined;
+}
+
+const requirementsOf = ({ unverified, fresh }: SessionRules, { settings }: RequestVariables): SessionRequirements => ({
+  verified: settings.EMAIL_VERIFICATION === "required" && !unverified,
+  fresh: fresh === true,
+});
+
 /** For routes about the signed-in person. */
-export const personContext = () =>
+export const personContext = (rules: SessionRules) =>
   createMiddleware<PersonEnv>(async (c, next) => {
-    c.set("database", openPersonDatabase(optionsOf(c.var), identityOf(c.var).handle));
+    const { handle } = identityOf(c.var);
+    c.set("database", openPersonDatabase(optionsOf(c.var), handle, requirementsOf(rules, c.var)));
     await next();
   });
 
 /** For routes below `/organizations/{organizationId}`: the path names the tenant, never the session. */
-export const tenantContext = (permission: Permission) =>
+export const tenantContext = (permission: Permission, rules: SessionRules) =>
   createMiddleware<TenantEnv>(async (c, next) => {
     const organizationId = c.req.param("organizationId") ?? "";
-    c.set("database", openTenantDatabase(optionsOf(c.var), identityOf(c.var).handle, organizationId, permission));
+    const { handle } = identityOf(c.var);
+    const requirements = requirementsOf(rules, c.var);
+    c.set("database", openTenantDatabase(optionsOf(c.var), handle, organizationId, permission, requirements));
     await next();
   });

@@ -34,6 +34,10 @@ const TokenSet = z
 
 const SignUpBody = z.strictObject({ email: Email, password: NewPassword, name: PersonName }).openapi("SignUp");
 
+const SignUpAccepted = z
+  .object({ status: z.literal("verification_sent").openapi({ example: "verification_sent" }) })
+  .openapi("SignUpAccepted");
+
 const SignInBody = z.strictObject({ email: Email, password: Password }).openapi("SignIn");
 
 const RefreshBody = z
@@ -45,9 +49,13 @@ const signUpRoute = publicRoute({
   path: "/v1/auth/sign-up",
   tags: ["Auth"],
   summary: "Sign up",
-  description: "Creates an account. The password is refused when it is short or among the most used ones.",
+  description:
+    "Creates an account, and mails a link to verify its address. The password is refused when it is short or among the most used ones. Where addresses must be verified, the answer is 202 for every address, and whoever has an account is told by mail.",
   request: { body: jsonRequest(SignUpBody) },
-  responses: { 201: json(User, "The new account. Sign in to get tokens.") },
+  responses: {
+    201: json(User, "The new account. Sign in to get tokens."),
+    202: json(SignUpAccepted, "Accepted, where addresses must be verified: read the mail."),
+  },
   errors: ["email_taken"],
   failClosed: true,
   creates: true,
@@ -84,11 +92,15 @@ const signOutRoute = personRoute({
   tags: ["Auth"],
   summary: "Sign out",
   description: "Revokes the session of the request; its tokens are refused from then on.",
+  unverified: true,
   responses: { 204: { description: "Signed out." } },
 });
 
 export const authRoutes = createRouter()
-  .openapi(signUpRoute, async (c) => c.json(await signUp(c.var.database, c.var.settings, c.req.valid("json")), 201))
+  .openapi(signUpRoute, async (c) => {
+    const answer = await signUp(c.var.database, c.var.settings, c.req.valid("json"));
+    return answer.status === 201 ? c.json(answer.body, 201) : c.json(answer.body, 202);
+  })
   .openapi(signInRoute, async (c) => {
     const client = { ipAddress: c.var.clientAddress, userAgent: c.var.userAgent };
     return c.json(await signIn(c.var.database, c.var.settings, { ...c.req.valid("json"), ...client }), 200);

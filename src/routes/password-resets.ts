@@ -4,7 +4,7 @@ import { requestPasswordReset, resetPassword } from "../services/password-resets
 import { NewPassword } from "./auth.ts";
 import { Email } from "./users.ts";
 
-const Token = z
+export const MailedToken = z
   .string()
   .regex(/^[\w-]{43}$/, "is not a token of ours")
   .openapi({ description: "From the link in the mail.", example: "pGZ1yb2N4mXq7cT0vH9sKdLwE3fRjUaB6nQzYiOxM8k" });
@@ -28,7 +28,9 @@ const resetPasswordRoute = publicRoute({
   tags: ["Auth"],
   summary: "Set a new password",
   description: "With the token of the mail. Ends every session of the account, and mails a notice to it.",
-  request: { body: jsonRequest(z.strictObject({ token: Token, password: NewPassword }).openapi("ResetPassword")) },
+  request: {
+    body: jsonRequest(z.strictObject({ token: MailedToken, password: NewPassword }).openapi("ResetPassword")),
+  },
   responses: { 204: { description: "The password is set. Sign in with it." } },
   errors: ["invalid_token", "email_off"],
   failClosed: true,

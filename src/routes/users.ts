@@ -21,6 +21,7 @@ export const User = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a02" }),
     email: z.email().openapi({ example: "ada@example.com" }),
+    emailVerified: z.boolean().openapi({ example: true }),
     name: z.string().openapi({ example: "Ada Lovelace" }),
     createdAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),
     updatedAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),
@@ -32,6 +33,7 @@ const readMeRoute = personRoute({
   path: "/v1/users/me",
   tags: ["Me"],
   summary: "Read my account",
+  unverified: true,
   responses: { 200: json(User, "The signed-in person.") },
 });
 

@@ -12,6 +12,7 @@ import {
   type PasswordParameters,
   rehashPassword,
 } from "./passwords/index.ts";
+import { newNotice } from "./outbox.ts";
 import {
   ACCESS_TOKEN_LIFETIME,
   hashHandle,
@@ -39,20 +40,37 @@ export interface ClientInfo {
   userAgent: string | null;
 }
 
-const userJson = sql`json_build_object('id', u.id, 'email', u.email, 'name', u.name,
+const userJson = sql`json_build_object('id', u.id, 'email', u.email, 'emailVerified', u.email_verified, 'name', u.name,
   'createdAt', ${isoInstant(sql`u.created_at`)}, 'updatedAt', ${isoInstant(sql`u.updated_at`)})`;
 
-/** @throws AppError `invalid_request` for a password that is refused, `email_taken`. */
+/** The answer for every address, where addresses must be verified. */
+export interface SignUpAccepted {
+  status: "verification_sent";
+}
+
+/**
+ * Creates an account and mails a token to its address. Where `EMAIL_VERIFICATION` is required, the answer does
+ * not tell whether the address has an account: its owner gets another mail then.
+ *
+ * @throws AppError `invalid_request` for a password that is refused; `email_taken` where verification is optional.
+ */
 export async function signUp(
   database: SystemDatabase,
   settings: Settings,
   input: { email: string; password: string; name: string },
-): Promise<User> {
+): Promise<{ status: 201; body: User } | { status: 202; body: SignUpAccepted }> {
   checkNewPassword(settings, input.password, [input.email, input.name]);
   const { scheme, salt, hash } = await hashPassword(settings, input.password);
-  return database.create<User>(
-    sql`select ${userJson} as body from app.sign_up(${uuidv7()}::uuid, ${input.email}, ${input.name}, ${scheme}::int, ${salt}, ${hash}) u`,
-  );
+  const message = await newNotice(settings, database);
+  const account = sql`${uuidv7()}::uuid, ${input.email}, ${input.name}, ${scheme}::int, ${salt}, ${hash}, ${message.id}::uuid, ${message.key}::bytea`;
+  if (settings.EMAIL_VERIFICATION === "required") {
+    const accepted = sql`select json_build_object('status', 'verification_sent') as body from app.sign_up_unseen(${account})`;
+    return { status: 202, body: await database.create<SignUpAccepted>(accepted, 202) };
+  }
+  return {
+    status: 201,
+    body: await database.create<User>(sql`select ${userJson} as body from app.sign_up(${account}) u`),
+  };
 }
 
 /**

@@ -52,6 +52,11 @@ export async function newMessage(settings: Settings, database: Database): Promis
   return { id, key: await hashToken(await tokenOf(settings, id)) };
 }
 
+/** A message that is not missed where no provider is set up. */
+export async function newNotice(settings: Settings, database: Database): Promise<Message | { id: null; key: null }> {
+  return settings.EMAIL_PROVIDER ? newMessage(settings, database) : { id: null, key: null };
+}
+
 /** Sends those of the messages that were committed and that nobody else is sending. Each at least once: see README. */
 export async function sendMessages(
   database: SystemDatabase,

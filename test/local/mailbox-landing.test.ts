@@ -95,9 +95,16 @@ describe("A page behind a link", () => {
     ["changed", "is changed"],
   ])("confirms a change of address, which is then %s", async (status, text) => {
     const target = "/v1/auth/change-email/confirm";
-    const page = openPage("/confirm-email-change#token=t3", {}, { [target]: { status: 200, body: { status } } });
+    const fields = { email: "ada@example.com", password: "p" };
+    const page = openPage("/confirm-email-change#token=t3", fields, {
+      "/v1/auth/sign-in": { status: 200, body: { accessToken: "a1" } },
+      [target]: { status: 200, body: { status } },
+    });
     await page.send();
-    expect(page.calls).toEqual([{ path: target, body: { token: "t3" }, authorization: undefined }]);
+    expect(page.calls).toEqual([
+      { path: "/v1/auth/sign-in", body: fields, authorization: undefined },
+      { path: target, body: { token: "t3" }, authorization: "Bearer a1" },
+    ]);
     expect(page.result.textContent).toContain(text);
   });
 

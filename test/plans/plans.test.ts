@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { asOwner } from "../support/database.ts";
-import { giveResetToken } from "../support/one-time-tokens.ts";
+import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { operations } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { type DatabaseRequest, openService, signUpPerson } from "../support/service.ts";
@@ -32,15 +32,15 @@ async function newCaller(): Promise<Caller> {
       [person.id],
     ],
     [
-      `insert into sessions (id, user_id, handle_hash, expires_at, revoked_at)
-       select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), now() + interval '6 days', case when n % 2 = 0 then now() end
+      `insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at, revoked_at)
+       select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), now() + interval '6 days', now() + interval '6 days', case when n % 2 = 0 then now() end
          from generate_series(1, 1000) n`,
       [person.id],
     ],
     ["select id from organizations where slug = $1", [`large-${next++}`]],
   );
   const [sessions] = await asOwner(["select id from sessions where user_id = $1 and revoked_at is null", [person.id]]);
-  person.resetToken = await giveResetToken(person.id);
+  person.mailedTokens = await giveMailedTokens(person.id);
   return { person, ids: { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"] } };
 }
 

@@ -1,5 +1,5 @@
 import { asOwner } from "../support/database.ts";
-import { giveResetToken } from "../support/one-time-tokens.ts";
+import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { contract, creates, fillPath, newMark, optionsOf } from "../support/operations.ts";
 import { type Answer, openService, type Person, type Service, signInPerson, signUpPerson } from "../support/service.ts";
@@ -24,7 +24,7 @@ export async function makeWorld(): Promise<World> {
   await signInPerson(sound, ada.email);
   const { body: sessions } = await sound.call("GET", "/v1/auth/sessions", ada);
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
-  ada.resetToken = await giveResetToken(ada.id);
+  ada.mailedTokens = await giveMailedTokens(ada.id);
   const ids = { organizationId: organization.id, sessionId: other.id };
   return { ada, mark: newMark(), ids };
 }

@@ -1,15 +1,34 @@
 import { asOwner } from "./database.ts";
 
-/** Gives somebody a token as the mail of POST /v1/auth/forgot-password would, which mails go to nobody else. */
-export async function giveResetToken(userId: string): Promise<string> {
+export type TokenPurpose = "reset_password" | "verify_email" | "change_email_old" | "change_email_new";
+
+/** A token of each kind that an operation takes on its own. */
+export type MailedTokens = Record<"reset_password" | "verify_email" | "change_email_new", string>;
+
+/** Gives somebody a token as a mail would, which mails go to nobody else. Without `email` it is for their own. */
+export async function giveToken(userId: string, purpose: TokenPurpose, email?: string): Promise<string> {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   await asOwner([
-    `insert into one_time_tokens (id, user_id, purpose, key_hash, expires_at)
-     values (gen_random_uuid(), $1, 'reset_password', sha256(sha256($2::bytea)), now() + interval '1 hour')`,
-    [userId, `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`],
+    `insert into one_time_tokens (id, user_id, purpose, email, key_hash, expires_at)
+     select gen_random_uuid(), id, $2, case when $2 <> 'reset_password' then coalesce($4, email) end,
+            sha256(sha256($3::bytea)), now() + interval '1 hour' from users where id = $1`,
+    [userId, purpose, toHex(bytes), email ?? null],
   ]);
   return btoa(String.fromCharCode(...bytes))
     .replaceAll("+", "-")
     .replaceAll("/", "_")
     .replaceAll("=", "");
 }
+
+export const giveResetToken = (userId: string): Promise<string> => giveToken(userId, "reset_password");
+
+/** One of each, that for a new address to an address which nobody has. */
+export async function giveMailedTokens(userId: string): Promise<MailedTokens> {
+  return {
+    reset_password: await giveResetToken(userId),
+    verify_email: await giveToken(userId, "verify_email"),
+    change_email_new: await giveToken(userId, "change_email_new", `${crypto.randomUUID()}@example.com`),
+  };
+}
+
+const toHex = (bytes: Uint8Array) => `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

@@ -1,6 +1,6 @@
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
-import { giveResetToken } from "./one-time-tokens.ts";
+import { giveMailedTokens } from "./one-time-tokens.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
 
 /** The service's contract as /openapi.json states it, so that a new route is held to everything by being mounted. */
@@ -26,7 +26,13 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/auth/sign-in": ({ email, password }) => ({ email, password }),
   "POST /v1/auth/refresh": ({ refreshToken }) => ({ refreshToken }),
   "POST /v1/auth/forgot-password": ({ email }) => ({ email }),
-  "POST /v1/auth/reset-password": ({ resetToken }) => ({ token: resetToken, password: "another harbour at dusk" }),
+  "POST /v1/auth/reset-password": (person) => ({
+    token: person.mailedTokens?.reset_password,
+    password: "another harbour at dusk",
+  }),
+  "POST /v1/auth/verify-email": (person) => ({ token: person.mailedTokens?.verify_email }),
+  "POST /v1/auth/change-email": (_, mark) => ({ newEmail: `${mark}@example.com` }),
+  "POST /v1/auth/change-email/confirm": (person) => ({ token: person.mailedTokens?.change_email_new }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
@@ -77,6 +83,6 @@ export async function prepare(service: Service, name?: string): Promise<Prepared
   const person = await signUpPerson(service, name);
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
-  person.resetToken = await giveResetToken(person.id);
+  person.mailedTokens = await giveMailedTokens(person.id);
   return { person, organization, ids: { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]) } };
 }

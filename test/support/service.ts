@@ -1,6 +1,7 @@
 import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import worker from "../../src/index.ts";
+import type { MailedTokens } from "./one-time-tokens.ts";
 
 /** Settings of the running Worker, for tests that need others. */
 export type SettingsOverride = Record<string, string | undefined>;
@@ -11,6 +12,8 @@ interface CallOptions {
   rawBody?: BodyInit;
   token?: string | undefined;
   headers?: Record<string, string>;
+  /** Settings for this call alone. */
+  settings?: SettingsOverride;
 }
 
 export interface Answer<T = any> {
@@ -23,7 +26,7 @@ export interface Answer<T = any> {
 /** A client of the service, with its own tag at the database endpoint and settings of its own. */
 export interface Service {
   call<T = any>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
-  fetch(request: Request): Promise<Response>;
+  fetch(request: Request, settings?: SettingsOverride): Promise<Response>;
   /** What was asked of the database since the start or the last call of this, for an answer: the outbox comes after it. */
   databaseRequests(): Promise<DatabaseRequest[]>;
   /** Makes the next database requests of this service fail. */
@@ -50,18 +53,17 @@ export function openService(overrides: SettingsOverride = {}): Service {
   const tag = crypto.randomUUID();
   const databaseUrl = new URL(overrides.DATABASE_URL ?? inject("databaseUrl"));
   databaseUrl.searchParams.set("tag", tag);
-  const settings: Record<string, unknown> = { ...env, ...overrides, DATABASE_URL: databaseUrl.href };
-  for (const [name, value] of Object.entries(overrides)) if (value === undefined) delete settings[name];
+  const settings = override({ ...env }, { ...overrides, DATABASE_URL: databaseUrl.href });
   const control = (path: string, init?: RequestInit) => fetch(`${inject("endpointUrl")}/control/${path}`, init);
 
   const service: Service = {
-    async fetch(request) {
+    async fetch(request, own) {
       const context = createExecutionContext();
-      const response = await worker.fetch(request, settings, context);
+      const response = await worker.fetch(request, own ? override(settings, own) : settings, context);
       await waitOnExecutionContext(context);
       return response;
     },
-    async call(method, path, { body, rawBody, token, headers } = {}) {
+    async call(method, path, { body, rawBody, token, headers, settings: own } = {}) {
       const response = await service.fetch(
         new Request(`https://api.example.com${path}`, {
           method,
@@ -72,6 +74,7 @@ export function openService(overrides: SettingsOverride = {}): Service {
           },
           body: rawBody ?? (body === undefined ? null : JSON.stringify(body)),
         }),
+        own,
       );
       const text = await response.text();
       const isJson = /json/.test(response.headers.get("content-type") ?? "");
@@ -99,6 +102,10 @@ export function openService(overrides: SettingsOverride = {}): Service {
   return service;
 }
 
+/** The settings with others in their place, and without those that are undefined. */
+const override = (settings: Record<string, unknown>, overrides: SettingsOverride): Record<string, unknown> =>
+  Object.fromEntries(Object.entries({ ...settings, ...overrides }).filter(([, value]) => value !== undefined));
+
 /** Made after the answer, to send the mails that the request has queued. */
 const isOutboxRequest = ({ statements }: DatabaseRequest) =>
   statements.some(({ query }) => /\bapp\.(due_messages|claim_messages|settle_message)\(\$/.test(query));
@@ -109,18 +116,21 @@ export interface Person {
   password: string;
   token: string;
   refreshToken: string;
-  /** Where a test has made one: see one-time-tokens.ts. */
-  resetToken?: string;
+  /** Where a test has made them: see one-time-tokens.ts. */
+  mailedTokens?: MailedTokens;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
 
 export const goodPassword = "a quiet harbour at dawn";
 
-/** A new person, signed in. */
+/** A new person, signed in, to whom nothing was mailed. */
 export async function signUpPerson(service: Service, name = "Ada Lovelace"): Promise<Person> {
   const email = newEmail();
-  const signedUp = await service.call("POST", "/v1/auth/sign-up", { body: { email, password: goodPassword, name } });
+  const signedUp = await service.call("POST", "/v1/auth/sign-up", {
+    body: { email, password: goodPassword, name },
+    settings: { EMAIL_PROVIDER: undefined },
+  });
   if (signedUp.status !== 201) throw new Error(`sign-up: ${signedUp.status} ${JSON.stringify(signedUp.body)}`);
   const tokens = await signInPerson(service, email);
   return { id: signedUp.body.id, email, password: goodPassword, ...tokens };

@@ -16,12 +16,17 @@ interface Landing {
 
 const email: Field = { name: "email", label: "E-mail", type: "email", autocomplete: "username" };
 
+const signIn: Field[] = [
+  email,
+  { name: "password", label: "Password", type: "password", autocomplete: "current-password" },
+];
+
 /** The pages that the mails' links lead to; assets/landing.js has what each of them asks of the API. */
 const landings: Record<string, Landing> = {
   "/verify-email": {
     title: "Verify your e-mail address",
     intro: "Sign in to the account that you made with this address. Without it, nothing is verified.",
-    fields: [email, { name: "password", label: "Password", type: "password", autocomplete: "current-password" }],
+    fields: signIn,
     button: "Verify the address",
   },
   "/reset-password": {
@@ -35,8 +40,8 @@ const landings: Record<string, Landing> = {
   },
   "/confirm-email-change": {
     title: "Change your e-mail address",
-    intro: "Confirm that your account shall use another address.",
-    fields: [],
+    intro: "Sign in to the account that shall use another address, with the address that it has now.",
+    fields: signIn,
     button: "Confirm the change",
   },
   "/forgot-password": {

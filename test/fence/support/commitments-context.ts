@@ -1,6 +1,6 @@
 import { roles } from "../../../src/permissions.ts";
 import { id, organizations } from "./people.ts";
-import { letIn, sha256, type Commitment, type Scene } from "./scene.ts";
+import { codeOf, letIn, sha256, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const { mine, theirs } = organizations;
@@ -35,7 +35,22 @@ const refusals: [string, (scene: Scene) => string, string][] = [
   ["a permission beyond the role", (s) => admission(s.person("viewer"), mine, "organization:delete"), "AP403"],
   ["no permission for an organization", (s) => admission(s.person("owner"), mine, null), "AP403"],
   ["every permission to a member without any", (s) => admission(s.person("bare"), mine, "organization:read"), "AP403"],
+  ["an unverified address where a verified one is asked for", (s) => demand(s, "true, false"), "APVER"],
+  ["a password of long ago where a recent one is asked for", (s) => demand(s, "false, true"), "APFRS"],
 ];
+
+/** The outcome of a statement, which may fail without harm to those after it. */
+async function attempt(scene: Scene, statement: string): Promise<unknown> {
+  await scene.see("savepoint tried");
+  const outcome = await codeOf(scene.ask(null, statement));
+  await scene.see("rollback to tried");
+  return outcome;
+}
+
+/** The owner, with what is asked of the session. */
+function demand(scene: Scene, demands: string): string {
+  return `select app.admit('${scene.person("owner").handle}', null, null, ${demands})`;
+}
 
 function bytes(bytea: string): Buffer {
   return Buffer.from(bytea.slice(2), "hex");
@@ -63,6 +78,30 @@ export const contextCommitments: Commitment[] = [
       return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions.join(",")].join("|");
     },
   })),
+  {
+    title: "app.admit lets in whose address is verified, and whose password was given within 10 minutes",
+    expected: ["done", "APFRS", "AP401", "AP401"],
+    actual: async (scene) => {
+      const { id: userId, sessionId } = scene.person("owner");
+      const found = [];
+      for (const change of [
+        "authenticated_at = now() - interval '599 seconds'",
+        "authenticated_at = now() - interval '10 minutes'",
+      ]) {
+        await scene.see(`update users set email_verified_at = now() where id = '${userId}'`);
+        await scene.see(`update sessions set ${change} where id = '${sessionId}'`);
+        found.push(await attempt(scene, demand(scene, "true, true")));
+      }
+      for (const column of ["idle_expires_at", "expires_at"]) {
+        await scene.see(
+          `update sessions set idle_expires_at = now() + interval '1 day', expires_at = now() + interval '1 day' where id = '${sessionId}'`,
+        );
+        await scene.see(`update sessions set ${column} = now() where id = '${sessionId}'`);
+        found.push(await attempt(scene, demand(scene, "false, false")));
+      }
+      return found;
+    },
+  },
   {
     title: "a person outside of any organization has none, and no permission",
     expected: [[id(100), null, null]],

@@ -84,7 +84,7 @@ function makePerson(n: number): Person {
   };
 }
 
-/** A person, their session, one that is revoked, the answer to a request of theirs, and a mail with a token. */
+/** A person, their session, one that is revoked, the answer to a request of theirs, counted attempts, and a mail with a token. */
 async function addPerson(client: Client, person: Person): Promise<void> {
   await client.query(
     `insert into users (id, email, name, password_scheme, password_salt, password_verifier)
@@ -92,8 +92,8 @@ async function addPerson(client: Client, person: Person): Promise<void> {
     [person.id, person.email, person.salt, person.hash],
   );
   await client.query(
-    `insert into sessions (id, user_id, handle_hash, ip_address, user_agent, expires_at, revoked_at)
-     select id, $1, hash, 'address ' || id, 'agent ' || id, now() + interval '1 day', revoked_at
+    `insert into sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at, revoked_at)
+     select id, $1, hash, 'address ' || id, 'agent ' || id, now() + interval '1 day', now() + interval '2 days', revoked_at
        from (values ($2::uuid, sha256($3::bytea), null), (gen_random_uuid(), sha256($2::text::bytea), now())) s (id, hash, revoked_at)`,
     [person.id, person.sessionId, person.handle],
   );
@@ -102,6 +102,7 @@ async function addPerson(client: Client, person: Person): Promise<void> {
      values ('user:' || $1, 'key of ' || $1, sha256($1::text::bytea), json_build_object('answer to', $1::text))`,
     [person.id],
   );
+  await client.query("insert into throttles (scope, attempts) values (sha256($1::text::bytea), 1)", [person.id]);
   await client.query(
     `with token as (
        insert into one_time_tokens (id, user_id, purpose, key_hash, expires_at)

@@ -19,8 +19,9 @@ const actions = {
     await post("/v1/auth/reset-password", { token, password });
     return "The new password is set. Sign in with it.";
   },
-  "/confirm-email-change": async () => {
-    const { status } = await post("/v1/auth/change-email/confirm", { token });
+  "/confirm-email-change": async ({ email, password }) => {
+    const { accessToken } = await post("/v1/auth/sign-in", { email, password });
+    const { status } = await post("/v1/auth/change-email/confirm", { token }, accessToken);
     return status === "changed"
       ? "The address is changed."
       : "Confirmed. The address changes once the link to the other address is confirmed, too.";
