@@ -55,6 +55,14 @@ const origin = z.string().refine((text) => {
   return !!url && /^https?:$/.test(url.protocol) && url.origin === text;
 }, "must be an origin such as https://app.example.com, without a path");
 
+const rangeUrl = z.string().refine((text) => {
+  const url = URL.parse(text);
+  if (!url || url.origin + url.pathname !== text || !text.endsWith("/")) return false;
+  return (
+    url.protocol === "https:" || (url.protocol === "http:" && /^(127\.0\.0\.1|(.+\.)?localhost)$/.test(url.hostname))
+  );
+}, "must be an https URL that ends with a slash, such as https://api.pwnedpasswords.com/range/");
+
 const SettingsSchema = z
   .object({
     DATABASE_URL: databaseUrl,
@@ -66,6 +74,7 @@ const SettingsSchema = z
     CORS_ORIGINS: origins.default([]),
     PASSWORD_MIN_LENGTH: integer(PASSWORD_MIN_LENGTH, 64).default(PASSWORD_MIN_LENGTH),
     PASSWORD_PEPPER: secret.optional(),
+    PASSWORD_BREACH_CHECK_URL: rangeUrl.optional(),
     EMAIL_VERIFICATION: z.enum(["optional", "required"]).optional(),
     EMAIL_PROVIDER: z.enum(["resend", "cloudflare"]).optional(),
     EMAIL_FROM: z

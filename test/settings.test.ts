@@ -71,6 +71,20 @@ const bad: Record<string, unknown[]> = {
   ],
   PASSWORD_MIN_LENGTH: ["", "7", "65", "abc", "8.5"],
   PASSWORD_PEPPER: ["", "short", "a".repeat(64)],
+  PASSWORD_BREACH_CHECK_URL: [
+    "",
+    "api.pwnedpasswords.com/range/",
+    "https://api.pwnedpasswords.com/range",
+    "https://api.pwnedpasswords.com/range/?mode=ntlm",
+    "https://api.pwnedpasswords.com/range/?/",
+    "https://api.pwnedpasswords.com/range/#/",
+    "https://key@api.pwnedpasswords.com/range/",
+    "http://api.pwnedpasswords.com/range/",
+    "http://localhost.example.com/range/",
+    "http://notlocalhost/range/",
+    "ftp://localhost/range/",
+    "javascript:alert(1)//",
+  ],
   EMAIL_PROVIDER: ["", "smtp", "Resend"],
   EMAIL_FROM: ["", "acme", "Acme <acme>", "a@b.example, c@d.example", "Acme\r\nBcc: x@y.example <a@b.example>"],
   APP_URL: ["", "app.example.com", "https://app.example.com/", "https://app.example.com/path", "javascript:alert(1)"],
@@ -154,6 +168,13 @@ describe("the settings that may be given", () => {
     CORS_ORIGINS: ["", " ", "https://app.example.com", "http://localhost:3000, https://app.example.com"],
     PASSWORD_MIN_LENGTH: ["8", "64"],
     PASSWORD_PEPPER: [secret],
+    PASSWORD_BREACH_CHECK_URL: [
+      "https://api.pwnedpasswords.com/range/",
+      "https://ranges.example.com:8443/",
+      "http://localhost:9000/range/",
+      "http://ranges.localhost/",
+      "http://127.0.0.1:9000/",
+    ],
   };
 
   it.each(Object.entries(good))("hold %s in all of its forms", async (name, values) => {

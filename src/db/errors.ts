@@ -10,6 +10,7 @@ const raisedCodes: Record<string, ErrorCode> = {
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
   APLIM: "rate_limited",
+  APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
 };
 

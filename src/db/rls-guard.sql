@@ -34,6 +34,8 @@ allowed_definers (signature) as (values
   ('app.verify_email(bytea)'), ('app.request_email_change(text,uuid,bytea,uuid,bytea)'),
   ('app.confirm_email_change(bytea,uuid,bytea)'), ('app.due_messages(integer)'), ('app.claim_messages(uuid[],bytea[])'), ('app.settle_message(uuid,bytea,text,boolean)'),
   ('app.forgot_password(text,uuid,bytea)'), ('app.reset_password(bytea,integer,text,text,text,uuid,bytea)'),
+  ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
+  ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()')
 )
 select 'login is not app_user' as problem, session_user::text as object where session_user <> 'app_user'

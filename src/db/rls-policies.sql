@@ -103,6 +103,8 @@ grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_d
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
+grant update (authenticated_at) on sessions to app_definer;
+grant update (attempts, attempted_at) on throttles to app_definer;
 
 create policy "Definer functions read users" on users for select to app_definer using (true);
 create policy "Definer functions create users" on users for insert to app_definer with check (true);
@@ -592,6 +594,118 @@ begin
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'email_changed',
     pg_catalog.json_build_object('name', v_user.name, 'newEmail', v_email));
   return 'changed';
+end
+$$;
+
+-- ── The password, given again ────────────────────────────────────────────────────────────────────
+-- Each of these needs the whole bcrypt hash, as sign-in does: an injected statement neither makes a session
+-- fresh nor changes a password without knowing it. Attempts are taken in a transaction before, which commits.
+
+/* What must pass after an attempt, when p_more were taken past the free ones: 2, 4, 8 … seconds. */
+create function app_private.attempt_delay(p_more int) returns interval
+language sql immutable set search_path = ''
+return least(interval '2 seconds' * 2 ^ least(p_more, 9), interval '15 minutes');
+
+/* Takes an attempt and returns 0; or the seconds until the next, and takes none: p_free of them come at once. */
+create function app_private.take_attempt(p_scope bytea, p_free int) returns int
+language plpgsql volatile set search_path = '' as $$
+begin
+  insert into public.throttles as t (scope, attempts) values (p_scope, 1)
+  on conflict (scope) do update set attempts = t.attempts + 1, attempted_at = pg_catalog.now()
+   where t.attempts < p_free
+      or t.attempted_at + app_private.attempt_delay(t.attempts - p_free) <= pg_catalog.now();
+  if found then
+    return 0;
+  end if;
+  return (select pg_catalog.ceil(extract(epoch from
+                   t.attempted_at + app_private.attempt_delay(t.attempts - p_free) - pg_catalog.now()))
+            from public.throttles t where t.scope = p_scope);
+end
+$$;
+
+/* The signed-in person's part of a scope that the Worker names: nobody counts attempts for somebody else. */
+create function app_private.own_scope(p_scope bytea) returns bytea
+language sql stable set search_path = ''
+return pg_catalog.sha256(p_scope || pg_catalog.uuid_send(app.user_id()));
+
+/* Takes an attempt of the signed-in person's to give their password, and tells what to hash it with. */
+create function app.begin_reauthentication(p_scope bytea)
+returns table (wait_seconds int, scheme int, salt text, email text, name text)
+language sql volatile security definer set search_path = '' as $$
+  select app_private.take_attempt(app_private.own_scope(p_scope), 5), u.password_scheme, u.password_salt, u.email, u.name
+    from public.users u where u.id = app.user_id()
+$$;
+
+/* The signed-in person, when p_hash is the bcrypt hash of their password, and forgets their attempts; null when it
+   was made with parameters that were replaced since they were read; APPWD when it is wrong. */
+create function app_private.prove_password(p_scope bytea, p_hash text) returns uuid
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  -- Locked, as app.sign_in does: one that waits here for a change finds another password.
+  select * into v_user from public.users u where u.id = app.user_id() for no key update;
+  if v_user.password_verifier is distinct from pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')) then
+    if pg_catalog.length(p_hash) = 60 and v_user.password_salt <> pg_catalog.left(p_hash, 29) then
+      return null;
+    end if;
+    raise exception 'wrong password' using errcode = 'APPWD';
+  end if;
+  delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+  return v_user.id;
+end
+$$;
+
+/* Counts the session as freshly authenticated, and replaces the hash by p_new_… when given. False, and nothing is
+   done, when the parameters of p_hash were replaced since they were read; APPWD when it is wrong. */
+create function app.reauthenticate(
+  p_scope bytea, p_hash text, p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
+) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user_id uuid := app_private.prove_password(p_scope, p_hash);
+begin
+  if v_user_id is null then
+    return false;
+  end if;
+  if p_new_hash is not null then
+    update public.users u
+       set password_scheme = p_new_scheme, password_salt = p_new_salt,
+           password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
+     where u.id = v_user_id;
+  end if;
+  update public.sessions s set authenticated_at = pg_catalog.now() where s.id = app.session_id();
+  return true;
+end
+$$;
+
+/* Replaces the signed-in person's password: their other sessions end, and so do links to a new password or to
+   another address, whoever asked for them. False and APPWD as above. */
+create function app.change_password(
+  p_scope bytea, p_hash text, p_scheme int, p_salt text, p_new_hash text, p_ip_address text,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user_id uuid := app_private.prove_password(p_scope, p_hash);
+  v_session_id uuid := app.session_id();
+  v_user public.users;
+begin
+  if v_user_id is null then
+    return false;
+  end if;
+  update public.users u
+     set password_scheme = p_scheme, password_salt = p_salt,
+         password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
+   where u.id = v_user_id returning u.* into v_user;
+  update public.sessions s set revoked_at = pg_catalog.now()
+   where s.user_id = v_user_id and s.id <> v_session_id and s.revoked_at is null;
+  update public.sessions s set authenticated_at = pg_catalog.now() where s.id = v_session_id;
+  delete from public.one_time_tokens t where t.user_id = v_user_id and t.purpose <> 'verify_email';
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
+    pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
+      'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+  return true;
 end
 $$;
 

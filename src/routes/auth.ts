@@ -6,7 +6,7 @@ import { PASSWORD_MAX_LENGTH } from "../services/passwords/index.ts";
 import { signOut } from "../services/sessions.ts";
 import { Email, PersonName, User } from "./users.ts";
 
-const Password = z.string().max(1024).openapi({ format: "password", example: "correct horse battery" });
+export const Password = z.string().max(1024).openapi({ format: "password", example: "correct horse battery" });
 
 /** Documented as the service refuses it, with its reason and by its setting. */
 export const NewPassword = Password.openapi({

@@ -59,7 +59,7 @@ export async function signUp(
   settings: Settings,
   input: { email: string; password: string; name: string },
 ): Promise<{ status: 201; body: User } | { status: 202; body: SignUpAccepted }> {
-  checkNewPassword(settings, input.password, [input.email, input.name]);
+  await checkNewPassword(settings, input.password, [input.email, input.name]);
   const { scheme, salt, hash } = await hashPassword(settings, input.password);
   const message = await newNotice(settings, database);
   const account = sql`${uuidv7()}::uuid, ${input.email}, ${input.name}, ${scheme}::int, ${salt}, ${hash}, ${message.id}::uuid, ${message.key}::bytea`;

@@ -52,7 +52,7 @@ export async function newMessage(settings: Settings, database: Database): Promis
   return { id, key: await hashToken(await tokenOf(settings, id)) };
 }
 
-/** A message that is not missed where no provider is set up. */
+/** The same for a notice, which is not queued where no provider is set up. */
 export async function newNotice(settings: Settings, database: Database): Promise<Message | { id: null; key: null }> {
   return settings.EMAIL_PROVIDER ? newMessage(settings, database) : { id: null, key: null };
 }

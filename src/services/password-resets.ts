@@ -30,7 +30,7 @@ export async function resetPassword(
   settings: Settings,
   input: { token: string; password: string; ipAddress: string | null },
 ): Promise<void> {
-  checkNewPassword(settings, input.password, []);
+  await checkNewPassword(settings, input.password, []);
   const notice = await newMessage(settings, database);
   const key = await hashToken(base64url.decode(input.token));
   const { scheme, salt, hash } = await hashPassword(settings, input.password);

@@ -7,6 +7,8 @@ export interface Admission {
   handle: string;
   organizationId: string | null;
   permission: string | null;
+  verified?: boolean;
+  fresh?: boolean;
 }
 
 /** What the Worker sends the database for the session of an access token. */
@@ -15,9 +17,15 @@ export function readHandle(accessToken: string): Promise<string> {
 }
 
 /** The first statement of an authenticated batch. */
-export function admitStatement({ handle, organizationId, permission }: Admission): [string, unknown[]] {
+export function admitStatement({
+  handle,
+  organizationId,
+  permission,
+  verified = false,
+  fresh = false,
+}: Admission): [string, unknown[]] {
   return [
-    "select set_config('role', 'app_user', true), app.admit($1::bytea, $2::uuid, $3)",
-    [handle, organizationId, permission],
+    "select set_config('role', 'app_user', true), app.admit($1::bytea, $2::uuid, $3, $4::boolean, $5::boolean)",
+    [handle, organizationId, permission, verified, fresh],
   ];
 }

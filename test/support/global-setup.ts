@@ -5,6 +5,7 @@ import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
+import { startRangeServer } from "./range-server.ts";
 
 /** A fresh Postgres with the fence, behind the local Neon endpoint, for one run of the tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -19,6 +20,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const mailboxKey = "re_a-key-for-tests-alone";
   // More than are sent while a test looks for its own, whatever runs beside it.
   const mailbox = await startMailbox({ control: true, apiKey: mailboxKey, maxMessages: 5_000 });
+  const ranges = await startRangeServer();
 
   const owner = new URL(ownerUrl);
   project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
@@ -26,7 +28,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("endpointUrl", `http://127.0.0.1:${endpoint.port}`);
   project.provide("mailboxUrl", mailbox.url);
   project.provide("mailboxKey", mailboxKey);
+  project.provide("rangesUrl", ranges.url);
   return async () => {
+    await ranges.close();
     await mailbox.close();
     await endpoint.close();
     await postgres.stop();

@@ -33,6 +33,11 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/auth/verify-email": (person) => ({ token: person.mailedTokens?.verify_email }),
   "POST /v1/auth/change-email": (_, mark) => ({ newEmail: `${mark}@example.com` }),
   "POST /v1/auth/change-email/confirm": (person) => ({ token: person.mailedTokens?.change_email_new }),
+  "POST /v1/auth/change-password": ({ password }) => ({
+    currentPassword: password,
+    newPassword: "another harbour at dusk",
+  }),
+  "POST /v1/auth/reauthenticate": ({ password }) => ({ password }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),

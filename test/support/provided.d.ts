@@ -12,5 +12,7 @@ declare module "vitest" {
     mailboxUrl: string;
     /** The API key that it takes. */
     mailboxKey: string;
+    /** The address of the server that models a range API of leaked passwords. */
+    rangesUrl: string;
   }
 }

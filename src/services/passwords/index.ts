@@ -2,6 +2,7 @@ import { genSalt, hash } from "bcryptjs";
 import { hmac } from "../../crypto.ts";
 import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
+import { isBreached } from "./breaches.ts";
 import commonPasswords from "./common-passwords.txt";
 
 /** Code points; never truncated, longer ones are refused (NIST SP 800-63B-4 §3.1.1.2 asks for 64 at least). */
@@ -72,36 +73,52 @@ export function isOutdated(settings: Settings, { scheme, salt }: PasswordParamet
 let blocklist: Set<string> | undefined;
 
 /**
- * Refuses a new password that is too short, too long or among the first to be guessed.
+ * Refuses a new password that is too short, too long, among the first to be guessed, or known to have leaked.
  *
  * @param context what an attacker would try first: the account's address and name.
+ * @param path where in the request the password is.
  * @throws AppError `invalid_request`, saying why.
  */
-export function checkNewPassword(settings: Settings, password: string, context: string[]): void {
+export async function checkNewPassword(
+  settings: Settings,
+  password: string,
+  context: string[],
+  path = "body.password",
+): Promise<void> {
+  const weakness = findWeakness(settings, password);
+  if (weakness) throw refusePassword(path, weakness);
+  refuseOwnWords(password, context, path);
+  // Last, so that nothing is told of a password that is refused anyway.
+  if (await isBreached(settings, password.normalize("NFKC")))
+    throw refusePassword(path, "has appeared in a data breach, and attackers try such passwords first");
+}
+
+/**
+ * Refuses the account's own words, where they are known only after the rest was checked.
+ *
+ * @throws AppError `invalid_request`, saying why.
+ */
+export function refuseOwnWords(password: string, context: string[], path: string): void {
+  const guesses = context.flatMap((text) => [text, text.split("@")[0] ?? text]).map(toPlain);
+  if (guesses.includes(toPlain(password)))
+    throw refusePassword(path, "is the account's own name or e-mail address, which attackers try first");
+}
+
+/** The refusal of a new password, for a reason that completes "The password …". */
+export const refusePassword = (path: string, message: string) =>
+  new AppError("invalid_request", { detail: `The password ${message}.`, errors: [{ path, message }] });
+
+const toPlain = (text: string) => text.normalize("NFKC").toLowerCase();
+
+function findWeakness(settings: Settings, password: string): string | undefined {
   blocklist ??= new Set(commonPasswords.split("\n"));
   const length = Array.from(password).length;
-  const plain = password.normalize("NFKC").toLowerCase();
-  const guesses = context
-    .flatMap((text) => [text, text.split("@")[0] ?? text])
-    .map((text) => text.normalize("NFKC").toLowerCase());
+  const plain = toPlain(password);
   const min = settings.PASSWORD_MIN_LENGTH;
-  const message =
-    length < min
-      ? `must have at least ${min} characters`
-      : length > PASSWORD_MAX_LENGTH
-        ? `must have at most ${PASSWORD_MAX_LENGTH} characters`
-        : blocklist.has(plain)
-          ? "is one of the most used passwords, which attackers try first"
-          : guesses.includes(plain)
-            ? "is the account's own name or e-mail address, which attackers try first"
-            : isMonotonous(plain)
-              ? "repeats one character or counts up, which attackers try first"
-              : undefined;
-  if (message)
-    throw new AppError("invalid_request", {
-      detail: `The password ${message}.`,
-      errors: [{ path: "body.password", message }],
-    });
+  if (length < min) return `must have at least ${min} characters`;
+  if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`;
+  if (blocklist.has(plain)) return "is one of the most used passwords, which attackers try first";
+  return isMonotonous(plain) ? "repeats one character or counts up, which attackers try first" : undefined;
 }
 
 /** "aaaaaaaa", "12345678", "hgfedcba": every step between neighbours is the same, 0 or 1 either way. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Client } from "pg";
 
 export interface Column {
@@ -62,6 +63,10 @@ export function belongsTo(relation: Relation, { organizationIds, userIds }: Owne
   if (relation.name === "public.organizations") return among("id", organizationIds);
   if (has("user_id")) return among("user_id", userIds);
   if (relation.name === "public.users") return among("id", userIds);
-  const scopes = userIds.map((userId) => `user:${userId}`);
+  // Of idempotency keys, and of the attempts in people.ts.
+  const scopes = userIds.flatMap((userId) => [
+    `user:${userId}`,
+    `\\x${createHash("sha256").update(userId).digest("hex")}`,
+  ]);
   return has("scope") ? among("scope", scopes) : "false";
 }

@@ -223,7 +223,7 @@ export const organizationCommitments: Commitment[] = [
         `insert into idempotency_keys (scope, key, request_hash, created_at)
          select 'old', n, '\\x', now() - interval '23 hours' * (1 + n % 2) from generate_series(1, 10002) n;
          insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at)
-         select gen_random_uuid(), '${scene.person("owner").id}', sha256(n::text::bytea), now() - interval '20 days' * (1 + n % 2)
+         select gen_random_uuid(), '${scene.person("owner").id}', sha256(n::text::bytea), now(), now() - interval '20 days' * (1 + n % 2)
            from generate_series(1, 10002) n`,
       );
       // In the order of insertion, so that what is kept would take the place of what goes.

@@ -157,7 +157,7 @@ export const passwordCommitments: Commitment[] = [
     actual: async (scene) => {
       const [owner, admin, member] = [scene.person("owner"), scene.person("admin"), scene.person("member")];
       await scene.see(
-        `alter table one_time_tokens drop constraint one_time_tokens_purpose_known;
+        `alter table one_time_tokens drop constraint one_time_tokens_purpose_known, drop constraint one_time_tokens_email_given;
          update one_time_tokens set purpose = 'other' where id = '${owner.messageId}';
          update one_time_tokens set expires_at = now() - interval '1 second' where id = '${admin.messageId}'`,
       );

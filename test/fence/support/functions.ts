@@ -53,7 +53,9 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
     if (!victim) throw new Error("there is no victim");
     // A row that a function makes is not a stranger's, so only the rows that strangers have are looked at.
     const ofStrangers = (relation: Relation) =>
-      /\.(users|sessions|organizations|memberships|idempotency_keys|one_time_tokens|outbox)$/.test(relation.name)
+      /\.(users|sessions|organizations|memberships|idempotency_keys|one_time_tokens|outbox|throttles)$/.test(
+        relation.name,
+      )
         ? belongsTo(relation, strangers)
         : "true";
     const foreignValues = await foreignValuesOf(client, relations, ofStrangers);

@@ -4,10 +4,12 @@ import type { Client } from "pg";
 import { readRelations } from "./catalog.ts";
 import { runTrial, type Cell, type Trial } from "./cells.ts";
 import { accountCommitments } from "./commitments-accounts.ts";
+import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
+import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -22,6 +24,8 @@ export const commitments = [
   ...organizationCommitments,
   ...messageCommitments,
   ...passwordCommitments,
+  ...attemptCommitments,
+  ...reauthenticationCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
