@@ -16,6 +16,7 @@ export const errorTable = {
   method_not_allowed: [405, "This method is not allowed here"],
   email_taken: [409, "The e-mail address is already in use"],
   slug_taken: [409, "The slug is already in use"],
+  sole_owner: [409, "You are the only owner of an organization that has other members"],
   payload_too_large: [413, "The request body is too large"],
   unsupported_media_type: [415, "The request body must be application/json"],
   idempotency_key_reused: [422, "The idempotency key was used for another request"],
@@ -37,6 +38,13 @@ export interface FieldError {
   message: string;
 }
 
+/** One that stands in the way, of those that the caller owns. */
+export interface OwnedOrganization {
+  id: string;
+  name: string;
+  slug: string;
+}
+
 export interface Problem {
   type: string;
   title: string;
@@ -45,11 +53,13 @@ export interface Problem {
   code: ErrorCode;
   requestId: string;
   errors?: FieldError[];
+  organizations?: OwnedOrganization[];
 }
 
 interface AppErrorOptions {
   detail?: string;
   errors?: FieldError[];
+  organizations?: OwnedOrganization[];
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -58,6 +68,7 @@ interface AppErrorOptions {
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly errors: FieldError[] | undefined;
+  readonly organizations: OwnedOrganization[] | undefined;
   readonly headers: Record<string, string>;
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
@@ -65,6 +76,7 @@ export class AppError extends Error {
     this.name = "AppError";
     this.code = code;
     this.errors = options.errors;
+    this.organizations = options.organizations;
     this.headers = options.headers ?? {};
   }
 
@@ -81,6 +93,7 @@ export class AppError extends Error {
       code: this.code,
       requestId,
       ...(this.errors && { errors: this.errors }),
+      ...(this.organizations && { organizations: this.organizations }),
     };
   }
 }

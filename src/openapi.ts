@@ -13,6 +13,8 @@ import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
 
 const exampleRequestId = "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a01";
 
+const exampleOrganization = { id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04", name: "Acme", slug: "acme" };
+
 const ProblemSchema = z
   .object({
     type: z.string(),
@@ -22,6 +24,11 @@ const ProblemSchema = z
     code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
     requestId: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    organizations: z
+      .array(z.object({ id: z.uuid(), name: z.string(), slug: z.string() }))
+      .max(20)
+      .optional()
+      .openapi({ description: "With `sole_owner`: those that need another owner first, 20 at most." }),
   })
   .openapi("Problem", { description: "RFC 9457 problem details." });
 
@@ -114,7 +121,10 @@ function errorResponses(codes: readonly ErrorCode[]): RouteConfig["responses"] {
 
 function exampleProblem(code: ErrorCode) {
   const errors = code === "invalid_request" ? [{ path: "body.name", message: "Required" }] : undefined;
-  return new AppError(code, errors && { errors }).toProblem(exampleRequestId);
+  const organizations = code === "sole_owner" ? [exampleOrganization] : undefined;
+  return new AppError(code, { ...(errors && { errors }), ...(organizations && { organizations }) }).toProblem(
+    exampleRequestId,
+  );
 }
 
 /** A route that anyone may call. */

@@ -119,7 +119,7 @@ function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): bo
   }
 }
 
-/** The sender again, with what a success took from it: its session, organization, refresh token or password. */
+/** The sender again, with what a success took from it, or another one where it took the account. */
 async function renew(sender: Prepared, operation: Operation, body: any, sent = ""): Promise<Prepared> {
   const { method, path } = operation;
   if (path.endsWith("/refresh")) return { ...sender, person: { ...sender.person, refreshToken: body.refreshToken } };
@@ -130,6 +130,7 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (bodyOf(operation, sender.person)?.["token"]) {
     return { ...sender, person: { ...sender.person, mailedTokens: await giveMailedTokens(sender.person.id) } };
   }
+  if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{organizationId}")) {
     const organization = await createOrganization(service, sender.person);

@@ -81,6 +81,9 @@ export function toAppError(error: unknown, readOnly: boolean): Error {
   const failure = readFailure(error);
   const { sqlstate } = failure;
   if (sqlstate === "APREP") return new ReplayedResponse(JSON.parse(failure.detail ?? ""));
+  if (sqlstate === "APOWN") {
+    return new AppError("sole_owner", { organizations: JSON.parse(failure.detail ?? ""), cause: error });
+  }
   if (isUnknownOutcome(failure)) {
     const detail =
       readOnly || beforeExecution.test(failure.message)

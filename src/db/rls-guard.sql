@@ -36,7 +36,8 @@ allowed_definers (signature) as (values
   ('app.forgot_password(text,uuid,bytea)'), ('app.reset_password(bytea,integer,text,text,text,uuid,bytea)'),
   ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
   ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),
-  ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()')
+  ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()'),
+  ('app.delete_account(uuid,bytea)'), ('app.my_memberships(integer)'), ('app.my_one_time_tokens(integer)'), ('app.my_messages(integer)')
 )
 select 'login is not app_user' as problem, session_user::text as object where session_user <> 'app_user'
 union all

@@ -93,11 +93,13 @@ $$;
 
 -- ── What the definer role may see and do for its functions, and nothing more ─────────────────────
 
-grant select, insert on users to app_definer;
+grant select, insert, delete on users to app_definer;
 grant update (email, email_verified_at, password_scheme, password_salt, password_verifier) on users to app_definer;
 grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
-grant select, insert on organizations, memberships to app_definer;
+grant select, insert, delete on organizations, memberships to app_definer;
+-- To lock a row, which the policy below lets them do and no more.
+grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
@@ -109,11 +111,15 @@ grant update (attempts, attempted_at) on throttles to app_definer;
 create policy "Definer functions read users" on users for select to app_definer using (true);
 create policy "Definer functions create users" on users for insert to app_definer with check (true);
 create policy "Definer functions change addresses and passwords" on users for update to app_definer using (true);
+create policy "Definer functions delete users" on users for delete to app_definer using (true);
 create policy "Definer functions manage sessions" on sessions for all to app_definer using (true) with check (true);
 create policy "Definer functions read organizations" on organizations for select to app_definer using (true);
 create policy "Definer functions create organizations" on organizations for insert to app_definer with check (true);
+create policy "Definer functions lock organizations" on organizations for update to app_definer using (true) with check (false);
+create policy "Definer functions delete organizations" on organizations for delete to app_definer using (true);
 create policy "Definer functions read memberships" on memberships for select to app_definer using (true);
 create policy "Definer functions create memberships" on memberships for insert to app_definer with check (true);
+create policy "Definer functions end memberships" on memberships for delete to app_definer using (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
@@ -481,7 +487,7 @@ declare
                       where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'reset_password');
   v_user public.users;
 begin
-  -- The account first and its tokens after it, as everywhere: so that two of these never wait for each other.
+  -- In the order in which all lock them: see "Deleting an account".
   perform from public.users u where u.id = v_user_id for no key update;
   delete from public.one_time_tokens t
    where t.key_hash = pg_catalog.sha256(p_key) and t.user_id = v_user_id and t.expires_at > pg_catalog.now();
@@ -716,6 +722,20 @@ language sql stable set search_path = ''
 return case when p_anonymous_scope is null then 'user:' || app.user_id()
             else 'anonymous:' || pg_catalog.encode(p_anonymous_scope, 'hex') end;
 
+/* The signed-in person, whose account nobody deletes until this transaction ends; AP401 when it is gone. */
+create function app_private.hold_account() returns uuid
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_user_id uuid := app.user_id();
+begin
+  perform from public.users u where u.id = v_user_id for key share;
+  if not found then
+    raise exception 'the account was deleted' using errcode = 'AP401';
+  end if;
+  return v_user_id;
+end
+$$;
+
 /* Takes the key for this transaction, waiting for a request in flight that holds it. APREP when it was used
    for the same request, with the first answer in DETAIL; APKEY when it was used for another one. */
 create function app.claim_idempotency_key(p_anonymous_scope bytea, p_key text, p_request_hash bytea) returns void
@@ -724,6 +744,10 @@ declare
   v_scope text := app_private.idempotency_scope(p_anonymous_scope);
   v_kept public.idempotency_keys;
 begin
+  if p_anonymous_scope is null then
+    -- Else a key could outlive the account that it answers for.
+    perform app_private.hold_account();
+  end if;
   insert into public.idempotency_keys as k (scope, key, request_hash) values (v_scope, p_key, p_request_hash)
   on conflict (scope, key) do update
      set request_hash = excluded.request_hash, response = null, created_at = pg_catalog.now()
@@ -757,7 +781,7 @@ returns table (id uuid, name text, slug text, role text, created_at timestamptz,
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
-  v_user_id uuid := app.user_id();
+  v_user_id uuid := app_private.hold_account();
   v_organization public.organizations;
   v_slug text;
 begin
@@ -797,6 +821,86 @@ language sql stable parallel restricted security definer set search_path = '' as
     from public.users u join public.memberships m on m.user_id = u.id
    where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
 $$;
+
+-- ── Deleting an account ──────────────────────────────────────────────────────────────────────────
+-- Locks are taken in one order: people (hold_account, or FOR UPDATE), organizations by id, then all else.
+-- Who adds a member locks the organization FOR KEY SHARE, as a membership's foreign key does; who takes a role
+-- or a membership away locks it FOR UPDATE, and only then looks at who owns it.
+
+/* Deletes the signed-in person with all that is theirs, and the organizations in which they are alone; mails
+   a notice when one is given. APOWN while others would be left without an owner, with their organizations, 20
+   at most, in DETAIL; AP401 when the account is gone. */
+create function app.delete_account(p_notice_id uuid default null, p_notice_key bytea default null) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user_id uuid := app.user_id();
+  v_user public.users;
+  v_organization_id uuid;
+  v_organization public.organizations;
+  v_owned json[] := '{}';
+begin
+  select * into v_user from public.users u where u.id = v_user_id for update;
+  if v_user.id is null then
+    raise exception 'the account was deleted' using errcode = 'AP401';
+  end if;
+  foreach v_organization_id in array
+    array(select m.organization_id from public.memberships m where m.user_id = v_user_id order by m.organization_id)
+  loop
+    select * into v_organization from public.organizations o where o.id = v_organization_id for update;
+    if not exists (select from public.memberships m
+                    where m.organization_id = v_organization_id and m.user_id <> v_user_id) then
+      delete from public.organizations o where o.id = v_organization_id;
+    elsif exists (select from public.memberships m
+                   where m.organization_id = v_organization_id and m.user_id = v_user_id and m.role = 'owner')
+      and not exists (select from public.memberships m
+                       where m.organization_id = v_organization_id and m.user_id <> v_user_id and m.role = 'owner') then
+      v_owned := v_owned || pg_catalog.json_build_object(
+        'id', v_organization.id, 'name', v_organization.name, 'slug', v_organization.slug);
+      exit when pg_catalog.cardinality(v_owned) = 20;
+    end if;
+  end loop;
+  if pg_catalog.cardinality(v_owned) > 0 then
+    raise exception 'the only owner of an organization' using errcode = 'APOWN',
+      detail = pg_catalog.array_to_json(v_owned)::text;
+  end if;
+  delete from public.memberships m where m.user_id = v_user_id;
+  delete from public.idempotency_keys k where k.scope = 'user:' || v_user_id;
+  delete from public.users u where u.id = v_user_id;
+  -- Of nobody's, or it would have gone with the account.
+  perform app_private.queue_message(p_notice_id, p_notice_key, null, v_user.email, 'account_deleted',
+                                    pg_catalog.json_build_object('name', v_user.name));
+end
+$$;
+
+-- ── All that is kept of the signed-in person, where their own queries do not reach; the newest first ──
+
+create function app.my_memberships(p_limit int)
+returns table (organization_id uuid, name text, slug text, role text, created_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  with page as materialized (
+    select m.organization_id, m.role, m.created_at from public.memberships m
+     where m.user_id = app.user_id() order by m.organization_id desc limit p_limit
+  )
+  select page.organization_id, o.name, o.slug, page.role, page.created_at
+    from page join public.organizations o on o.id = page.organization_id
+   order by page.organization_id desc
+$$;
+
+create function app.my_one_time_tokens(p_limit int)
+returns table (purpose text, email text, created_at timestamptz, expires_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select t.purpose, t.email, t.created_at, t.expires_at from public.one_time_tokens t
+   where t.user_id = app.user_id() order by t.created_at desc limit p_limit
+$$;
+
+create function app.my_messages(p_limit int)
+returns table (template text, recipient text, data json, attempts int, created_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select o.template, o.recipient, o.data, o.attempts, o.created_at from public.outbox o
+   where o.user_id = app.user_id() order by o.id desc limit p_limit
+$$;
+
+-- ── The clean-up ─────────────────────────────────────────────────────────────────────────────────
 
 /* Forgets what has lost its meaning; returns the number of rows, 0 when nothing is left. Bounded, so that it
    never holds locks for long. */

@@ -13,7 +13,7 @@ export interface User {
   updatedAt: string;
 }
 
-const userFields = {
+export const userFields = {
   id: users.id,
   email: users.email,
   emailVerified: sql<boolean>`${users.emailVerifiedAt} is not null`,
@@ -22,7 +22,7 @@ const userFields = {
   updatedAt: users.updatedAt,
 };
 
-const isMe = eq(users.id, sql`(select app.user_id())`);
+export const isMe = eq(users.id, sql`(select app.user_id())`);
 
 /** The signed-in person's account, for a batch. */
 export const selectMe = (queries: QueryBuilder) => queries.select(userFields).from(users).where(isMe);

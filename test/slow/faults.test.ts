@@ -102,6 +102,7 @@ describe("every writing operation", () => {
       "DELETE /v1/auth/sessions": [204, 204],
       "DELETE /v1/auth/sessions/{sessionId}": [204, 404],
       "PATCH /v1/users/me": [200, 200],
+      "DELETE /v1/users/me": [204, 401],
       "POST /v1/organizations": [201, 201],
       "PATCH /v1/organizations/{organizationId}": [200, 200],
       "DELETE /v1/organizations/{organizationId}": [204, 404],

@@ -6,6 +6,7 @@ import { runTrial, type Cell, type Trial } from "./cells.ts";
 import { accountCommitments } from "./commitments-accounts.ts";
 import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
+import { deletionCommitments } from "./commitments-deletions.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
@@ -26,6 +27,7 @@ export const commitments = [
   ...passwordCommitments,
   ...attemptCommitments,
   ...reauthenticationCommitments,
+  ...deletionCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */

@@ -13,6 +13,8 @@ export const unnoticed: Record<string, string> = {
   "schema app_private: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
   "app.admit(bytea,uuid,text,boolean,boolean): false instead of true": failsClosed,
   "app.admit(bytea,uuid,text,boolean,boolean): false instead of true (2)": failsClosed,
+  "app.delete_account(uuid,bytea): without and m.user_id = v_user_id":
+    "asked together with whether nobody else owns it, so whoever owns it is the caller; by their key it is one row",
   "app.purge_expired(): without and k.created_at < pg_catalog.now() - interval '24 hours'": innerQueryDecides,
   "app.purge_expired(): without and s.expires_at < pg_catalog.now() - interval '30 days'": innerQueryDecides,
   "app.purge_expired(): interval '1 second' instead of interval '24 hours' (2)": innerQueryDecides,

@@ -1,0 +1,90 @@
+import { z } from "@hono/zod-openapi";
+import { createRouter, json, personRoute } from "../openapi.ts";
+import { deleteAccount, exportAccount } from "../services/accounts.ts";
+import { RoleName } from "./organizations.ts";
+import { User } from "./users.ts";
+
+const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
+
+const StoredSession = z.object({
+  id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a03" }),
+  ipAddress: z.string().nullable().openapi({ example: "203.0.113.7" }),
+  userAgent: z.string().nullable().openapi({ example: "curl/8.14.1" }),
+  createdAt: Instant,
+  authenticatedAt: Instant.openapi({ description: "When the password was last given." }),
+  lastUsedAt: Instant.openapi({ description: "When its tokens were last refreshed." }),
+  idleExpiresAt: Instant.openapi({ description: "When it ends unless its tokens are refreshed." }),
+  expiresAt: Instant,
+  revokedAt: Instant.nullable(),
+});
+
+const ExportedMembership = z.object({
+  organizationId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
+  name: z.string().openapi({ example: "Acme" }),
+  slug: z.string().openapi({ example: "acme" }),
+  role: RoleName,
+  since: Instant,
+});
+
+const ExportedToken = z.object({
+  purpose: z.string().openapi({ example: "reset_password" }),
+  email: z.string().nullable().openapi({ description: "The address that it confirms.", example: "ada@example.com" }),
+  createdAt: Instant,
+  expiresAt: Instant,
+});
+
+const ExportedMessage = z.object({
+  template: z.string().openapi({ example: "password_changed" }),
+  recipient: z.string().nullable().openapi({ example: "ada@example.com" }),
+  data: z
+    .record(z.string(), z.string().nullable())
+    .openapi({ description: "What the mail says of them.", example: { name: "Ada Lovelace" } }),
+  attempts: z.int().openapi({ example: 0 }),
+  createdAt: Instant,
+});
+
+const AccountExport = z
+  .object({
+    exportedAt: Instant,
+    account: User,
+    sessions: z.array(StoredSession).openapi({ description: "Live ones, and ended ones for 30 days." }),
+    memberships: z.array(ExportedMembership),
+    oneTimeTokens: z.array(ExportedToken).openapi({ description: "Of links in mails; without the token." }),
+    messages: z.array(ExportedMessage).openapi({ description: "Mails on their way, or that could not be sent." }),
+  })
+  .openapi("AccountExport");
+
+const exportAccountRoute = personRoute({
+  method: "get",
+  path: "/v1/users/me/export",
+  tags: ["Me"],
+  summary: "Export my data",
+  description:
+    "Everything that is kept of the signed-in person, as an attachment: of each list the newest 10,000. No password, token or hash is in it, and nothing of other people.",
+  fresh: true,
+  responses: { 200: json(AccountExport, "All of it.") },
+});
+
+const deleteAccountRoute = personRoute({
+  method: "delete",
+  path: "/v1/users/me",
+  tags: ["Me"],
+  summary: "Delete my account",
+  description:
+    "For good, and at once: the account, its sessions and memberships, and the organizations in which nobody else is. Refused while others would be left in an organization without an owner. A notice is mailed to the address, which is then free for a new account.",
+  fresh: true,
+  unverified: true,
+  responses: { 204: { description: "Deleted; every token of it is refused." } },
+  errors: ["sole_owner"],
+});
+
+export const accountRoutes = createRouter()
+  .openapi(exportAccountRoute, async (c) =>
+    c.json(await exportAccount(c.var.database), 200, {
+      "content-disposition": 'attachment; filename="account-export.json"',
+    }),
+  )
+  .openapi(deleteAccountRoute, async (c) => {
+    await deleteAccount(c.var.database, c.var.settings);
+    return c.body(null, 204);
+  });

@@ -1,0 +1,99 @@
+import { desc, eq, sql } from "drizzle-orm";
+import type { PersonDatabase } from "../db/index.ts";
+import { isoInstant } from "../db/json.ts";
+import { sessions, users } from "../db/schema.ts";
+import type { Settings } from "../env.ts";
+import { AppError } from "../errors.ts";
+import type { Role } from "../permissions.ts";
+import { newNotice } from "./outbox.ts";
+import { isMe, type User, userFields } from "./users.ts";
+
+/** Of each list in an export, the newest: an answer of the database has a limit too. */
+export const EXPORT_LIMIT = 10_000;
+
+export interface AccountExport {
+  exportedAt: string;
+  account: User;
+  /** Those that have ended too, while they are kept. */
+  sessions: {
+    id: string;
+    ipAddress: string | null;
+    userAgent: string | null;
+    createdAt: string;
+    authenticatedAt: string;
+    lastUsedAt: string;
+    idleExpiresAt: string;
+    expiresAt: string;
+    revokedAt: string | null;
+  }[];
+  memberships: { organizationId: string; name: string; slug: string; role: Role; since: string }[];
+  oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
+  /** Mails that are still to be sent, or that could not be. */
+  messages: {
+    template: string;
+    recipient: string | null;
+    data: Record<string, string | null>;
+    attempts: number;
+    createdAt: string;
+  }[];
+}
+
+/**
+ * Deletes the signed-in person's account, whatever is theirs, and the organizations in which they are alone.
+ * Their address is told of it, where a mail provider is set up.
+ *
+ * @throws AppError `sole_owner`, with the organizations that would have members and no owner.
+ */
+export async function deleteAccount(database: PersonDatabase, settings: Settings): Promise<void> {
+  const { id, key } = await newNotice(settings, database);
+  await database.run((queries) => [queries.execute(sql`select app.delete_account(${id}::uuid, ${key}::bytea)`)]);
+}
+
+/** Everything that is kept of the signed-in person, without secrets: the newest 10,000 of each kind. */
+export async function exportAccount(database: PersonDatabase): Promise<AccountExport> {
+  const [[found], mySessions, memberships, oneTimeTokens, messages] = await database.run((queries) => [
+    queries
+      .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
+      .from(users)
+      .where(isMe),
+    queries
+      .select({
+        id: sessions.id,
+        ipAddress: sessions.ipAddress,
+        userAgent: sessions.userAgent,
+        createdAt: sessions.createdAt,
+        authenticatedAt: sessions.authenticatedAt,
+        lastUsedAt: sessions.refreshedAt,
+        idleExpiresAt: sessions.idleExpiresAt,
+        expiresAt: sessions.expiresAt,
+        revokedAt: sessions.revokedAt,
+      })
+      .from(sessions)
+      .where(eq(sessions.userId, sql`(select app.user_id())`))
+      .orderBy(desc(sessions.id))
+      .limit(EXPORT_LIMIT),
+    queries.execute<{ body: AccountExport["memberships"][number] }>(
+      sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
+            'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_memberships(${EXPORT_LIMIT}::int) m`,
+    ),
+    queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
+      sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
+            'expiresAt', ${isoInstant(sql`t.expires_at`)}) as body from app.my_one_time_tokens(${EXPORT_LIMIT}::int) t`,
+    ),
+    queries.execute<{ body: AccountExport["messages"][number] }>(
+      sql`select json_build_object('template', o.template, 'recipient', o.recipient, 'data', o.data, 'attempts', o.attempts,
+            'createdAt', ${isoInstant(sql`o.created_at`)}) as body from app.my_messages(${EXPORT_LIMIT}::int) o`,
+    ),
+  ]);
+  if (!found) throw new AppError("unauthenticated");
+  const { exportedAt, ...account } = found;
+  const bodies = <T>({ rows }: { rows: { body: T }[] }) => rows.map(({ body }) => body);
+  return {
+    exportedAt,
+    account,
+    sessions: mySessions,
+    memberships: bodies(memberships),
+    oneTimeTokens: bodies(oneTimeTokens),
+    messages: bodies(messages),
+  };
+}

@@ -1,0 +1,291 @@
+import { id, organizations } from "./people.ts";
+import { codeOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { admission } from "./world.ts";
+
+const { mine, theirs, third } = organizations;
+const messageId = id(8003);
+const messageKey = "\\x0d";
+const deleteAccount = "select app.delete_account()";
+const deleteWithNotice = `select app.delete_account('${messageId}', ${text(messageKey)})`;
+const createOrganization = `select app.create_organization('${id(8002)}', 'New', '{free}')`;
+const claimKey = "select app.claim_idempotency_key(null, 'k', '\\x01')";
+const keepResponse = "select app.keep_response(null, 'k', '{}')";
+const lists = ["my_memberships", "my_one_time_tokens", "my_messages"].map((name) => `select * from app.${name}(9)`);
+
+const asPerson = (scene: Scene, name: string) => admission(scene.person(name));
+
+/** Rows of the person in every table that has something of people. */
+const traces = (scene: Scene, name: string) => {
+  const { id: userId } = scene.person(name);
+  return scene.see(
+    `select (select count(*)::int from users where id = '${userId}'), (select count(*)::int from sessions where user_id = '${userId}'),
+            (select count(*)::int from memberships where user_id = '${userId}'), (select count(*)::int from one_time_tokens where user_id = '${userId}'),
+            (select count(*)::int from outbox where user_id = '${userId}'), (select count(*)::int from idempotency_keys where scope = 'user:${userId}')`,
+  );
+};
+/** Whether everything that is not this person's, nor in these organizations, stays as it is. */
+const othersStaySame = (scene: Scene, name: string, gone: string[], work: () => Promise<unknown>) => {
+  const { id: userId } = scene.person(name);
+  return staysSame(
+    scene,
+    [
+      ["users", `id <> '${userId}'`],
+      ["sessions", `user_id <> '${userId}'`],
+      ["organizations", `id <> all ('{${gone.join(",")}}')`],
+      ["memberships", `user_id <> '${userId}'`],
+      ["one_time_tokens", `user_id <> '${userId}'`],
+      ["outbox", `user_id <> '${userId}'`],
+      ["idempotency_keys", `scope <> 'user:${userId}'`],
+      ["throttles"],
+    ],
+    work,
+  );
+};
+/** The outcome, whose effects are taken back where it is an error. */
+async function attempt(scene: Scene, work: () => Promise<unknown>): Promise<unknown> {
+  await scene.see("savepoint tried");
+  const code = await codeOf(work());
+  await scene.see("rollback to tried");
+  return code;
+}
+/** Which of these rows somebody has locked by the work, also where it was taken back. */
+async function lockedBy(scene: Scene, table: string, ids: string[], work: () => Promise<unknown>): Promise<boolean[]> {
+  const look = async () => {
+    const seen: string[] = [];
+    for (const one of ids) seen.push(String(await scene.see(`select xmax::text from ${table} where id = '${one}'`)));
+    return seen;
+  };
+  const before = await look();
+  await work();
+  const after = await look();
+  return before.map((xmax, index) => xmax !== after[index]);
+}
+/** A call after the account was deleted by another transaction, which the admission came before. */
+const askAsDeleted = (scene: Scene, statement: string) =>
+  scene.ask(
+    asPerson(scene, "spare"),
+    "set local role none",
+    `delete from users where id = '${scene.person("spare").id}'`,
+    "set local role app_user",
+    statement,
+  );
+const askWithForgedContext = (scene: Scene, statement: string) =>
+  scene.ask(null, `select set_config('app.context', '${scene.person("spare").id}|||', true)`, statement);
+
+/** Accounts that are deleted, and what is shown of them before. */
+export const deletionCommitments: Commitment[] = [
+  {
+    title: "app.delete_account takes the person with all that is theirs, and leaves what they share",
+    expected: [[[1, 2, 1, 1, 1, 1]], [true, true, true, true, true, true, true, true], [[0, 0, 0, 0, 0, 0]]],
+    actual: async (scene) => [
+      await traces(scene, "owner"),
+      await othersStaySame(scene, "owner", [], () => scene.ask(asPerson(scene, "owner"), deleteAccount)),
+      await traces(scene, "owner"),
+    ],
+  },
+  {
+    title: "app.delete_account takes along the organization in which the person is alone",
+    expected: [[true, true, true, true, true, true, true, true], [[0, 0, 0, 0, 0, 0]], [[2]]],
+    actual: async (scene) => [
+      await othersStaySame(scene, "outsider", [third], () => scene.ask(asPerson(scene, "outsider"), deleteAccount)),
+      await traces(scene, "outsider"),
+      await scene.see("select count(*)::int from organizations"),
+    ],
+  },
+  {
+    title: "app.delete_account tells the person's address of it, by a mail that is nobody's",
+    expected: [
+      [true, null, "person-100@example.test", "account_deleted", '{"name" : "Name of person-100@example.test"}', 0],
+    ],
+    actual: async (scene) => {
+      // Made anew, so that theirs is not the first of the rows.
+      await scene.see(`update users set name = name where id = '${scene.person("owner").id}'`);
+      await scene.ask(asPerson(scene, "owner"), deleteWithNotice);
+      return scene.see(
+        `select key_hash = sha256(${text(messageKey)}), user_id, recipient, template, data::text, attempts from outbox where id = '${messageId}'`,
+      );
+    },
+  },
+  {
+    title: "app.delete_account refuses to leave members without an owner, names the organization and changes nothing",
+    expected: [
+      "APOWN",
+      [{ id: theirs, name: "Organization theirs", slug: "slug-theirs" }],
+      [true, true, true, true, true, true, true],
+    ],
+    actual: async (scene) => {
+      await scene.see(
+        `delete from memberships where user_id = '${scene.person("both").id}' and organization_id = '${theirs}';
+         update memberships set role = 'admin' where user_id = '${scene.person("helper").id}'`,
+      );
+      let refusal: { code?: string; detail?: string } = {};
+      const all = [
+        "users",
+        "sessions",
+        "organizations",
+        "memberships",
+        "one_time_tokens",
+        "outbox",
+        "idempotency_keys",
+      ];
+      const unchanged = (work: () => Promise<unknown>) =>
+        staysSame(
+          scene,
+          all.map((table) => [table]),
+          work,
+        );
+      const same = await unchanged(async () => {
+        await scene.see("savepoint tried");
+        await scene
+          .ask(asPerson(scene, "founder"), deleteWithNotice)
+          .catch((error: typeof refusal) => (refusal = error));
+        await scene.see("rollback to tried");
+      });
+      return [refusal.code, JSON.parse(refusal.detail ?? "null"), same];
+    },
+  },
+  {
+    title: "app.delete_account lets those go who own nothing where nobody else does, or own with another",
+    expected: ["done", "done", "done"],
+    actual: async (scene) => {
+      const outcomes = [await attempt(scene, () => scene.ask(asPerson(scene, "founder"), deleteAccount))];
+      await scene.see(`update memberships set role = 'admin' where organization_id = '${mine}' and role = 'owner'`);
+      // An owner elsewhere, and a viewer here.
+      outcomes.push(await attempt(scene, () => scene.ask(asPerson(scene, "both"), deleteAccount)));
+      outcomes.push(await attempt(scene, () => scene.ask(asPerson(scene, "member"), deleteAccount)));
+      return outcomes;
+    },
+  },
+  {
+    title: "app.delete_account locks the person and their organizations, and no others",
+    expected: [
+      [true, false],
+      [true, false, false],
+    ],
+    actual: async (scene) => {
+      await scene.see(
+        `delete from memberships where organization_id = '${mine}' and role = 'owner' and user_id <> '${scene.person("owner").id}'`,
+      );
+      const remove = () => attempt(scene, () => scene.ask(asPerson(scene, "owner"), deleteAccount));
+      return [
+        await lockedBy(scene, "users", [scene.person("owner").id, scene.person("admin").id], remove),
+        await lockedBy(scene, "organizations", [mine, theirs, third], remove),
+      ];
+    },
+  },
+  {
+    title: "nothing is begun for an account that was deleted meanwhile",
+    expected: ["AP401", "AP401", "AP401"],
+    actual: async (scene) => {
+      const outcomes: unknown[] = [];
+      for (const call of [deleteWithNotice, createOrganization, claimKey]) {
+        outcomes.push(await attempt(scene, () => askAsDeleted(scene, call)));
+      }
+      return outcomes;
+    },
+  },
+  {
+    title: "a forged context deletes, shows and makes nothing",
+    expected: ["AP499", "AP499", "AP499", "AP499", "AP499", "AP499", "AP499"],
+    actual: async (scene) => {
+      const outcomes: unknown[] = [];
+      for (const call of [deleteAccount, createOrganization, claimKey, keepResponse, ...lists]) {
+        outcomes.push(await attempt(scene, () => askWithForgedContext(scene, call)));
+      }
+      return outcomes;
+    },
+  },
+  {
+    title: "app.reset_password locks the account before it takes the token, also one that is good no more",
+    expected: ["APTOK", [true, false]],
+    actual: async (scene) => {
+      const [owner, admin] = [scene.person("owner"), scene.person("admin")];
+      await scene.see(
+        `update one_time_tokens set expires_at = now() - interval '1 second' where id = '${owner.messageId}'`,
+      );
+      const reset = `select app.reset_password(${text(owner.messageKey)}, 2, ${text(owner.salt)}, ${text(owner.hash)}, 'here')`;
+      let code: unknown;
+      const locked = await lockedBy(scene, "users", [owner.id, admin.id], async () => {
+        code = await attempt(scene, () => scene.ask(null, reset));
+      });
+      return [code, locked];
+    },
+  },
+  {
+    title: "app.my_memberships shows the person's own, the newest organization first, as many as asked",
+    expected: [
+      [
+        [theirs, "Organization theirs", "slug-theirs", "owner", true],
+        [mine, "Organization mine", "slug-mine", "viewer", true],
+      ],
+      [[theirs]],
+      [],
+    ],
+    actual: async (scene) => {
+      // Looked at past the fence before, and compared as the person.
+      const [times = []] = await scene.see(
+        `select max(created_at) filter (where organization_id = '${theirs}')::text, max(created_at) filter (where organization_id = '${mine}')::text
+           from memberships where user_id = '${scene.person("both").id}'`,
+      );
+      const both = asPerson(scene, "both");
+      return [
+        await scene.ask(
+          both,
+          `select organization_id, name, slug, role, created_at = case role when 'owner' then '${String(times[0])}' else '${String(times[1])}' end::timestamptz
+             from app.my_memberships(9)`,
+        ),
+        await scene.ask(both, "select organization_id from app.my_memberships(1)"),
+        await scene.ask(asPerson(scene, "spare"), "select * from app.my_memberships(9)"),
+      ];
+    },
+  },
+  {
+    title: "app.my_one_time_tokens shows the person's own, the newest first, as many as asked",
+    expected: [
+      [
+        ["verify_email", "new@example.test", true, true],
+        ["reset_password", null, false, false],
+      ],
+      [["verify_email"]],
+    ],
+    actual: async (scene) => {
+      await scene.see(
+        `insert into one_time_tokens (id, user_id, purpose, email, key_hash, created_at, expires_at)
+         values ('${messageId}', '${scene.person("owner").id}', 'verify_email', 'new@example.test', sha256('1'), now(), now() + interval '1 day')`,
+      );
+      const owner = asPerson(scene, "owner");
+      return [
+        await scene.ask(
+          owner,
+          `select purpose, email, created_at = now()::timestamptz(3), expires_at = (now() + interval '1 day')::timestamptz(3)
+             from app.my_one_time_tokens(9)`,
+        ),
+        await scene.ask(owner, "select purpose from app.my_one_time_tokens(1)"),
+      ];
+    },
+  },
+  {
+    title: "app.my_messages shows the person's own, the newest first, as many as asked",
+    expected: [
+      [
+        ["email_changed", "new@example.test", '{"a":"b"}', 2, true],
+        ["reset_password", "person-100@example.test", '{"name" : "Data of person-100@example.test"}', 0, false],
+      ],
+      [["email_changed"]],
+    ],
+    actual: async (scene) => {
+      await scene.see(
+        `insert into outbox (id, key_hash, user_id, recipient, template, data, attempts, created_at)
+         values ('${messageId}', sha256('1'), '${scene.person("owner").id}', 'new@example.test', 'email_changed', '{"a":"b"}', 2, now())`,
+      );
+      const owner = asPerson(scene, "owner");
+      return [
+        await scene.ask(
+          owner,
+          "select template, recipient, data::text, attempts, created_at = now()::timestamptz(3) from app.my_messages(9)",
+        ),
+        await scene.ask(owner, "select template from app.my_messages(1)"),
+      ];
+    },
+  },
+];
