@@ -83,7 +83,7 @@ describe("Postgres cannot refuse that a statement", () => {
   });
 
   it("learns that an address, a slug or an id is taken, and nothing else of its row", async () => {
-    const signUp = "select id from app.sign_up($1::uuid, $2, 'x', 1, $3, 'x')";
+    const signUp = "select id from app.sign_up($1::uuid, $2, 'x', 1, $3, 'x', null, null)";
     const salt = `$2b$04$${"a".repeat(22)}`;
     const newId = crypto.randomUUID();
     for (const [text, params, constraint] of [

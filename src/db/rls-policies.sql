@@ -565,12 +565,12 @@ begin
   -- They are counted for an hour, so they are not deleted.
   update public.one_time_tokens t set expires_at = pg_catalog.now()
    where t.user_id = v_user.id and t.purpose in ('change_email_old', 'change_email_new') and t.expires_at > pg_catalog.now();
+  -- Both or none: without its own token, the old address would not be asked.
   if not app_private.mail_token(v_user, 'change_email_new', case when v_is_taken then 'change_email_taken' else 'change_email_new' end,
-                                p_email, p_new_id, p_new_key) then
+                                p_email, p_new_id, p_new_key)
+     or v_user.email_verified_at is not null
+        and not app_private.mail_token(v_user, 'change_email_old', 'change_email_old', p_email, p_old_id, p_old_key) then
     raise exception 'five mails an hour' using errcode = 'APLIM';
-  end if;
-  if v_user.email_verified_at is not null then
-    perform app_private.mail_token(v_user, 'change_email_old', 'change_email_old', p_email, p_old_id, p_old_key);
   end if;
 end
 $$;
@@ -896,7 +896,10 @@ $$;
 create function app.my_messages(p_limit int)
 returns table (template text, recipient text, data json, attempts int, created_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
-  select o.template, o.recipient, o.data, o.attempts, o.created_at from public.outbox o
+  -- By its name, a template would tell of another address that it has an account.
+  select case o.template when 'change_email_taken' then 'change_email_new' else o.template end,
+         o.recipient, o.data, o.attempts, o.created_at
+    from public.outbox o
    where o.user_id = app.user_id() order by o.id desc limit p_limit
 $$;
 

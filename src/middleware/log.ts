@@ -6,6 +6,7 @@ import type { AppEnv } from "../types.ts";
 /**
  * One JSON line a request, of allow-listed fields: the route's pattern and never the URL, so that no
  * query, token or address can be in it. Sets Server-Timing from the same figures.
+ * Strangers are not told the database's part, which could tell them whether an address has an account.
  */
 export const log = () =>
   createMiddleware<AppEnv>(async (c, next) => {
@@ -13,7 +14,8 @@ export const log = () =>
     await next();
     const durationMs = Date.now() - started;
     const { requests, milliseconds } = c.var.meter;
-    c.header("Server-Timing", `db;dur=${milliseconds};desc="${requests} requests", total;dur=${durationMs}`);
+    const database = c.var.identity ? `db;dur=${milliseconds};desc="${requests} requests", ` : "";
+    c.header("Server-Timing", `${database}total;dur=${durationMs}`);
     const { status } = c.res;
     const level = status >= 500 ? "error" : "info";
     console.log(

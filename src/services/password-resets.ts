@@ -5,6 +5,9 @@ import type { Settings } from "../env.ts";
 import { hashToken, newMessage } from "./outbox.ts";
 import { checkNewPassword, hashPassword } from "./passwords/index.ts";
 
+/** Milliseconds that an answer takes at least, which are more than the database does: no clock tells who has an account. */
+const MIN_ANSWER_TIME = 100;
+
 /**
  * Mails a link to the address, when it has an account: five an hour at most, each good for one hour. The
  * caller is not told which.
@@ -13,8 +16,9 @@ import { checkNewPassword, hashPassword } from "./passwords/index.ts";
  */
 export async function requestPasswordReset(database: SystemDatabase, settings: Settings, email: string): Promise<void> {
   const { id, key } = await newMessage(settings, database);
-  await database.run((queries) => [
-    queries.execute(sql`select app.forgot_password(${email}, ${id}::uuid, ${key}::bytea)`),
+  await Promise.all([
+    database.run((queries) => [queries.execute(sql`select app.forgot_password(${email}, ${id}::uuid, ${key}::bytea)`)]),
+    scheduler.wait(MIN_ANSWER_TIME),
   ]);
 }
 
