@@ -405,13 +405,17 @@ begin
   insert into public.one_time_tokens (id, user_id, purpose, email, key_hash, expires_at)
   values (p_id, p_user.id, p_purpose, case when p_purpose <> 'reset_password' then p_email end, pg_catalog.sha256(p_key),
           pg_catalog.now() + case when p_purpose = 'verify_email' then interval '24 hours' else interval '1 hour' end);
-  if p_purpose = 'change_email_new' then
-    -- No name: whoever reads this address may be a stranger to the person.
-    perform app_private.queue_message(p_id, p_key, p_user.id, p_email, p_template, '{}');
-  else
-    perform app_private.queue_message(p_id, p_key, p_user.id, p_user.email, p_template,
-      pg_catalog.json_build_object('name', p_user.name, 'newEmail', p_email));
-  end if;
+  case p_purpose
+    -- No name: whoever reads the new address may be a stranger to the person.
+    when 'change_email_new' then
+      perform app_private.queue_message(p_id, p_key, p_user.id, p_email, p_template, '{}');
+    when 'change_email_old' then
+      perform app_private.queue_message(p_id, p_key, p_user.id, p_user.email, p_template,
+        pg_catalog.json_build_object('name', p_user.name, 'newEmail', p_email));
+    else
+      perform app_private.queue_message(p_id, p_key, p_user.id, p_user.email, p_template,
+        pg_catalog.json_build_object('name', p_user.name));
+  end case;
   return true;
 end
 $$;
@@ -562,8 +566,8 @@ begin
   if p_email = v_user.email then
     raise exception 'the address is the account''s own' using errcode = '22023';
   end if;
-  -- They are counted for an hour, so they are not deleted.
-  update public.one_time_tokens t set expires_at = pg_catalog.now()
+  -- They are counted for an hour, so they are not deleted. Never rounded up: they end at once.
+  update public.one_time_tokens t set expires_at = pg_catalog.date_trunc('milliseconds', pg_catalog.now())
    where t.user_id = v_user.id and t.purpose in ('change_email_old', 'change_email_new') and t.expires_at > pg_catalog.now();
   -- Both or none: without its own token, the old address would not be asked.
   if not app_private.mail_token(v_user, 'change_email_new', case when v_is_taken then 'change_email_taken' else 'change_email_new' end,

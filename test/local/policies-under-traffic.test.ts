@@ -39,7 +39,7 @@ async function makeRequests(isOver: () => boolean): Promise<{ requests: number; 
     }
   };
   const [email, salt, handle] = [`${randomUUID()}@example.com`, `$2b$10$${"a".repeat(22)}`, randomUUID()];
-  await transaction(["select app.sign_up($1, $2, 'Ada', 1, $3, 'hash')", [randomUUID(), email, salt]]);
+  await transaction(["select app.sign_up($1, $2, 'Ada', 1, $3, 'hash', null, null)", [randomUUID(), email, salt]]);
   const signIn = "select app.sign_in($1, 'hash', $2, sha256($3::bytea), interval '1 day', null, null)";
   await transaction([signIn, [email, randomUUID(), handle]]);
   const admit: [string, unknown[]] = ["select app.admit(sha256($1::bytea))", [handle]];

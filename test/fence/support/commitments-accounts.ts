@@ -49,7 +49,7 @@ export const accountCommitments: Commitment[] = [
     actual: async (scene) => [
       await scene.ask(
         null,
-        `select id, email, name from app.sign_up('${id(8000)}', 'new@example.test', 'New', 2, ${text(newSalt)}, ${text(newHash)})`,
+        `select id, email, name from app.sign_up('${id(8000)}', 'new@example.test', 'New', 2, ${text(newSalt)}, ${text(newHash)}, null, null)`,
       ),
       await scene.see(verifierOf({ ...scene.person("owner"), id: id(8000) }, newHash)),
     ],

@@ -7,6 +7,7 @@ import { accountCommitments } from "./commitments-accounts.ts";
 import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { deletionCommitments } from "./commitments-deletions.ts";
+import { emailAddressCommitments } from "./commitments-email-addresses.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
@@ -25,6 +26,7 @@ export const commitments = [
   ...organizationCommitments,
   ...messageCommitments,
   ...passwordCommitments,
+  ...emailAddressCommitments,
   ...attemptCommitments,
   ...reauthenticationCommitments,
   ...deletionCommitments,
