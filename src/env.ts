@@ -96,7 +96,7 @@ const SettingsSchema = z
   .superRefine((settings, context) => {
     if (!settings.EMAIL_PROVIDER) {
       if (settings.EMAIL_VERIFICATION === "required") {
-        const message = "is missing, and production verifies addresses unless EMAIL_VERIFICATION is optional";
+        const message = "is missing, and addresses are verified unless EMAIL_VERIFICATION is optional";
         context.addIssue({ code: "custom", path: ["EMAIL_PROVIDER"], message });
       }
       return;
@@ -133,7 +133,8 @@ export function readSettings(env: object): Settings {
   const result = SettingsSchema.safeParse(env);
   if (!result.success) {
     const problems = result.error.issues.map(
-      ({ path: [name = ""], message }) => `${String(name)} ${name in env ? message : "is missing"}`,
+      ({ code, path: [name = ""], message }) =>
+        `${String(name)} ${name in env || code === "custom" ? message : "is missing"}`,
     );
     throw new AppError("misconfigured", { detail: `Settings: ${problems.join("; ")}.` });
   }

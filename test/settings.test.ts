@@ -85,6 +85,7 @@ const bad: Record<string, unknown[]> = {
     "ftp://localhost/range/",
     "javascript:alert(1)//",
   ],
+  EMAIL_VERIFICATION: ["", "true", "Required", "off"],
   EMAIL_PROVIDER: ["", "smtp", "Resend"],
   EMAIL_FROM: ["", "acme", "Acme <acme>", "a@b.example, c@d.example", "Acme\r\nBcc: x@y.example <a@b.example>"],
   APP_URL: ["", "app.example.com", "https://app.example.com/", "https://app.example.com/path", "javascript:alert(1)"],
@@ -142,6 +143,38 @@ describe("a weak or malformed setting", () => {
     const lines = logged.flatMap((spy) => spy.mock.calls.flat()).join("\n");
     expect(lines).toContain("misconfigured");
     expect(lines).not.toContain("canary-81f2c");
+  });
+});
+
+describe("EMAIL_VERIFICATION", () => {
+  const withoutMail = { EMAIL_PROVIDER: undefined };
+
+  it.each([
+    ["where it is required", { EMAIL_VERIFICATION: "required" }],
+    [
+      "in production, where it says nothing",
+      { EMAIL_VERIFICATION: undefined, ENVIRONMENT: "production", BCRYPT_WORK_FACTOR: "10" },
+    ],
+  ])("asks for a mail provider %s", async (_, settings) => {
+    const answer = await callWith({ ...withoutMail, ...settings }, "GET", "/ready");
+    expectProblem(answer, "misconfigured");
+    expect(answer.body.detail).toBe(
+      "Settings: EMAIL_PROVIDER is missing, and addresses are verified unless EMAIL_VERIFICATION is optional.",
+    );
+  });
+
+  it.each([
+    [
+      "where it is optional, in production too",
+      { EMAIL_VERIFICATION: "optional", ENVIRONMENT: "production", BCRYPT_WORK_FACTOR: "10" },
+    ],
+    [
+      "in development, where it says nothing",
+      { EMAIL_VERIFICATION: undefined, ENVIRONMENT: "development", BCRYPT_WORK_FACTOR: "10" },
+    ],
+  ])("asks for none %s", async (_, settings) => {
+    const answer = await callWith({ ...withoutMail, ...settings }, "GET", "/openapi.json");
+    expect(answer.status).toBe(200);
   });
 });
 
