@@ -50,7 +50,7 @@ describe("50 at once with one token", tenRounds, () => {
     );
     expect(tally(answers)).toEqual({ 200: 2, "400 invalid_token": crowd - 2 });
     const outcomes = answers.filter(({ status }) => status === 200).map(({ body }) => body.status);
-    expect(outcomes.toSorted()).toEqual(["changed", "pending"]);
+    expect(new Set(outcomes)).toEqual(new Set(["changed", "pending"]));
     expect((await service.call("GET", "/v1/users/me", { token: ada.token })).body.email).toBe(next);
     expect(await mailsTo(ada.email)).toHaveLength(1);
   });
