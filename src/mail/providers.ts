@@ -1,3 +1,4 @@
+import { readText } from "../response-text.ts";
 import type { MailContent } from "./templates.ts";
 
 export interface Mail extends MailContent {
@@ -81,25 +82,12 @@ async function discard(body: ReadableStream | null): Promise<void> {
 /** The `name` of Resend's error body; empty where there is none, or one that could be anything else. */
 async function readErrorName(response: Response): Promise<string> {
   try {
-    const body: unknown = JSON.parse(await readText(response.body));
+    const body: unknown = JSON.parse(await readText(response, maxErrorBytes));
     const name = typeof body === "object" && body !== null && "name" in body ? body.name : undefined;
     return typeof name === "string" && /^[a-z_]{1,60}$/i.test(name) ? name : "";
   } catch {
     return "";
   }
-}
-
-/** @throws RangeError when there are more than `maxErrorBytes` */
-async function readText(body: ReadableStream<Uint8Array> | null): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > maxErrorBytes) throw new RangeError("too long");
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
 }
 
 /**

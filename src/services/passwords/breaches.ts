@@ -1,4 +1,5 @@
 import type { Settings } from "../../env.ts";
+import { readText } from "../../response-text.ts";
 
 const timeoutMs = 1_000;
 
@@ -25,11 +26,9 @@ export async function isBreached(settings: Settings, password: string): Promise<
       await response.body?.cancel();
       throw new BreachCheckError(`status ${response.status}`);
     }
-    return findCount(await readText(response.body), hash.slice(5)) > 0;
+    return findCount(await readText(response, maxBytes), hash.slice(5)) > 0;
   } catch (error) {
-    // Texts that are not ours may quote the URL, and with it the hash's digits.
-    const reason = error instanceof BreachCheckError ? error.message : isTimeout(error) ? "timeout" : "no connection";
-    console.warn(JSON.stringify({ level: "warn", message: "breach check failed", reason }));
+    console.warn(JSON.stringify({ level: "warn", message: "breach check failed", reason: reasonOf(error) }));
     return false;
   }
 }
@@ -37,7 +36,12 @@ export async function isBreached(settings: Settings, password: string): Promise<
 /** A reason that may stand in the log. */
 class BreachCheckError extends Error {}
 
-const isTimeout = (error: unknown) => error instanceof Error && error.name === "TimeoutError";
+/** Texts that are not ours may quote the URL, and with it the hash's digits. */
+function reasonOf(error: unknown): string {
+  if (error instanceof BreachCheckError) return error.message;
+  if (error instanceof RangeError) return "too large";
+  return error instanceof Error && error.name === "TimeoutError" ? "timeout" : "no connection";
+}
 
 async function sha1(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
@@ -55,16 +59,4 @@ function findCount(range: string, suffix: string): number {
     if (entry.toUpperCase() === suffix) count = Number(times);
   }
   return count;
-}
-
-async function readText(body: ReadableStream<Uint8Array> | null): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new BreachCheckError("too large");
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
 }
