@@ -95,7 +95,7 @@ function readOperation(method: string, path: string, spec: any, schemas: SchemaR
     name: `${method} ${path}`,
     method,
     path,
-    isGuarded: spec.security?.length > 0,
+    isGuarded: spec.security?.some(({ bearer }: Schema) => bearer) === true,
     permission: spec["x-permission"],
     parameters: spec.parameters ?? [],
     bodySchema: body?.["application/json"].schema,
