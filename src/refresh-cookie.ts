@@ -15,7 +15,8 @@ export const REFRESH_COOKIE = `__Host-${NAME}`;
 
 /** Every value that was sent under the cookie's name. A browser sends one at most. */
 function readCookies(c: Context): string[] {
-  const pairs = (c.req.header("cookie") ?? "").split(";").map((pair) => pair.trim());
+  // Not trim(): it takes off spaces of Unicode too, which would pass a browser's check of the prefix.
+  const pairs = (c.req.header("cookie") ?? "").split(/;[ \t]*/);
   return pairs
     .filter((pair) => pair.startsWith(`${REFRESH_COOKIE}=`))
     .map((pair) => pair.slice(REFRESH_COOKIE.length + 1));

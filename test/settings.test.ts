@@ -53,7 +53,10 @@ const bad: Record<string, unknown[]> = {
   ],
   JWT_SECRET: ["", "secret", secret.slice(1), "a".repeat(64), "abcdefgh".repeat(8), " ".repeat(32)],
   BCRYPT_WORK_FACTOR: ["", "3", "15", "abc", "10.5", "-10", "1e1", "0x0a", " 10", 4],
-  SESSION_EXPIRATION: ["", "7", "d", "0d", "1m", "14m", "366d", "8761h", "-7d", "7 d", "7w", "7D", "1.5d", "P7D", 7],
+  SESSION_EXPIRATION: [
+    ...["", "7", "d", "0d", "1m", "14m", "366d", "8761h", "-7d", "7 d", "7w", "7D", "1.5d", "P7D", 7],
+    ...["7d/30d", "30d/", "/7d", "/", "30d/7d/1d", "30d//7d", "30d/14m", "366d/7d", "30d / 7d", "30d-7d", "30d/7"],
+  ],
   RATE_LIMIT_PER_MINUTE: ["", "0", "1.5", "100001", "-1", "1e3", "abc", "Infinity", 300],
   ENVIRONMENT: ["", "other", "Production", "prod", " test"],
   CORS_ORIGINS: [
@@ -68,6 +71,15 @@ const bad: Record<string, unknown[]> = {
     "https://a.example.com https://b.example.com",
     "https://app.example.com,*",
     "javascript:alert(1)",
+  ],
+  PUBLIC_ORIGIN: [
+    "",
+    "*",
+    "null",
+    "api.example.com",
+    "https://api.example.com/",
+    "https://API.example.com",
+    "ws://a.b",
   ],
   PASSWORD_MIN_LENGTH: ["", "7", "65", "abc", "8.5"],
   PASSWORD_PEPPER: ["", "short", "a".repeat(64)],
@@ -195,10 +207,11 @@ describe("the settings that may be given", () => {
   const good: Record<string, string[]> = {
     JWT_SECRET: [secret, "ключ-нашего-сервера"],
     BCRYPT_WORK_FACTOR: ["4", "10", "14"],
-    SESSION_EXPIRATION: ["15m", "12h", "7d", "365d"],
+    SESSION_EXPIRATION: ["15m", "12h", "7d", "365d", "30d/7d", "7d/168h", "15m/15m", "365d/365d", "1h/15m"],
     RATE_LIMIT_PER_MINUTE: ["1", "300", "100000"],
     ENVIRONMENT: ["development", "test", "production"],
     CORS_ORIGINS: ["", " ", "https://app.example.com", "http://localhost:3000, https://app.example.com"],
+    PUBLIC_ORIGIN: ["https://api.example.com", "http://localhost:8787"],
     PASSWORD_MIN_LENGTH: ["8", "64"],
     PASSWORD_PEPPER: [secret],
     PASSWORD_BREACH_CHECK_URL: [
