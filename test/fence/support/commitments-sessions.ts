@@ -17,9 +17,8 @@ async function signIn(scene: Scene, lifetime: string, idle: string): Promise<unk
 async function refresh(scene: Scene, change: string, generation: number, idle: string): Promise<unknown> {
   const { handle, sessionId } = scene.person("owner");
   await scene.see(`update sessions set ${change} where id = '${sessionId}'`);
-  const outcome = await codeOf(
-    scene.ask(null, "savepoint tried", `select from app.refresh_session('${handle}', ${generation}, ${idle})`),
-  );
+  await scene.see("savepoint tried");
+  const outcome = await codeOf(scene.ask(null, `select from app.refresh_session('${handle}', ${generation}, ${idle})`));
   if (outcome !== "done") await scene.see("rollback to tried");
   return [outcome, await scene.see(ends(sessionId))];
 }
