@@ -42,7 +42,7 @@ async function start(): Promise<void> {
   if (port !== wantedPort) console.log(`Port ${wantedPort} is taken; using ${port}.`);
   const mailbox = await startMailboxUnlessGiven(devVars, port);
   stopping.signal.throwIfAborted();
-  const settings = makeSettings(state, devVars, databaseUrl, mailbox?.settings);
+  const settings = makeSettings(state, devVars, databaseUrl, mailbox?.settings, workerUrl(port));
   const worker = await startWorker({
     port,
     envFile: writeEnvFile(settings),

@@ -7,6 +7,14 @@ const duration = z
   .transform((text) => Number.parseInt(text, 10) * { m: 60, h: 3_600, d: 86_400 }[text.at(-1) as "m" | "h" | "d"])
   .refine((seconds) => seconds >= 900 && seconds <= 365 * 86_400, "must be between 15m and 365d");
 
+/** `absolute/idle`; without the second a session goes on, unused, until its end. */
+const sessionLifetimes = z
+  .string()
+  .transform((text) => text.split("/"))
+  .pipe(z.array(duration).max(2, "must be one lifetime or two, such as 7d or 30d/7d"))
+  .transform(([absolute = 0, idle = absolute]) => ({ absolute, idle }))
+  .refine(({ absolute, idle }) => idle <= absolute, "must not be longer after the slash than before it");
+
 const integer = (min: number, max: number) =>
   z
     .string()
@@ -68,10 +76,11 @@ const SettingsSchema = z
     DATABASE_URL: databaseUrl,
     JWT_SECRET: secret,
     BCRYPT_WORK_FACTOR: integer(4, 14),
-    SESSION_EXPIRATION: duration,
+    SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
     ENVIRONMENT: z.enum(["development", "test", "production"]),
     CORS_ORIGINS: origins.default([]),
+    PUBLIC_ORIGIN: origin.optional(),
     PASSWORD_MIN_LENGTH: integer(PASSWORD_MIN_LENGTH, 64).default(PASSWORD_MIN_LENGTH),
     PASSWORD_PEPPER: secret.optional(),
     PASSWORD_BREACH_CHECK_URL: rangeUrl.optional(),

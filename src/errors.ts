@@ -11,6 +11,7 @@ export const errorTable = {
   reauthentication_required: [401, "The password was given too long ago for this"],
   email_unverified: [403, "The e-mail address is not verified yet"],
   wrong_password: [403, "The password is wrong"],
+  origin_not_allowed: [403, "The cookie is not for pages of this origin"],
   forbidden: [403, "Your role does not allow this"],
   not_found: [404, "There is nothing here"],
   method_not_allowed: [405, "This method is not allowed here"],

@@ -46,6 +46,14 @@ const headers = {
     description: "Set when this is the first answer again, to a request with the same Idempotency-Key.",
     schema: { type: "string", enum: ["true"] as string[] },
   },
+  "Set-Cookie": {
+    description: "The refresh token, until the session ends; or nothing for 0 seconds, which takes it back.",
+    schema: {
+      type: "string",
+      pattern: "^__Host-refresh=[\\w.-]*; Max-Age=\\d+; Path=/; HttpOnly; Secure; SameSite=Strict$",
+      example: "__Host-refresh=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict",
+    },
+  },
 } satisfies Record<string, Header>;
 
 type HeaderName = keyof typeof headers;
@@ -63,6 +71,8 @@ interface Shape {
   security?: boolean;
   /** Honours Idempotency-Key. */
   creates?: boolean | undefined;
+  /** Statuses of answers that may set a cookie. */
+  setsCookie?: readonly number[] | undefined;
 }
 
 /** The responses with the headers that each of them carries. */
@@ -77,7 +87,10 @@ export function withHeaders<const R extends Responses>(responses: R, shape: Shap
 }
 
 /** The body's size is looked at before the request is counted; a missing token and some failures end it before, too. */
-function headersOf(status: number, { counted, security, creates }: Shape): Record<string, { $ref: string }> {
+function headersOf(
+  status: number,
+  { counted, security, creates, setsCookie }: Shape,
+): Record<string, { $ref: string }> {
   const isCounted = counted && status !== 413;
   const mayBeEarly = status >= 500 || (status === 401 && security);
   const limits: HeaderName[] = isCounted ? ["RateLimit-Policy", "RateLimit"] : [];
@@ -91,6 +104,7 @@ function headersOf(status: number, { counted, security, creates }: Shape): Recor
   const sometimes: HeaderName[] = [
     ...(mayBeEarly ? limits : []),
     ...(creates && status === 201 ? (["Idempotent-Replayed"] as const) : []),
+    ...(setsCookie?.includes(status) ? (["Set-Cookie"] as const) : []),
   ];
   return Object.fromEntries([
     ...always.map((name) => [name, { $ref: `#/components/headers/${name}` }]),

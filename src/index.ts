@@ -69,6 +69,11 @@ app.use(async (c, next) => {
   c.set("databaseOptions", { url: settings.DATABASE_URL, readOnly, meter: c.var.meter, messages: [] });
   await next();
 });
+app.use(async (c, next) => {
+  await next();
+  // For the refresh cookie, and only beside an origin that is listed.
+  if (c.res.headers.has("access-control-allow-origin")) c.header("access-control-allow-credentials", "true");
+});
 app.use(
   cors({
     origin: (origin, c: Context<AppEnv>) => (c.var.settings.CORS_ORIGINS.includes(origin) ? origin : null),

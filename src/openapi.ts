@@ -9,6 +9,7 @@ import { jsonBody } from "./middleware/request-body.ts";
 import { queryNames } from "./middleware/request-query.ts";
 import { personContext, type SessionRules, systemContext, tenantContext } from "./middleware/tenant-context.ts";
 import type { Permission } from "./permissions.ts";
+import { REFRESH_COOKIE } from "./refresh-cookie.ts";
 import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
 
 const exampleRequestId = "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a01";
@@ -43,6 +44,10 @@ type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> &
     failClosed?: boolean;
     /** A creating POST: honours Idempotency-Key. */
     creates?: boolean;
+    /** Takes the cookie in place of a refresh token in its body. */
+    takesCookie?: boolean;
+    /** Statuses of answers that may set the refresh cookie or take it back. */
+    setsCookie?: readonly number[];
   };
 
 /** A contract with its guard. The guard is inside the route, so no other way of writing a path passes by it. */
@@ -52,7 +57,7 @@ function defineRoute(
   contract: Contract,
   extra: { guards: MiddlewareHandler[]; security: boolean; permission?: Permission; errors: ErrorCode[] },
 ) {
-  const { errors = [], failClosed, creates, unverified, fresh, ...route } = contract;
+  const { errors = [], failClosed, creates, unverified, fresh, takesCookie, setsCookie, ...route } = contract;
   const body = route.request?.body;
   const hasInput = !!(body || route.request?.params || route.request?.query || creates);
   const codes: ErrorCode[] = [
@@ -73,16 +78,17 @@ function defineRoute(
     ...route,
     ...(creates && { request: { ...route.request, headers: IdempotencyHeaders } }),
     ...(extra.security && { security: [{ bearer: [] }] }),
+    ...(takesCookie && { security: [{}, { refreshCookie: [] }] }),
     ...(extra.permission && { "x-permission": extra.permission }),
     responses: withHeaders(
       { ...route.responses, ...errorResponses(codes) },
-      { counted: true, security: extra.security, creates },
+      { counted: true, security: extra.security, creates, setsCookie },
     ),
     middleware: [
       ...(extra.security ? [authenticate()] : []),
       rateLimit({ onFailure: failClosed ? "closed" : "open" }),
       ...(route.request?.query ? [queryNames()] : []),
-      ...(body ? [jsonBody()] : []),
+      ...(body ? [jsonBody({ isOptional: !body.required })] : []),
       ...(creates ? [idempotencyKey()] : []),
       ...extra.guards,
     ],
@@ -170,6 +176,9 @@ export const jsonRequest = <T extends z.ZodType>(schema: T) => ({
   content: { "application/json": { schema } },
 });
 
+/** A JSON body whose members are all optional, and which may be missing altogether. */
+export const optionalJsonRequest = <T extends z.ZodType>(schema: T) => ({ ...jsonRequest(schema), required: false });
+
 /** A resource's routes, refusing invalid input with every field's reason. */
 export function createRouter(): OpenAPIHono<AppEnv> {
   return new OpenAPIHono<AppEnv>({
@@ -242,6 +251,13 @@ function makeDocument(app: OpenAPIHono<AppEnv>) {
     scheme: "bearer",
     bearerFormat: "JWT",
     description: "`accessToken` of POST /v1/auth/sign-in.",
+  });
+  app.openAPIRegistry.registerComponent("securitySchemes", "refreshCookie", {
+    type: "apiKey",
+    in: "cookie",
+    name: REFRESH_COOKIE,
+    description:
+      "Set by POST /v1/auth/sign-in with `refreshTokenIn: cookie`. Good for POST /v1/auth/refresh alone, from pages of PUBLIC_ORIGIN and CORS_ORIGINS.",
   });
   for (const { name, component } of headerComponents) app.openAPIRegistry.registerComponent("headers", name, component);
   return app.getOpenAPI31Document({ ...documentInfo, servers: [{ url: "/" }] });

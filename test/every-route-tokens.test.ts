@@ -96,6 +96,7 @@ describe("Every guarded operation", () => {
       for (const change of [
         "update users set disabled_at = now() where id = $1",
         "update sessions set expires_at = now() - interval '1 second' where user_id = $1",
+        "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1",
       ]) {
         const { person, ids } = await prepare(service);
         await asOwner([change, [person.id]]);

@@ -14,6 +14,17 @@ const bcryptRoutes = new Set([
   "POST /v1/auth/reauthenticate",
 ]);
 
+/** Answers that may give a browser its refresh token in a cookie, or take it back. */
+const cookieStatuses: Record<string, string[]> = {
+  "POST /v1/auth/sign-in": ["200"],
+  "POST /v1/auth/refresh": ["200", "401"],
+  "POST /v1/auth/sign-out": ["204"],
+  "POST /v1/auth/reset-password": ["204"],
+  "DELETE /v1/auth/sessions": ["204"],
+  "DELETE /v1/auth/sessions/{sessionId}": ["204"],
+  "DELETE /v1/users/me": ["204"],
+};
+
 /** Whether the contract has this error. */
 const says = ({ responses }: Operation, code: string) =>
   Object.values(responses).some(({ content = {} }) =>
@@ -147,7 +158,7 @@ describe("Every operation", () => {
     }
   });
 
-  it.each(operations.all)("%s documents the headers of each of its answers", (_, operation) => {
+  it.each(operations.all)("%s documents the headers of each of its answers", (name, operation) => {
     const creates = operation.parameters.some(({ name }) => name === "idempotency-key");
     for (const [status, { headers }] of Object.entries(operation.responses)) {
       const isEarly = status >= "500" || (status === "401" && operation.isGuarded);
@@ -162,6 +173,7 @@ describe("Every operation", () => {
       const optional = [
         ...(isCounted && isEarly ? ["RateLimit-Policy", "RateLimit"] : []),
         ...(creates && status === "201" ? ["Idempotent-Replayed"] : []),
+        ...(cookieStatuses[name]?.includes(status) ? ["Set-Cookie"] : []),
       ];
       const documented = Object.entries(headers).map(([name, header]) => [name, header.required ?? false]);
       const expected = [...required.map((name) => [name, true]), ...optional.map((name) => [name, false])];

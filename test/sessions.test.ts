@@ -42,6 +42,7 @@ describe("GET /v1/auth/sessions", () => {
           userAgent: null,
           createdAt: instant,
           lastUsedAt: instant,
+          idleExpiresAt: instant,
           expiresAt: instant,
         },
       ],

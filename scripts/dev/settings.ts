@@ -20,14 +20,16 @@ export function makeSettings(
   devVars: Record<string, string>,
   databaseUrl: string,
   mailbox?: MailboxSettings,
+  publicOrigin?: string,
 ): Record<string, string> {
   const origins = [devVars["CORS_ORIGINS"], mailbox?.APP_URL].filter(Boolean);
   return {
     JWT_SECRET: state.jwtSecret,
     BCRYPT_WORK_FACTOR: "10",
-    SESSION_EXPIRATION: "7d",
+    SESSION_EXPIRATION: "30d/7d",
     RATE_LIMIT_PER_MINUTE: "300",
     ENVIRONMENT: "development",
+    ...(publicOrigin && { PUBLIC_ORIGIN: publicOrigin }),
     ...mailbox,
     ...devVars,
     ...(origins.length > 0 && { CORS_ORIGINS: origins.join(",") }),

@@ -106,6 +106,7 @@ grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_d
 grant update (expires_at) on one_time_tokens to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
 grant update (authenticated_at) on sessions to app_definer;
+grant update (idle_expires_at) on sessions to app_definer;
 grant update (attempts, attempted_at) on throttles to app_definer;
 
 create policy "Definer functions read users" on users for select to app_definer using (true);
@@ -300,17 +301,19 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 /* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
+   It ends after p_lifetime, or after p_idle without a refresh.
    Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account;
    no row when p_hash was made with parameters that another sign-in has replaced since they were read. */
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
-  p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null
+  p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null, p_idle interval default null
 ) returns table (
   id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz
 )
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
+  v_lifetime interval := least(p_lifetime, interval '365 days');
   v_user public.users;
   v_expires_at timestamptz;
 begin
@@ -337,7 +340,7 @@ begin
   end if;
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
   values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
-          pg_catalog.now() + least(p_lifetime, interval '365 days'), pg_catalog.now() + least(p_lifetime, interval '365 days'))
+          pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
   returning expires_at into v_expires_at;
   return query select v_user.id, v_user.email, v_user.email_verified_at is not null, v_user.name, v_user.created_at,
                       v_user.updated_at, v_expires_at;
@@ -346,8 +349,9 @@ $$;
 
 /* Rotates a session's refresh token (RFC 9700 §4.14.2). The generation before the current one is answered
    with the same successor for 10 seconds; any older one revokes the session and returns outcome 'reused',
-   not an error, so that the revocation commits. AP401 for a session that is not alive. */
-create function app.refresh_session(p_handle bytea, p_generation int)
+   not an error, so that the revocation commits. A rotation gives the session another p_idle, within its
+   lifetime. AP401 for a session that is not alive. */
+create function app.refresh_session(p_handle bytea, p_generation int, p_idle interval default null)
 returns table (outcome text, generation int, user_id uuid, session_id uuid, expires_at timestamptz)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
@@ -367,7 +371,8 @@ begin
   end if;
   if p_generation = v_session.refresh_generation then
     update public.sessions s
-       set refresh_generation = s.refresh_generation + 1, refreshed_at = pg_catalog.clock_timestamp()
+       set refresh_generation = s.refresh_generation + 1, refreshed_at = pg_catalog.clock_timestamp(),
+           idle_expires_at = least(pg_catalog.now() + p_idle, s.expires_at)
      where s.id = v_session.id;
     return query select 'rotated', p_generation + 1, v_session.user_id, v_session.id, v_session.expires_at;
   elsif p_generation = v_session.refresh_generation - 1
@@ -922,8 +927,8 @@ language sql volatile security definer set search_path = '' as $$
   ), old_sessions as (
     delete from public.sessions s
      where ctid = any (array(select ctid from public.sessions
-                              where expires_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
-       and s.expires_at < pg_catalog.now() - interval '30 days'
+                              where least(idle_expires_at, expires_at) < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
+       and least(s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 days'
     returning 1
   ), old_tokens as (
     delete from public.one_time_tokens t

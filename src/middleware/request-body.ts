@@ -28,10 +28,17 @@ export const bodyLimit = () =>
 
 /**
  * Refuses a body that is not JSON in UTF-8, or JSON that Postgres or a recursive reader would trip over:
- * nested deeper than 32, with NUL characters or with lone surrogates.
+ * nested deeper than 32, with NUL characters or with lone surrogates. Without a body an optional one is `{}`.
  */
-export const jsonBody = () =>
+export const jsonBody = ({ isOptional }: { isOptional: boolean }) =>
   createMiddleware<AppEnv>(async (c, next) => {
+    if (isOptional && (await c.req.arrayBuffer()).byteLength === 0) {
+      const headers = new Headers(c.req.raw.headers);
+      // What has no type is {} to the validator; with one it would read the body.
+      headers.delete("content-type");
+      c.req.raw = new Request(c.req.url, { method: c.req.method, headers });
+      return next();
+    }
     const [type = ""] = (c.req.header("content-type") ?? "").split(";");
     if (type.trim().toLowerCase() !== "application/json") throw new AppError("unsupported_media_type");
     const problem = findProblem(await c.req.arrayBuffer());

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, json, personRoute } from "../openapi.ts";
+import { forgetCookie } from "../refresh-cookie.ts";
 import { deleteAccount, exportAccount } from "../services/accounts.ts";
 import { RoleName } from "./organizations.ts";
 import { User } from "./users.ts";
@@ -76,6 +77,7 @@ const deleteAccountRoute = personRoute({
   unverified: true,
   responses: { 204: { description: "Deleted; every token of it is refused." } },
   errors: ["sole_owner"],
+  setsCookie: [204],
 });
 
 export const accountRoutes = createRouter()
@@ -86,5 +88,6 @@ export const accountRoutes = createRouter()
   )
   .openapi(deleteAccountRoute, async (c) => {
     await deleteAccount(c.var.database, c.var.settings);
+    forgetCookie(c);
     return c.body(null, 204);
   });

@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { PASSWORD_MIN_LENGTH } from "../env.ts";
-import { createRouter, json, jsonRequest, personRoute, publicRoute } from "../openapi.ts";
+import { createRouter, json, jsonRequest, optionalJsonRequest, personRoute, publicRoute } from "../openapi.ts";
 import { refreshSession, signIn, signUp } from "../services/auth.ts";
+import { checkCarrier, checkCookie, exchangeToken, forgetCookie, handOver } from "../refresh-cookie.ts";
 import { PASSWORD_MAX_LENGTH } from "../services/passwords/index.ts";
 import { signOut } from "../services/sessions.ts";
 import { Email, PersonName, User } from "./users.ts";
@@ -23,9 +24,10 @@ const TokenSet = z
     }),
     tokenType: z.literal("Bearer"),
     expiresIn: z.int().openapi({ description: "Seconds until the access token expires.", example: 900 }),
-    refreshToken: z
-      .string()
-      .openapi({ description: "Good for one refresh.", example: "eyJhbGciOiJIUzI1NiJ9.eyJnZW4iOjF9.c2ln" }),
+    refreshToken: z.string().optional().openapi({
+      description: "Good for one refresh. Missing where it is in the cookie.",
+      example: "eyJhbGciOiJIUzI1NiJ9.eyJnZW4iOjF9.c2ln",
+    }),
     sessionExpiresAt: z.iso
       .datetime()
       .openapi({ description: "When the session ends.", example: "2026-01-08T09:30:00.000Z" }),
@@ -38,10 +40,25 @@ const SignUpAccepted = z
   .object({ status: z.literal("verification_sent").openapi({ example: "verification_sent" }) })
   .openapi("SignUpAccepted");
 
-const SignInBody = z.strictObject({ email: Email, password: Password }).openapi("SignIn");
+const SignInBody = z
+  .strictObject({
+    email: Email,
+    password: Password,
+    refreshTokenIn: z.enum(["body", "cookie"]).default("body").openapi({
+      description:
+        "Where the refresh token comes, and is to be sent. `cookie` is for pages in browsers: their scripts cannot read it.",
+      example: "body",
+    }),
+  })
+  .openapi("SignIn");
 
 const RefreshBody = z
-  .strictObject({ refreshToken: z.string().max(4096).openapi({ example: "eyJhbGciOiJIUzI1NiJ9.eyJnZW4iOjF9.c2ln" }) })
+  .strictObject({
+    refreshToken: z.string().max(4096).optional().openapi({
+      description: "Without it the cookie's is taken.",
+      example: "eyJhbGciOiJIUzI1NiJ9.eyJnZW4iOjF9.c2ln",
+    }),
+  })
   .openapi("Refresh");
 
 const signUpRoute = publicRoute({
@@ -66,10 +83,12 @@ const signInRoute = publicRoute({
   path: "/v1/auth/sign-in",
   tags: ["Auth"],
   summary: "Sign in",
-  description: "Starts a session. A wrong password and an unknown address get the same answer.",
+  description:
+    "Starts a session. A wrong password and an unknown address get the same answer. With `refreshTokenIn: cookie` the Origin must be PUBLIC_ORIGIN or one of CORS_ORIGINS.",
   request: { body: jsonRequest(SignInBody) },
   responses: { 200: json(TokenSet.extend({ user: User }).openapi("SignedIn"), "Tokens of a new session.") },
-  errors: ["invalid_credentials"],
+  errors: ["invalid_credentials", "origin_not_allowed"],
+  setsCookie: [200],
   failClosed: true,
 });
 
@@ -79,10 +98,12 @@ const refreshRoute = publicRoute({
   tags: ["Auth"],
   summary: "Refresh the tokens",
   description:
-    "Exchanges a refresh token for new tokens. Each is good once; for 10 seconds a repetition gets the same successor, after that it revokes the session (RFC 9700).",
-  request: { body: jsonRequest(RefreshBody) },
+    "Exchanges a refresh token for new tokens. Each is good once; for 10 seconds a repetition gets the same successor, after that it revokes the session (RFC 9700). A token of the cookie is answered in the cookie, to pages of PUBLIC_ORIGIN and CORS_ORIGINS; one that is refused is taken back.",
+  request: { body: optionalJsonRequest(RefreshBody) },
   responses: { 200: json(TokenSet, "New tokens of the same session.") },
-  errors: ["unauthenticated", "refresh_token_reused"],
+  errors: ["unauthenticated", "refresh_token_reused", "origin_not_allowed"],
+  takesCookie: true,
+  setsCookie: [200, 401],
   failClosed: true,
 });
 
@@ -91,9 +112,12 @@ const signOutRoute = personRoute({
   path: "/v1/auth/sign-out",
   tags: ["Auth"],
   summary: "Sign out",
-  description: "Revokes the session of the request; its tokens are refused from then on.",
+  description:
+    "Revokes the session of the request; its tokens are refused from then on. A refresh token in the cookie is taken back; it is not enough to sign out, but gets an access token that is.",
   unverified: true,
   responses: { 204: { description: "Signed out." } },
+  errors: ["origin_not_allowed"],
+  setsCookie: [204],
 });
 
 export const authRoutes = createRouter()
@@ -102,14 +126,23 @@ export const authRoutes = createRouter()
     return answer.status === 201 ? c.json(answer.body, 201) : c.json(answer.body, 202);
   })
   .openapi(signInRoute, async (c) => {
+    const { refreshTokenIn: carrier, ...credentials } = c.req.valid("json");
+    checkCarrier(c, carrier);
     const client = { ipAddress: c.var.clientAddress, userAgent: c.var.userAgent };
-    return c.json(await signIn(c.var.database, c.var.settings, { ...c.req.valid("json"), ...client }), 200);
+    const tokens = await signIn(c.var.database, c.var.settings, { ...credentials, ...client, carrier });
+    return c.json(handOver(c, carrier, tokens), 200);
   })
   .openapi(refreshRoute, async (c) => {
     const { refreshToken } = c.req.valid("json");
-    return c.json(await refreshSession(c.var.database, c.var.settings, refreshToken), 200);
+    const { database, settings } = c.var;
+    return c.json(
+      await exchangeToken(c, refreshToken, (presented) => refreshSession(database, settings, presented)),
+      200,
+    );
   })
   .openapi(signOutRoute, async (c) => {
+    checkCookie(c);
     await signOut(c.var.database);
+    forgetCookie(c);
     return c.body(null, 204);
   });

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, jsonRequest, publicRoute } from "../openapi.ts";
+import { forgetCookie } from "../refresh-cookie.ts";
 import { requestPasswordReset, resetPassword } from "../services/password-resets.ts";
 import { NewPassword } from "./auth.ts";
 import { Email } from "./users.ts";
@@ -33,6 +34,7 @@ const resetPasswordRoute = publicRoute({
   },
   responses: { 204: { description: "The password is set. Sign in with it." } },
   errors: ["invalid_token", "email_off"],
+  setsCookie: [204],
   failClosed: true,
 });
 
@@ -44,5 +46,6 @@ export const passwordResetRoutes = createRouter()
   .openapi(resetPasswordRoute, async (c) => {
     const ipAddress = c.var.clientAddress;
     await resetPassword(c.var.database, c.var.settings, { ...c.req.valid("json"), ipAddress });
+    forgetCookie(c);
     return c.body(null, 204);
   });

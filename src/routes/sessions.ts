@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, json, PageQuery, pageOf, personRoute } from "../openapi.ts";
+import { forgetCookie } from "../refresh-cookie.ts";
 import { listSessions, revokeSession, revokeSessions } from "../services/sessions.ts";
 
 const SessionId = z
@@ -16,7 +17,12 @@ const Session = z
     lastUsedAt: z.iso
       .datetime()
       .openapi({ description: "When its tokens were last refreshed.", example: "2026-01-01T09:45:00.000Z" }),
-    expiresAt: z.iso.datetime().openapi({ example: "2026-01-08T09:30:00.000Z" }),
+    idleExpiresAt: z.iso
+      .datetime()
+      .openapi({ description: "When it ends unless its tokens are refreshed.", example: "2026-01-08T09:45:00.000Z" }),
+    expiresAt: z.iso
+      .datetime()
+      .openapi({ description: "When it ends, whatever is refreshed.", example: "2026-01-31T09:30:00.000Z" }),
   })
   .openapi("Session");
 
@@ -44,6 +50,7 @@ const revokeSessionsRoute = personRoute({
   summary: "Revoke my sessions",
   request: { query: RevokeSessionsQuery },
   responses: { 204: { description: "Revoked; their next request is refused." } },
+  setsCookie: [204],
 });
 
 const revokeSessionRoute = personRoute({
@@ -53,16 +60,20 @@ const revokeSessionRoute = personRoute({
   summary: "Revoke one of my sessions",
   request: { params: z.object({ sessionId: SessionId }) },
   responses: { 204: { description: "Revoked; its next request is refused." } },
+  setsCookie: [204],
   errors: ["not_found"],
 });
 
 export const sessionRoutes = createRouter()
   .openapi(listSessionsRoute, async (c) => c.json(await listSessions(c.var.database, c.req.valid("query")), 200))
   .openapi(revokeSessionsRoute, async (c) => {
-    await revokeSessions(c.var.database, c.req.valid("query").scope);
+    const { scope } = c.req.valid("query");
+    await revokeSessions(c.var.database, scope);
+    forgetCookie(c, scope === "all");
     return c.body(null, 204);
   })
   .openapi(revokeSessionRoute, async (c) => {
-    await revokeSession(c.var.database, c.req.valid("param").sessionId);
+    const { isCurrent } = await revokeSession(c.var.database, c.req.valid("param").sessionId);
+    forgetCookie(c, isCurrent);
     return c.body(null, 204);
   });

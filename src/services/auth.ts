@@ -19,6 +19,7 @@ import {
   issueAccessToken,
   issueRefreshToken,
   newHandle,
+  type RefreshTokenCarrier,
   type TokenSubject,
   verifyRefreshToken,
 } from "./tokens.ts";
@@ -32,6 +33,12 @@ export interface TokenSet {
   refreshToken: string;
   /** When the session ends, whatever is refreshed. */
   sessionExpiresAt: string;
+}
+
+/** A refresh token, and where it came from. */
+export interface PresentedToken {
+  refreshToken: string;
+  carrier: RefreshTokenCarrier;
 }
 
 /** What the session list shows of a device. */
@@ -83,7 +90,7 @@ export async function signUp(
 export async function signIn(
   database: SystemDatabase,
   settings: Settings,
-  input: { email: string; password: string } & ClientInfo,
+  input: { email: string; password: string; carrier: RefreshTokenCarrier } & ClientInfo,
 ): Promise<TokenSet & { user: User }> {
   for (let attempt = 1; attempt <= 3; attempt++) {
     const signedIn = await trySignIn(database, settings, input);
@@ -96,7 +103,7 @@ export async function signIn(
 async function trySignIn(
   database: SystemDatabase,
   settings: Settings,
-  input: { email: string; password: string } & ClientInfo,
+  input: { email: string; password: string; carrier: RefreshTokenCarrier } & ClientInfo,
 ): Promise<(TokenSet & { user: User }) | undefined> {
   const [found] = await database.run((queries) => [
     queries.execute<{ scheme: number; salt: string }>(
@@ -114,13 +121,14 @@ async function trySignIn(
     queries.execute<{ user: User; expires_at: string }>(sql`
       select ${userJson} as "user", ${isoInstant(sql`u.expires_at`)} as expires_at
         from app.sign_in(${input.email}, ${hash}, ${uuidv7()}::uuid, ${handleHash}::bytea,
-          make_interval(secs => ${settings.SESSION_EXPIRATION}::int), ${input.ipAddress}::text, ${input.userAgent}::text,
-          ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text) u`),
+          make_interval(secs => ${settings.SESSION_EXPIRATION.absolute}::int), ${input.ipAddress}::text, ${input.userAgent}::text,
+          ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text,
+          make_interval(secs => ${settings.SESSION_EXPIRATION.idle}::int)) u`),
   ]);
   const row = signedIn.rows[0];
   if (!row) return undefined;
   const { user, expires_at: sessionExpiresAt } = row;
-  return { ...(await issueTokens(settings, { userId: user.id, handle }, 1, sessionExpiresAt)), user };
+  return { ...(await issueTokens(settings, { userId: user.id, handle }, 1, sessionExpiresAt, input.carrier)), user };
 }
 
 /**
@@ -131,19 +139,20 @@ async function trySignIn(
 export async function refreshSession(
   database: SystemDatabase,
   settings: Settings,
-  refreshToken: string,
+  { refreshToken, carrier }: PresentedToken,
 ): Promise<TokenSet> {
-  const { generation, ...subject } = await verifyRefreshToken(settings, refreshToken);
+  const { generation, ...subject } = await verifyRefreshToken(settings, refreshToken, carrier);
   const handleHash = await hashHandle(subject.handle);
   const [refreshed] = await database.run((queries) => [
     queries.execute<{ outcome: "rotated" | "repeated" | "reused"; generation: number; expires_at: string }>(
-      sql`select outcome, generation, ${isoInstant(sql`expires_at`)} as expires_at from app.refresh_session(${handleHash}::bytea, ${generation}::int)`,
+      sql`select outcome, generation, ${isoInstant(sql`expires_at`)} as expires_at from app.refresh_session(${handleHash}::bytea, ${generation}::int,
+        make_interval(secs => ${settings.SESSION_EXPIRATION.idle}::int))`,
     ),
   ]);
   const row = refreshed.rows[0];
   if (!row) throw new Error("app.refresh_session returned no row");
   if (row.outcome === "reused") throw new AppError("refresh_token_reused");
-  return issueTokens(settings, subject, row.generation, row.expires_at);
+  return issueTokens(settings, subject, row.generation, row.expires_at, carrier);
 }
 
 async function issueTokens(
@@ -151,10 +160,11 @@ async function issueTokens(
   subject: TokenSubject,
   generation: number,
   sessionExpiresAt: string,
+  carrier: RefreshTokenCarrier,
 ): Promise<TokenSet> {
   const [accessToken, refreshToken] = await Promise.all([
     issueAccessToken(settings, subject),
-    issueRefreshToken(settings, subject, generation, new Date(sessionExpiresAt)),
+    issueRefreshToken(settings, subject, generation, new Date(sessionExpiresAt), carrier),
   ]);
   return { accessToken, tokenType: "Bearer", expiresIn: ACCESS_TOKEN_LIFETIME, refreshToken, sessionExpiresAt };
 }

@@ -13,12 +13,19 @@ export interface Session {
   createdAt: string;
   /** When its tokens were last refreshed. */
   lastUsedAt: string;
+  /** When it ends unless its tokens are refreshed. */
+  idleExpiresAt: string;
   expiresAt: string;
 }
 
 const thisSession = sql`(select app.session_id())`;
+const isCurrent = sql<boolean>`${sessions.id} = ${thisSession}`;
 const mine = eq(sessions.userId, sql`(select app.user_id())`);
-const alive = and(isNull(sessions.revokedAt), gt(sessions.expiresAt, sql`now()`));
+const alive = and(
+  isNull(sessions.revokedAt),
+  gt(sessions.expiresAt, sql`now()`),
+  gt(sessions.idleExpiresAt, sql`now()`),
+);
 const revoked = { revokedAt: sql`now()` };
 
 /** The signed-in person's live sessions, newest first. */
@@ -28,11 +35,12 @@ export async function listSessions(database: PersonDatabase, { limit, cursor }: 
     queries
       .select({
         id: sessions.id,
-        current: sql<boolean>`${sessions.id} = ${thisSession}`,
+        current: isCurrent,
         ipAddress: sessions.ipAddress,
         userAgent: sessions.userAgent,
         createdAt: sessions.createdAt,
         lastUsedAt: sessions.refreshedAt,
+        idleExpiresAt: sessions.idleExpiresAt,
         expiresAt: sessions.expiresAt,
       })
       .from(sessions)
@@ -43,15 +51,20 @@ export async function listSessions(database: PersonDatabase, { limit, cursor }: 
   return toPage(rows, limit, (session) => session.id);
 }
 
-/** @throws AppError `not_found` for a session that is not a live one of the caller's. */
-export async function revokeSession(database: PersonDatabase, sessionId: string): Promise<void> {
-  const [result] = await database.run((queries) => [
+/**
+ * @returns whether the request was made in it.
+ * @throws AppError `not_found` for a session that is not a live one of the caller's.
+ */
+export async function revokeSession(database: PersonDatabase, sessionId: string): Promise<{ isCurrent: boolean }> {
+  const [[ended]] = await database.run((queries) => [
     queries
       .update(sessions)
       .set(revoked)
-      .where(and(mine, alive, eq(sessions.id, sessionId))),
+      .where(and(mine, alive, eq(sessions.id, sessionId)))
+      .returning({ isCurrent }),
   ]);
-  if (result.rowCount === 0) throw new AppError("not_found");
+  if (!ended) throw new AppError("not_found");
+  return ended;
 }
 
 /** Ends the session of the request. */

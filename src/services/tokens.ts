@@ -24,6 +24,15 @@ export interface TokenSubject {
 
 const encoder = new TextEncoder();
 
+/** Where a client keeps its refresh token: within reach of its scripts, or in a cookie that they cannot read. */
+export type RefreshTokenCarrier = "body" | "cookie";
+
+/** Each is good where it was issued for alone, so that none can be moved out of the cookie, or into it. */
+const refreshAudiences: Record<RefreshTokenCarrier, string> = {
+  body: `${ISSUER}/refresh`,
+  cookie: `${ISSUER}/refresh-cookie`,
+};
+
 export function newHandle(): string {
   return base64url.encode(randomBytes(32));
 }
@@ -95,16 +104,25 @@ export function issueRefreshToken(
   subject: TokenSubject,
   generation: number,
   expiresAt: Date,
+  carrier: RefreshTokenCarrier,
 ): Promise<string> {
-  return sign(settings, "refresh+jwt", `${ISSUER}/refresh`, expiresAt, subject, { gen: generation });
+  return sign(settings, "refresh+jwt", refreshAudiences[carrier], expiresAt, subject, { gen: generation });
 }
 
-/** @throws AppError `unauthenticated` for anything but an unexpired refresh token of ours. */
+/** @throws AppError `unauthenticated` for anything but an unexpired refresh token of ours, for this carrier. */
 export async function verifyRefreshToken(
   settings: Settings,
   token: string,
+  carrier: RefreshTokenCarrier,
 ): Promise<TokenSubject & { generation: number }> {
-  const maxAge = settings.SESSION_EXPIRATION;
-  const { sub, sid, gen } = await verify(settings, "refresh+jwt", `${ISSUER}/refresh`, maxAge, token, RefreshClaims);
+  const maxAge = settings.SESSION_EXPIRATION.absolute;
+  const { sub, sid, gen } = await verify(
+    settings,
+    "refresh+jwt",
+    refreshAudiences[carrier],
+    maxAge,
+    token,
+    RefreshClaims,
+  );
   return { userId: sub, handle: sid, generation: gen };
 }

@@ -10,9 +10,8 @@ const session = (number: string) => id("0003", number);
 const message = (number: string) => id("0004", number);
 
 /**
- * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, and
- * 100,000 each of idempotency keys, tokens, mails and
- * counted attempts. A tenant's rows do not lie together, as they would not after years of sign-ups.
+ * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, of which
+ * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails and counted attempts. A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
   // Superuser only. Foreign keys hold by construction, and checking two million would take a minute.
@@ -28,7 +27,8 @@ const statements = [
    select ${organization("100 * (u % 50 + 50 * o)")}, ${user("u")}, (array['owner', 'admin', 'member', 'viewer'])[1 + (u / 50 + o) % 4]
      from generate_series(0, 49999) u, generate_series(0, 19) o`,
   `insert into sessions (id, user_id, handle_hash, created_at, idle_expires_at, expires_at, revoked_at)
-   select ${session("n")}, ${user("n % 50000")}, sha256(n::text::bytea), now() - interval '1 day', now() + interval '6 days', now() + interval '6 days',
+   select ${session("n")}, ${user("n % 50000")}, sha256(n::text::bytea), now() - interval '40 days',
+          now() + interval '6 days' - case when n % 20 = 0 then interval '37 days' else interval '0' end, now() + interval '20 days',
           case when n % 3 = 0 then now() end
      from generate_series(0, 199999) n`,
   `insert into idempotency_keys (scope, key, request_hash, response, created_at)

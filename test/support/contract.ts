@@ -30,6 +30,7 @@ export interface Operation {
   permission: string | undefined;
   parameters: Parameter[];
   bodySchema: Schema | undefined;
+  isBodyOptional: boolean;
   responses: Record<string, ResponseSpec>;
 }
 
@@ -95,10 +96,11 @@ function readOperation(method: string, path: string, spec: any, schemas: SchemaR
     name: `${method} ${path}`,
     method,
     path,
-    isGuarded: spec.security?.length > 0,
+    isGuarded: spec.security?.some(({ bearer }: Schema) => bearer) === true,
     permission: spec["x-permission"],
     parameters: spec.parameters ?? [],
     bodySchema: body?.["application/json"].schema,
+    isBodyOptional: spec.requestBody?.required !== true,
     responses: mapValues<any, ResponseSpec>(spec.responses, ({ content, headers = {} }) => ({
       content,
       headers: mapValues<Schema, Header>(headers, (header) => schemas.resolve(header) as Header),

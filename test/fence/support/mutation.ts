@@ -12,6 +12,7 @@ import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
+import { sessionCommitments } from "./commitments-sessions.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -30,6 +31,7 @@ export const commitments = [
   ...attemptCommitments,
   ...reauthenticationCommitments,
   ...deletionCommitments,
+  ...sessionCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */

@@ -16,7 +16,8 @@ export const unnoticed: Record<string, string> = {
   "app.delete_account(uuid,bytea): without and m.user_id = v_user_id":
     "asked together with whether nobody else owns it, so whoever owns it is the caller; by their key it is one row",
   "app.purge_expired(): without and k.created_at < pg_catalog.now() - interval '24 hours'": innerQueryDecides,
-  "app.purge_expired(): without and s.expires_at < pg_catalog.now() - interval '30 days'": innerQueryDecides,
+  "app.purge_expired(): without and least(s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 days'":
+    innerQueryDecides,
   "app.purge_expired(): interval '1 second' instead of interval '24 hours' (2)": innerQueryDecides,
   "app.purge_expired(): interval '1 second' instead of interval '30 days' (2)": innerQueryDecides,
   "app.purge_expired(): nothing instead of for update skip locked": sameUnlessTwoAtOnce,
@@ -31,6 +32,6 @@ export const unnoticed: Record<string, string> = {
   "app.purge_expired(): nothing instead of for update skip locked (4)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (3)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (4)": sameUnlessTwoAtOnce,
-  "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text): without and u.password_verifier = v_user.password_verifier":
+  "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval): without and u.password_verifier = v_user.password_verifier":
     sameUnlessTwoAtOnce,
 };
