@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { PASSWORD_MIN_LENGTH } from "../env.ts";
+import { toNetwork } from "../middleware/client-address.ts";
 import { createRouter, json, jsonRequest, personRoute, publicRoute } from "../openapi.ts";
 import { refreshSession, signIn, signUp } from "../services/auth.ts";
 import { PASSWORD_MAX_LENGTH } from "../services/passwords/index.ts";
@@ -66,10 +67,11 @@ const signInRoute = publicRoute({
   path: "/v1/auth/sign-in",
   tags: ["Auth"],
   summary: "Sign in",
-  description: "Starts a session. A wrong password and an unknown address get the same answer.",
+  description:
+    "Starts a session. A wrong password and an unknown address get the same answer. After 5 attempts for an account, or 20 from a network, the next ones must wait: 2 seconds, 4, 8 and so on, 15 minutes at most.",
   request: { body: jsonRequest(SignInBody) },
   responses: { 200: json(TokenSet.extend({ user: User }).openapi("SignedIn"), "Tokens of a new session.") },
-  errors: ["invalid_credentials"],
+  errors: ["invalid_credentials", "too_many_attempts"],
   failClosed: true,
 });
 
@@ -102,7 +104,8 @@ export const authRoutes = createRouter()
     return answer.status === 201 ? c.json(answer.body, 201) : c.json(answer.body, 202);
   })
   .openapi(signInRoute, async (c) => {
-    const client = { ipAddress: c.var.clientAddress, userAgent: c.var.userAgent };
+    const { clientAddress: ipAddress, userAgent } = c.var;
+    const client = { ipAddress, network: ipAddress && toNetwork(ipAddress), userAgent };
     return c.json(await signIn(c.var.database, c.var.settings, { ...c.req.valid("json"), ...client }), 200);
   })
   .openapi(refreshRoute, async (c) => {

@@ -12,6 +12,7 @@ import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
+import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -28,6 +29,7 @@ export const commitments = [
   ...passwordCommitments,
   ...emailAddressCommitments,
   ...attemptCommitments,
+  ...signInAttemptCommitments,
   ...reauthenticationCommitments,
   ...deletionCommitments,
 ];

@@ -31,6 +31,6 @@ export const unnoticed: Record<string, string> = {
   "app.purge_expired(): nothing instead of for update skip locked (4)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (3)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (4)": sameUnlessTwoAtOnce,
-  "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text): without and u.password_verifier = v_user.password_verifier":
+  "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,bytea,bytea,bytea,uuid,bytea): without and u.password_verifier = v_user.password_verifier":
     sameUnlessTwoAtOnce,
 };
