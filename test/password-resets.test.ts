@@ -5,7 +5,6 @@ import { lastMailTo, mailsTo, tokenOf } from "./support/mailbox.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
 import { expectProblem } from "./support/problems.ts";
 import { goodPassword, newEmail, openService, signInPerson, signUpPerson } from "./support/service.ts";
-import { middle } from "./support/timing.ts";
 
 const service = openService();
 const newPassword = "another harbour at dusk";
