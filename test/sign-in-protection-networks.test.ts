@@ -38,6 +38,21 @@ describe("guesses from one address", () => {
     expectToWait(await guess(newEmail(), address), 2);
   });
 
+  it("and right passwords, all at once, wait for one another and fail for nobody", async () => {
+    const address = newAddress();
+    const people = await Promise.all(Array.from({ length: 10 }, () => newAccount()));
+    const answers = await Promise.all(
+      people.flatMap(({ email }) =>
+        [goodPassword, "not the password", goodPassword, "not the password"].map((password) =>
+          signInFrom(address, email, password),
+        ),
+      ),
+    );
+    expect(answers.filter(({ status }) => ![200, 401, 429].includes(status))).toEqual([]);
+    const wrong = answers.filter(({ status }) => status === 401).length;
+    expect(await countAttempts({ email: newEmail(), address })).toEqual(wrong > 0 ? { network: wrong } : {});
+  });
+
   it("are those of the /64 that an IPv6 address lies in", async () => {
     const address = newAddress();
     const spelled = (i: number) => address.replace("::1", `:${i.toString(16)}::`).toUpperCase();

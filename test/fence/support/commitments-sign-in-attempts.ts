@@ -258,7 +258,7 @@ export const signInAttemptCommitments: Commitment[] = [
     expected: [["10000"]],
     actual: async (scene) => {
       await scene.see(
-        `insert into throttles select sha256(n::text::bytea), 1, now() - interval '13 hours' * (1 + n % 2) from generate_series(1, 10002) n;
+        `insert into throttles select sha256(n::text::bytea), 1, now() - interval '16 hours' * (1 + 47 * (n % 2)) from generate_series(1, 10002) n;
          insert into throttles select sha256(n::text::bytea), 0, now() - interval '16 days' * (1 + n % 2) from generate_series(20001, 30002) n`,
       );
       // In the order of insertion, so that what is kept would take the place of what goes.
