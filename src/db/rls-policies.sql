@@ -262,8 +262,8 @@ create function app_private.attempt_delay(p_more int) returns interval
 language sql immutable set search_path = ''
 return least(interval '2 seconds' * 2 ^ least(p_more, 9), interval '15 minutes');
 
-/* Takes an attempt and returns 0; or the seconds until the next, and takes none: p_free of them come at once, and
-   one is forgotten for every 15 minutes: while some are free of all that pass, then of those without an attempt. */
+/* Takes an attempt and returns 0; or the seconds until the next, and takes none. p_free of them come at once. One
+   is forgotten for every 15 minutes, and past the free ones only for every 15 without an attempt. */
 create function app_private.take_attempt(p_scope bytea, p_free int) returns int
 language plpgsql volatile set search_path = '' as $$
 begin

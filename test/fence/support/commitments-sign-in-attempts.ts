@@ -33,7 +33,10 @@ const takeAttempt = (scene: Scene, homeScope: string | null = home) =>
 const othersStay = (scene: Scene, work: () => Promise<unknown>) =>
   staysSame(scene, [["throttles", `scope not in (${scopes.map(text).join(",")})`], ["users"], ["sessions"]], work);
 
-function signIn(scene: Scene, { agent = "agent", homeScope = home as string | null, notice = true } = {}) {
+function signIn(
+  scene: Scene,
+  { agent = "agent", homeScope = home, notice = true }: { agent?: string; homeScope?: string | null; notice?: boolean },
+) {
   const { email, hash } = scene.person("owner");
   return scene.ask(
     null,
