@@ -20,6 +20,7 @@ ALTER TABLE "idempotency_keys" NO FORCE ROW LEVEL SECURITY;--> statement-breakpo
 UPDATE "idempotency_keys" SET "response" = json_build_object('status', 201, 'body', "response") WHERE "response" IS NOT NULL;--> statement-breakpoint
 ALTER TABLE "idempotency_keys" FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "users" ADD COLUMN "email_verified_at" timestamp(3) with time zone;--> statement-breakpoint
-CREATE INDEX "throttles_attempted_at_idx" ON "throttles" USING btree ("attempted_at");--> statement-breakpoint
+CREATE INDEX "throttles_attempts_idx" ON "throttles" USING btree ("attempted_at") WHERE attempts > 0;--> statement-breakpoint
+CREATE INDEX "throttles_homes_idx" ON "throttles" USING btree ("attempted_at") WHERE attempts = 0;--> statement-breakpoint
 ALTER TABLE "one_time_tokens" ADD CONSTRAINT "one_time_tokens_email_given" CHECK ((purpose = 'reset_password') = (email is null));--> statement-breakpoint
 ALTER TABLE "one_time_tokens" ADD CONSTRAINT "one_time_tokens_purpose_known" CHECK (purpose in ('reset_password', 'verify_email', 'change_email_old', 'change_email_new'));

@@ -119,7 +119,7 @@ describe("GET /v1/users/me/export", () => {
     expect(headers.get("cache-control")).toBe("no-store");
     const session = {
       id: expect.any(String),
-      ipAddress: null,
+      ipAddress: expect.stringMatching(/^2001:db8:/),
       userAgent: null,
       createdAt: instant,
       authenticatedAt: instant,

@@ -6,10 +6,11 @@ import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
 import { bodyOf, contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
-import { createOrganization, openService, signInPerson } from "./support/service.ts";
+import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
 import { forgetAttempts } from "./support/throttles.ts";
 
 const service = openService();
+const address = newAddress();
 
 /** An account of which nothing may ever be seen by others. */
 let canary: Prepared & { name: string };
@@ -76,7 +77,11 @@ function send(operation: Operation, plan: RequestPlan, { person }: Prepared) {
   return service.call(operation.method, query ? `${path}?${query}` : path, {
     ...(plan.body !== undefined && { rawBody: plan.body }),
     ...(operation.isGuarded && { token: person.token }),
-    headers: { ...plan.headers, ...(plan.contentType && { "content-type": plan.contentType }) },
+    headers: {
+      "cf-connecting-ip": address,
+      ...plan.headers,
+      ...(plan.contentType && { "content-type": plan.contentType }),
+    },
   });
 }
 
@@ -158,7 +163,10 @@ describe("Whatever it is sent,", () => {
           const answer = await send(operation, filled, sender);
           statuses.add(answer.status);
           if (answer.status < 300) sender = await renew(sender, operation, answer.body, filled.body);
-          if (answer.body?.code === "too_many_attempts") await forgetAttempts(sender.person.id);
+          if (answer.body?.code === "too_many_attempts") {
+            const { id: userId, email } = sender.person;
+            for (const attempts of [{ userId }, { email, address }]) await forgetAttempts(attempts);
+          }
 
           expectContract(contract, operation, answer);
           if (isRefused(operation, filled)) expect(answer.status).toBeGreaterThanOrEqual(400);

@@ -172,11 +172,11 @@ describe("an account's password hash", () => {
     expect((await signIn(email, password, openService({ PASSWORD_PEPPER: pepper }))).status).toBe(200);
   });
 
-  it("renewed by 20 sign-ins at once is still the password's, and all of them get a session", async () => {
+  it("renewed by 5 sign-ins at once is still the password's, and all of them get a session", async () => {
     const email = await newAccount();
     const harder = openService({ BCRYPT_WORK_FACTOR: "5" });
-    const answers = await Promise.all(Array.from({ length: 20 }, () => signIn(email, password, harder)));
-    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+    const answers = await Promise.all(Array.from({ length: 5 }, () => signIn(email, password, harder)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(5).fill(200));
     expect((await signIn(email, password, harder)).status).toBe(200);
     for (const { body } of answers) expect((await readMe(body.accessToken)).status).toBe(200);
   });

@@ -38,7 +38,7 @@ describe("GET /v1/auth/sessions", () => {
         {
           id: expect.stringMatching(/^[\da-f-]{36}$/),
           current: true,
-          ipAddress: null,
+          ipAddress: expect.stringMatching(/^2001:db8:/),
           userAgent: null,
           createdAt: instant,
           lastUsedAt: instant,
@@ -75,6 +75,16 @@ describe("GET /v1/auth/sessions", () => {
     });
     const { body } = await listSessions(tokens.accessToken);
     expect(body.data[0]).toMatchObject({ ipAddress: "2001:db8::7", userAgent: "curl/8.14.1" });
+  });
+
+  it("shows no address where Cloudflare has told none", async () => {
+    const { email } = await signUpPerson(service);
+    const { body: tokens } = await service.call("POST", "/v1/auth/sign-in", {
+      body: { email, password: goodPassword },
+      headers: { "cf-connecting-ip": "", "x-forwarded-for": "198.51.100.1" },
+    });
+    const { body } = await listSessions(tokens.accessToken);
+    expect(body.data[0].ipAddress).toBeNull();
   });
 
   it("keeps 512 characters of a longer User-Agent", async () => {

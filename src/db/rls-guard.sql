@@ -27,7 +27,8 @@ trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app
 allowed_definers (signature) as (values
   ('app.admit(bytea,uuid,text,boolean,boolean)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
-  ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval)'),
+  ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
+  ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea)'),
   ('app.refresh_session(bytea,integer,interval)'), ('app.claim_idempotency_key(bytea,text,bytea)'),
   ('app.keep_response(bytea,text,json)'), ('app.create_organization(uuid,text,text[])'),
   ('app.sign_up_unseen(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.resend_verification(uuid,bytea)'),

@@ -254,6 +254,39 @@ begin
 end
 $$;
 
+-- ── Counted attempts ─────────────────────────────────────────────────────────────────────────────
+-- The Worker names the counters by a secret of its own: whoever can only run SQL neither finds, nor forgets, nor
+-- uses up anybody's. An attempt is taken in a transaction before the password is looked at, so that it stays counted.
+
+/* What must pass after an attempt, when p_more were taken past the free ones: 2, 4, 8 … seconds. */
+create function app_private.attempt_delay(p_more int) returns interval
+language sql immutable set search_path = ''
+return least(interval '2 seconds' * 2 ^ least(p_more, 9), interval '15 minutes');
+
+/* Takes an attempt and returns 0; or the seconds until the next, and takes none. p_free of them come at once. One
+   is forgotten for every 15 minutes, and past the free ones only for every 15 without an attempt. */
+create function app_private.take_attempt(p_scope bytea, p_free int) returns int
+language plpgsql volatile set search_path = '' as $$
+begin
+  insert into public.throttles as t (scope, attempts) values (p_scope, 1)
+  on conflict (scope) do update set (attempts, attempted_at) = (
+    select kept + 1,
+           -- Else attempts that never pause, as a busy network's, would never be forgotten.
+           case when kept > 0 and kept + 1 < p_free then t.attempted_at + interval '15 minutes' * quarters
+                else pg_catalog.now() end
+      from pg_catalog.trunc(extract(epoch from pg_catalog.now() - t.attempted_at) / 900) quarters,
+           greatest(0, t.attempts - quarters) kept)
+   where t.attempts < p_free
+      or t.attempted_at + app_private.attempt_delay(t.attempts - p_free) <= pg_catalog.now();
+  if found then
+    return 0;
+  end if;
+  return (select pg_catalog.ceil(extract(epoch from
+                   t.attempted_at + app_private.attempt_delay(t.attempts - p_free) - pg_catalog.now()))
+            from public.throttles t where t.scope = p_scope);
+end
+$$;
+
 -- ── Before sign-in ───────────────────────────────────────────────────────────────────────────────
 -- A hostile query can guess here, and learns no more than the sign-in form tells: no hash leaves the database,
 -- and a session starts only for the whole bcrypt hash, or goes on only for the handle of a live one.
@@ -300,15 +333,45 @@ language sql stable security definer set search_path = '' as $$
   select u.password_scheme, u.password_salt from public.users u where u.email = p_email
 $$;
 
+/* Takes an attempt to sign in, for the client's network and for the account. Where p_home_scope is there, as
+   since a success from this network, it is counted for that instead of the account, so that strangers do not
+   delay it. Returns which of the two it was, and 0; or the seconds to wait, and then neither is counted. */
+create function app.take_sign_in_attempt(p_network_scope bytea, p_account_scope bytea, p_home_scope bytea)
+returns table (account_scope bytea, wait_seconds int)
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  account_scope := case when exists (select from public.throttles t where t.scope = p_home_scope)
+                        then p_home_scope else p_account_scope end;
+  begin
+    -- Always in this order, so that no two wait for each other.
+    wait_seconds := app_private.take_attempt(p_network_scope, 20);
+    if wait_seconds = 0 then
+      wait_seconds := app_private.take_attempt(account_scope, 5);
+      if wait_seconds > 0 then
+        raise exception 'refused' using errcode = 'APTRY';
+      end if;
+    end if;
+  exception when sqlstate 'APTRY' then
+    null; -- What the network gave is taken back with all else of this block, but its variables.
+  end;
+  return next;
+end
+$$;
+
 /* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
    It ends after p_lifetime, or after p_idle without a refresh.
    Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account;
-   no row when p_hash was made with parameters that another sign-in has replaced since they were read. */
+   no row when p_hash was made with parameters that another sign-in has replaced since they were read.
+   A success forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. Where there
+   are earlier sessions, and none with this user agent in any version, it mails p_notice_… and says so. */
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
-  p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null, p_idle interval default null
+  p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null, p_idle interval default null,
+  p_network_scope bytea default null, p_account_scope bytea default null, p_home_scope bytea default null,
+  p_notice_id uuid default null, p_notice_key bytea default null
 ) returns table (
-  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz
+  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz,
+  noticed boolean
 )
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
@@ -316,6 +379,7 @@ declare
   v_lifetime interval := least(p_lifetime, interval '365 days');
   v_user public.users;
   v_expires_at timestamptz;
+  v_noticed boolean;
 begin
   select * into v_user from public.users u
    where u.email = p_email
@@ -338,12 +402,32 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
+  -- Null where nobody has signed in before, which is no news. Bounded: of more than 50 sessions it looks at the
+  -- newest that live, and at some others.
+  select pg_catalog.bool_and(pg_catalog.regexp_replace(known.user_agent, '[0-9._]+', '', 'g')
+           is distinct from pg_catalog.regexp_replace(p_user_agent, '[0-9._]+', '', 'g'))
+    into v_noticed
+    from ((select s.user_agent from public.sessions s
+            where s.user_id = v_user.id and s.revoked_at is null order by s.id desc limit 50)
+          union all
+          (select s.user_agent from public.sessions s where s.user_id = v_user.id limit 50)) known
+   where p_notice_id is not null;
+  if v_noticed then
+    perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'new_device',
+      pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address, 'userAgent', p_user_agent,
+        'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+  end if;
+  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
+  delete from public.throttles t where t.scope = p_account_scope;
+  insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
+  on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
   values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
           pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
   returning expires_at into v_expires_at;
   return query select v_user.id, v_user.email, v_user.email_verified_at is not null, v_user.name, v_user.created_at,
-                      v_user.updated_at, v_expires_at;
+                      v_user.updated_at, v_expires_at, coalesce(v_noticed, false);
 end
 $$;
 
@@ -615,28 +699,6 @@ $$;
 -- ── The password, given again ────────────────────────────────────────────────────────────────────
 -- Each of these needs the whole bcrypt hash, as sign-in does: an injected statement neither makes a session
 -- fresh nor changes a password without knowing it. Attempts are taken in a transaction before, which commits.
-
-/* What must pass after an attempt, when p_more were taken past the free ones: 2, 4, 8 … seconds. */
-create function app_private.attempt_delay(p_more int) returns interval
-language sql immutable set search_path = ''
-return least(interval '2 seconds' * 2 ^ least(p_more, 9), interval '15 minutes');
-
-/* Takes an attempt and returns 0; or the seconds until the next, and takes none: p_free of them come at once. */
-create function app_private.take_attempt(p_scope bytea, p_free int) returns int
-language plpgsql volatile set search_path = '' as $$
-begin
-  insert into public.throttles as t (scope, attempts) values (p_scope, 1)
-  on conflict (scope) do update set attempts = t.attempts + 1, attempted_at = pg_catalog.now()
-   where t.attempts < p_free
-      or t.attempted_at + app_private.attempt_delay(t.attempts - p_free) <= pg_catalog.now();
-  if found then
-    return 0;
-  end if;
-  return (select pg_catalog.ceil(extract(epoch from
-                   t.attempted_at + app_private.attempt_delay(t.attempts - p_free) - pg_catalog.now()))
-            from public.throttles t where t.scope = p_scope);
-end
-$$;
 
 /* The signed-in person's part of a scope that the Worker names: nobody counts attempts for somebody else. */
 create function app_private.own_scope(p_scope bytea) returns bytea
@@ -942,9 +1004,20 @@ language sql volatile security definer set search_path = '' as $$
                               where dead_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
        and o.dead_at < pg_catalog.now() - interval '30 days'
     returning 1
+  ), old_throttles as (
+    -- Those without an attempt are of people at home, and last longer.
+    delete from public.throttles t
+     where ctid = any (array(select ctid from public.throttles
+                              where attempts > 0 and attempted_at < pg_catalog.now() - interval '24 hours'
+                              limit 5000 for update skip locked)
+                    || array(select ctid from public.throttles
+                              where attempts = 0 and attempted_at < pg_catalog.now() - interval '30 days'
+                              limit 5000 for update skip locked))
+       and t.attempted_at < pg_catalog.now() - interval '24 hours'
+    returning 1
   )
-  select (select count(*) from old_keys) + (select count(*) from old_sessions)
-       + (select count(*) from old_tokens) + (select count(*) from dead_messages)
+  select (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
+       + (select count(*) from dead_messages) + (select count(*) from old_throttles)
 $$;
 
 grant execute on all functions in schema app to app_user;

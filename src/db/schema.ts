@@ -200,8 +200,8 @@ export const outbox = pgTable(
 ).enableRLS();
 
 /**
- * Failed attempts to sign in, since the last success. `scope` is a keyed hash of whom or what they are
- * counted for, so that no address of somebody without an account is kept.
+ * Failed attempts to give a password, since the last success; none for a network that somebody is at home in.
+ * `scope` is a keyed hash of whom or what they are counted for, so that nobody's address is kept.
  */
 export const throttles = pgTable(
   "throttles",
@@ -213,7 +213,13 @@ export const throttles = pgTable(
       .default(sql`now()`),
   },
   (table) => [
-    index("throttles_attempted_at_idx").on(table.attemptedAt),
+    // Homes are kept for longer, so the clean-up must not walk past them to reach the others.
+    index("throttles_attempts_idx")
+      .on(table.attemptedAt)
+      .where(sql`attempts > 0`),
+    index("throttles_homes_idx")
+      .on(table.attemptedAt)
+      .where(sql`attempts = 0`),
     check("throttles_scope_length", sql`length(scope) = 32`),
   ],
 ).enableRLS();

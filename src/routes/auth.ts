@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { PASSWORD_MIN_LENGTH } from "../env.ts";
+import { toNetwork } from "../middleware/client-address.ts";
 import { createRouter, json, jsonRequest, optionalJsonRequest, personRoute, publicRoute } from "../openapi.ts";
 import { refreshSession, signIn, signUp } from "../services/auth.ts";
 import { checkCarrier, checkCookie, exchangeToken, forgetCookie, handOver } from "../refresh-cookie.ts";
@@ -84,10 +85,10 @@ const signInRoute = publicRoute({
   tags: ["Auth"],
   summary: "Sign in",
   description:
-    "Starts a session. A wrong password and an unknown address get the same answer. With `refreshTokenIn: cookie` the Origin must be PUBLIC_ORIGIN or one of CORS_ORIGINS.",
+    "Starts a session. A wrong password and an unknown address get the same answer. After 5 attempts for an account, or 20 from a network, the next ones must wait: 2 seconds, 4, 8 and so on, 15 minutes at most. With `refreshTokenIn: cookie` the Origin must be PUBLIC_ORIGIN or one of CORS_ORIGINS.",
   request: { body: jsonRequest(SignInBody) },
   responses: { 200: json(TokenSet.extend({ user: User }).openapi("SignedIn"), "Tokens of a new session.") },
-  errors: ["invalid_credentials", "origin_not_allowed"],
+  errors: ["invalid_credentials", "too_many_attempts", "origin_not_allowed"],
   setsCookie: [200],
   failClosed: true,
 });
@@ -128,7 +129,8 @@ export const authRoutes = createRouter()
   .openapi(signInRoute, async (c) => {
     const { refreshTokenIn: carrier, ...credentials } = c.req.valid("json");
     checkCarrier(c, carrier);
-    const client = { ipAddress: c.var.clientAddress, userAgent: c.var.userAgent };
+    const { clientAddress: ipAddress, userAgent } = c.var;
+    const client = { ipAddress, network: ipAddress && toNetwork(ipAddress), userAgent };
     const tokens = await signIn(c.var.database, c.var.settings, { ...credentials, ...client, carrier });
     return c.json(handOver(c, carrier, tokens), 200);
   })

@@ -13,6 +13,7 @@ import {
   rehashPassword,
 } from "./passwords/index.ts";
 import { newNotice } from "./outbox.ts";
+import { type AttemptScopes, readParameters, takeAttempt } from "./sign-in-attempts.ts";
 import {
   ACCESS_TOKEN_LIFETIME,
   hashHandle,
@@ -41,9 +42,10 @@ export interface PresentedToken {
   carrier: RefreshTokenCarrier;
 }
 
-/** What the session list shows of a device. */
+/** What the session list shows of a device, and the network that its attempts are counted for. */
 export interface ClientInfo {
   ipAddress: string | null;
+  network: string | null;
   userAgent: string | null;
 }
 
@@ -84,16 +86,18 @@ export async function signUp(
  * Starts a session. Two requests to the database, since bcrypt runs between them: its parameters are
  * read, and the hash it gives is compared by the database, which never shows the one it keeps.
  *
- * @throws AppError `invalid_credentials`, after the same work for a known and an unknown address, save while an
- *   account still waits to be hashed anew at its next sign-in.
+ * @throws AppError `too_many_attempts`; `invalid_credentials`, after the same work for a known and an unknown
+ *   address, save while an account still waits to be hashed anew at its next sign-in.
  */
 export async function signIn(
   database: SystemDatabase,
   settings: Settings,
   input: { email: string; password: string; carrier: RefreshTokenCarrier } & ClientInfo,
 ): Promise<TokenSet & { user: User }> {
-  for (let attempt = 1; attempt <= 3; attempt++) {
-    const signedIn = await trySignIn(database, settings, input);
+  const { scopes, parameters } = await takeAttempt(database, settings, input);
+  for (let round = 1; round <= 3; round++) {
+    const known = round === 1 ? parameters : await readParameters(database, input.email);
+    const signedIn = await trySignIn(database, settings, input, known, scopes);
     if (signedIn) return signedIn;
   }
   throw new AppError("unavailable", { headers: { "retry-after": "2" } });
@@ -104,29 +108,30 @@ async function trySignIn(
   database: SystemDatabase,
   settings: Settings,
   input: { email: string; password: string; carrier: RefreshTokenCarrier } & ClientInfo,
+  known: PasswordParameters | undefined,
+  scopes: AttemptScopes,
 ): Promise<(TokenSet & { user: User }) | undefined> {
-  const [found] = await database.run((queries) => [
-    queries.execute<{ scheme: number; salt: string }>(
-      sql`select scheme, salt from app.password_parameters(${input.email})`,
-    ),
-  ]);
-  const known: PasswordParameters | undefined = found.rows[0];
   const parameters = known ?? (await decoyParameters(settings, input.email));
   const hash = await rehashPassword(settings, parameters, input.password);
   const renewed = known && isOutdated(settings, known) ? await hashPassword(settings, input.password) : undefined;
 
   const handle = newHandle();
   const handleHash = await hashHandle(handle);
+  // Sent only when it was queued, which is seldom: looking for it is another request to the database.
+  const messages: string[] = [];
+  const notice = await newNotice(settings, { ...database, messages });
   const [signedIn] = await database.run((queries) => [
-    queries.execute<{ user: User; expires_at: string }>(sql`
-      select ${userJson} as "user", ${isoInstant(sql`u.expires_at`)} as expires_at
+    queries.execute<{ user: User; expires_at: string; noticed: boolean }>(sql`
+      select ${userJson} as "user", ${isoInstant(sql`u.expires_at`)} as expires_at, u.noticed
         from app.sign_in(${input.email}, ${hash}, ${uuidv7()}::uuid, ${handleHash}::bytea,
           make_interval(secs => ${settings.SESSION_EXPIRATION.absolute}::int), ${input.ipAddress}::text, ${input.userAgent}::text,
           ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text,
-          make_interval(secs => ${settings.SESSION_EXPIRATION.idle}::int)) u`),
+          make_interval(secs => ${settings.SESSION_EXPIRATION.idle}::int), ${scopes.network}::bytea, ${scopes.account}::bytea,
+          ${scopes.home}::bytea, ${notice.id}::uuid, ${notice.key}::bytea) u`),
   ]);
   const row = signedIn.rows[0];
   if (!row) return undefined;
+  if (row.noticed) database.messages.push(...messages);
   const { user, expires_at: sessionExpiresAt } = row;
   return { ...(await issueTokens(settings, { userId: user.id, handle }, 1, sessionExpiresAt, input.carrier)), user };
 }

@@ -4,7 +4,7 @@ import type { SystemDatabase } from "../db/index.ts";
 /** Each takes up to 5,000 rows of a table, so an hour keeps up with 250,000. */
 const MAX_PASSES = 50;
 
-/** Removes expired idempotency keys and sessions that ended 30 days ago; returns the number of rows. */
+/** Removes what has expired: see app.purge_expired. Returns the number of rows. */
 export async function purgeExpired(database: SystemDatabase): Promise<number> {
   let total = 0;
   for (let pass = 0; pass < MAX_PASSES; pass++) {

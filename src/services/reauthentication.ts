@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
-import { hmac, toBytea } from "../crypto.ts";
 import type { PersonDatabase } from "../db/index.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
+import { attemptScope, refuseWhileWaiting } from "./attempts.ts";
 import { hashPassword, isOutdated, type PasswordParameters, rehashPassword } from "./passwords/index.ts";
 
 /** What the database needs to compare the signed-in person's password. */
@@ -28,7 +28,7 @@ export async function provePassword(
   password: string,
   compare: (proof: PasswordProof) => Promise<boolean>,
 ): Promise<void> {
-  const scope = toBytea(await hmac(settings.JWT_SECRET, "throttle", "reauthentication"));
+  const scope = await attemptScope(settings, "reauthentication");
   for (let attempt = 1; attempt <= 3; attempt++) {
     const [begun] = await database.run((queries) => [
       queries.execute<{ wait_seconds: number; scheme: number; salt: string; email: string; name: string }>(
@@ -38,7 +38,7 @@ export async function provePassword(
     const row = begun.rows[0];
     if (!row) throw new AppError("unauthenticated");
     const { wait_seconds: seconds, scheme, salt, email, name } = row;
-    if (seconds > 0) throw new AppError("too_many_attempts", { headers: { "retry-after": String(seconds) } });
+    refuseWhileWaiting(seconds);
     const parameters = { scheme, salt };
     const hash = await rehashPassword(settings, parameters, password);
     if (await compare({ scope, hash, parameters, account: { email, name } })) return;

@@ -43,7 +43,8 @@ const statements = [
           now() + n * interval '1 second', case when n % 2 = 0 then now() - n * interval '1 minute' end
      from generate_series(0, 99999) n`,
   `insert into throttles (scope, attempts, attempted_at)
-   select sha256(n::text::bytea), n % 10, now() - n * interval '1 second' from generate_series(0, 99999) n`,
+   select sha256(n::text::bytea), case when n % 2 = 1 then n % 10 else 0 end, now() - n * interval '40 seconds'
+     from generate_series(0, 99999) n`,
   "vacuum analyze",
 ];
 

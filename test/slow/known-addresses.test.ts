@@ -1,7 +1,8 @@
 import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import worker from "../../src/index.ts";
-import { goodPassword, newEmail, openService, signUpPerson } from "../support/service.ts";
+import { goodPassword, newAddress, newEmail, openService, signUpPerson } from "../support/service.ts";
+import { middle } from "../support/timing.ts";
 
 /** The rule of production, and hashing that takes a noticeable time without being the most of it. */
 const settings = { EMAIL_VERIFICATION: "required", BCRYPT_WORK_FACTOR: "8" };
@@ -35,15 +36,6 @@ async function submit(form: string, body: Record<string, string>) {
     milliseconds,
     answer: { status: response.status, headers: withoutTimes, body: text.replace(/"requestId":"[^"]*"/, "") },
   };
-}
-
-const newAddress = () => `2001:db8:${crypto.randomUUID().slice(0, 4)}:${crypto.randomUUID().slice(0, 4)}::1`;
-
-/** The mean of the middle half: workerd's clock has whole milliseconds, and so would the median. */
-function middle(values: number[]): number {
-  const quarter = Math.floor(values.length / 4);
-  const half = values.toSorted((a, b) => a - b).slice(quarter, -quarter);
-  return half.reduce((sum, value) => sum + value, 0) / half.length;
 }
 
 describe.each(forms)("For an address with and without an account, %s", (form, fill) => {

@@ -11,7 +11,8 @@ import {
   readAll,
   type Real,
 } from "./model.ts";
-import { goodPassword } from "./service.ts";
+import { goodPassword, newAddress } from "./service.ts";
+import { forgetAttempts } from "./throttles.ts";
 
 export type Command = fc.AsyncCommand<Model, Real>;
 
@@ -75,11 +76,16 @@ export const signIn = (who: number, isOdd: boolean) =>
     real.sessions.push({ id: stored?.[0]?.["id"], accessTokens: [accessToken], refreshTokens: [refreshToken] });
   });
 
+const address = newAddress();
+
 const signInWrongly = (who: number, whose: number) =>
   command("signInWrongly", [who, whose], async (model) => {
     const [{ email, password: own }, { password }] = [pick(model.people, who), pick(model.people, whose)];
     const body = { email, password: password === own ? `${own}.` : password };
-    expectOutcome(await callOperation("POST /v1/auth/sign-in", { body }), "invalid_credentials");
+    const headers = { "cf-connecting-ip": address };
+    expectOutcome(await callOperation("POST /v1/auth/sign-in", { body, headers }), "invalid_credentials");
+    // Else the next ones would have to wait: see sign-in-protection.test.ts.
+    await forgetAttempts({ email, address });
   });
 
 /** @param back 0 for the newest refresh token, 1 for the one before. */

@@ -23,12 +23,14 @@ export interface Answer<T = any> {
   body: T;
 }
 
-/** A client of the service, with its own tag at the database endpoint and settings of its own. */
+/** A client of the service, with an address and settings of its own, and its own tag at the database endpoint. */
 export interface Service {
   call<T = any>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
   fetch(request: Request, settings?: SettingsOverride): Promise<Response>;
   /** What was asked of the database since the start or the last call of this, for an answer: the outbox comes after it. */
   databaseRequests(): Promise<DatabaseRequest[]>;
+  /** Those with them. */
+  allDatabaseRequests(): Promise<DatabaseRequest[]>;
   /** Makes the next database requests of this service fail. */
   injectFault(fault: Fault): Promise<void>;
 }
@@ -48,6 +50,12 @@ export interface Fault {
   milliseconds?: number;
 }
 
+/** An IPv6 address in a /64 that nobody else has, of the range for documentation (RFC 3849). */
+export function newAddress(): string {
+  const [high, low] = crypto.getRandomValues(new Uint16Array(2));
+  return `2001:db8:${high?.toString(16)}:${low?.toString(16)}::1`;
+}
+
 /** Calls the Worker over HTTP's own types, in workerd, with the real driver and Postgres behind it. */
 export function openService(overrides: SettingsOverride = {}): Service {
   const tag = crypto.randomUUID();
@@ -55,6 +63,7 @@ export function openService(overrides: SettingsOverride = {}): Service {
   databaseUrl.searchParams.set("tag", tag);
   const settings = override({ ...env }, { ...overrides, DATABASE_URL: databaseUrl.href });
   const control = (path: string, init?: RequestInit) => fetch(`${inject("endpointUrl")}/control/${path}`, init);
+  const address = newAddress();
 
   const service: Service = {
     async fetch(request, own) {
@@ -68,6 +77,7 @@ export function openService(overrides: SettingsOverride = {}): Service {
         new Request(`https://api.example.com${path}`, {
           method,
           headers: {
+            "cf-connecting-ip": address,
             ...(body !== undefined && { "content-type": "application/json" }),
             ...(token && { authorization: `Bearer ${token}` }),
             ...headers,
@@ -85,9 +95,11 @@ export function openService(overrides: SettingsOverride = {}): Service {
       };
     },
     async databaseRequests() {
+      return (await service.allDatabaseRequests()).filter((request) => !isOutboxRequest(request));
+    },
+    async allDatabaseRequests() {
       const response = await control(`requests?tag=${tag}`);
-      const { requests: all } = await response.json<{ requests: DatabaseRequest[] }>();
-      const requests = all.filter((request) => !isOutboxRequest(request));
+      const { requests } = await response.json<{ requests: DatabaseRequest[] }>();
       await control(`requests?tag=${tag}`, { method: "DELETE" });
       return requests;
     },
@@ -136,8 +148,10 @@ export async function signUpPerson(service: Service, name = "Ada Lovelace"): Pro
   return { id: signedUp.body.id, email, password: goodPassword, ...tokens };
 }
 
+/** From an address of their own: those whom a test signs in at once are not in one office. */
 export async function signInPerson(service: Service, email: string, password = goodPassword) {
-  const { status, body } = await service.call("POST", "/v1/auth/sign-in", { body: { email, password } });
+  const headers = { "cf-connecting-ip": newAddress() };
+  const { status, body } = await service.call("POST", "/v1/auth/sign-in", { body: { email, password }, headers });
   if (status !== 200) throw new Error(`sign-in: ${status} ${JSON.stringify(body)}`);
   return { token: body.accessToken as string, refreshToken: body.refreshToken as string };
 }

@@ -13,6 +13,7 @@ import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
 import { sessionCommitments } from "./commitments-sessions.ts";
+import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -29,6 +30,7 @@ export const commitments = [
   ...passwordCommitments,
   ...emailAddressCommitments,
   ...attemptCommitments,
+  ...signInAttemptCommitments,
   ...reauthenticationCommitments,
   ...deletionCommitments,
   ...sessionCommitments,

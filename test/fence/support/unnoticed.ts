@@ -32,6 +32,12 @@ export const unnoticed: Record<string, string> = {
   "app.purge_expired(): nothing instead of for update skip locked (4)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (3)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (4)": sameUnlessTwoAtOnce,
-  "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval): without and u.password_verifier = v_user.password_verifier":
+  "app.purge_expired(): without and t.attempted_at < pg_catalog.now() - interval '24 hours'": innerQueryDecides,
+  "app.purge_expired(): interval '1 second' instead of interval '24 hours' (4)": innerQueryDecides,
+  "app.purge_expired(): nothing instead of for update skip locked (5)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of for update skip locked (6)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of skip locked (5)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of skip locked (6)": sameUnlessTwoAtOnce,
+  "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea): without and u.password_verifier = v_user.password_verifier":
     sameUnlessTwoAtOnce,
 };
