@@ -136,6 +136,11 @@ describe("The hourly clean-up", () => {
     expect(measurement.first.changed).toBe(30_000);
     expect(findExcess(measurement, "")).toEqual([]);
   });
+
+  it("would read every session without the index of their ends", async () => {
+    const measurement = await measure(purge, ["drop index sessions_ended_at_idx"]);
+    expect(findExcess(measurement, "")).toContainEqual("first: reads the whole of sessions");
+  });
 });
 
 const changePolicy = (text: string) =>
