@@ -113,7 +113,8 @@ describe("every writing operation", () => {
     // A time that is renewed looks as it did before.
     if (plan.name !== "POST /v1/auth/reauthenticate") expect(plan.done).not.toEqual(plan.before);
     // Each sign-in is a session, and each mail has a token of its own.
-    if (["POST /v1/auth/sign-in", "POST /v1/auth/forgot-password"].includes(plan.name))
+    const adding = ["sign-in", "forgot-password", "resend-verification", "change-email"];
+    if (adding.some((action) => plan.name === `POST /v1/auth/${action}`))
       expect(plan.twice).toHaveLength(plan.done.length + 1);
     else expect(plan.twice).toEqual(plan.done);
   });
@@ -170,10 +171,11 @@ describe("a read", () => {
     const world = await makeWorld();
     const sound = await send(plan, world);
     expect(sound.status).toBe(200);
+    const body = { ...sound.body, ...(sound.body.exportedAt && { exportedAt: expect.any(String) }) };
     for (const fault of faults(plan)) {
       const service = await openFaulty(fault);
       const answer = await send(plan, world, service);
-      expect([fault, answer.status, answer.body]).toEqual([fault, 200, sound.body]);
+      expect([fault, answer.status, answer.body]).toEqual([fault, 200, body]);
       expect(await service.databaseRequests()).toHaveLength(2);
     }
   });

@@ -2,13 +2,23 @@ import { asOwner } from "../support/database.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { contract, creates, fillPath, newMark, optionsOf } from "../support/operations.ts";
-import { type Answer, openService, type Person, type Service, signInPerson, signUpPerson } from "../support/service.ts";
+import {
+  type Answer,
+  newAddress,
+  openService,
+  type Person,
+  type Service,
+  signInPerson,
+  signUpPerson,
+} from "../support/service.ts";
 
 /** A person with an organization, a second session, and a name that is in all they create. */
 export interface World {
   ada: Person;
   mark: string;
   ids: Record<string, string>;
+  /** Where all of its requests come from. */
+  address: string;
 }
 
 /** Every operation that asks the database. */
@@ -26,18 +36,18 @@ export async function makeWorld(): Promise<World> {
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
   ada.mailedTokens = await giveMailedTokens(ada.id);
   const ids = { organizationId: organization.id, sessionId: other.id };
-  return { ada, mark: newMark(), ids };
+  return { ada, mark: newMark(), ids, address: newAddress() };
 }
 
 /** Sends the operation's request; in one world it is the same request each time. */
 export function send(
   operation: Operation,
-  { ada, ids, mark }: World,
+  { ada, ids, mark, address }: World,
   service: Service = openService(),
 ): Promise<Answer> {
   return service.call(operation.method, fillPath(operation.path, ids), {
     ...optionsOf(operation, ada, mark),
-    ...(creates(operation) && { headers: { "idempotency-key": mark } }),
+    headers: { "cf-connecting-ip": address, ...(creates(operation) && { "idempotency-key": mark }) },
   });
 }
 
@@ -52,7 +62,7 @@ async function listTables(): Promise<string[]> {
 
 /**
  * All that is stored of a world, table by table and as text that is the same for every world in
- * the same state: identifiers, times, hashes and salts are told by their kind alone.
+ * the same state: identifiers, addresses, times, hashes and salts are told by their kind alone.
  */
 export async function observe({ ada, mark, ids }: World): Promise<string[]> {
   tables ??= await listTables();
@@ -69,7 +79,8 @@ export async function observe({ ada, mark, ids }: World): Promise<string[]> {
 function simplify(row: string): string {
   return row
     .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
+    .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
-    .replaceAll(/\\\\x[\da-f]{64}/g, "<hash>")
+    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64}/g, "<hash>")
     .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>");
 }

@@ -159,6 +159,7 @@ export const accountCommitments: Commitment[] = [
       ],
       ["refuses a revoked session", "revoked_at = now()", 1, "AP401"],
       ["refuses an expired session", "expires_at = now() - interval '1 second'", 1, "AP401"],
+      ["refuses a session that was idle too long", "idle_expires_at = now() - interval '1 second'", 1, "AP401"],
     ] as [string, string, number, unknown][]
   ).map(([what, prepare, generation, expected]): Commitment => ({
     title: `app.refresh_session ${what}`,
