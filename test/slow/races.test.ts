@@ -180,7 +180,7 @@ describe("a rate limit of 10 that 50 requests reach at once", tenRounds, () => {
     const bytes = crypto.getRandomValues(new Uint8Array(3)).join(".");
     const answers = await atOnce((i) =>
       limited.call("POST", `/v1/auth/${["refresh", "sign-in", "sign-up"][i % 3]}`, {
-        body: {},
+        body: { unknown: true },
         headers: { "cf-connecting-ip": `10.${bytes}` },
       }),
     );
