@@ -1,52 +1,29 @@
-import { cpSync } from "node:fs";
 import path from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
-import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { type LocalPostgres, startPostgres } from "../../scripts/local/postgres.ts";
 import { poll, processIdentity } from "../../scripts/local/processes.ts";
-import { dismissWatchdog, startWatchdog } from "../../scripts/local/watchdog.ts";
-import { cloneProject, findDescendants, removeClone, root, Script } from "../local/process-support.ts";
+import { findDescendants, type Script } from "../local/process-support.ts";
 import { clients, compare, type Differences, Load } from "./load.ts";
+import { openStage, type Stage } from "./stage.ts";
 
-const stops: (() => Promise<unknown>)[] = [];
-let clone: string;
+let stage: Stage;
 let postgres: LocalPostgres;
 let service: Script;
 let url: string;
 let token: string;
 
 beforeAll(async () => {
-  clone = cloneProject();
-  stops.push(async () => removeClone(clone));
-  postgres = await startPostgres({ dataDirectory: path.join(clone, ".local/postgres") });
-  stops.push(() => postgres.stop());
-  const { ownerUrl } = await createNeonLikeDatabase(postgres);
-  await applyMigrations(ownerUrl);
-  await applyPolicies(ownerUrl);
-  const password = postgres.passwordOf("app_user");
-  await setWorkerPassword(ownerUrl, password);
-
-  const file = "test/crash/service.ts";
-  cpSync(path.join(root, file), path.join(clone, file), { recursive: true });
-  service = new Script([file], clone, { APP_USER_PASSWORD: password, POSTGRES_PORT: String(postgres.port) });
-  const watchdog = startWatchdog({ pid: service.pid, force: "KILL" });
-  stops.push(async () => {
-    service.kill("SIGTERM");
-    await service.ended;
-    dismissWatchdog(watchdog);
-  });
-  url = (await service.prints(/^Service (\S+)/m))[1] ?? "";
+  stage = await openStage();
+  ({ postgres } = stage);
+  // Which of them runs at the end.
+  stage.stops.push(() => postgres.stop());
+  ({ service, url } = await stage.startService());
   token = await signIn();
 });
 
-afterAll(async () => {
-  const failures: unknown[] = [];
-  for (const stop of stops.toReversed()) await stop().catch((error: unknown) => failures.push(error));
-  if (failures.length > 0) throw new AggregateError(failures, "not everything was stopped");
-});
+afterAll(() => stage.stop());
 
 async function signIn(): Promise<string> {
   const ada = { email: "ada@example.com", password: "a quiet harbour at dawn" };
@@ -86,7 +63,7 @@ async function killPostgres(): Promise<void> {
 
 async function restartPostgres(settings: Record<string, string> = {}): Promise<void> {
   const { port } = postgres;
-  postgres = await startPostgres({ dataDirectory: path.join(clone, ".local/postgres"), port, settings });
+  postgres = await startPostgres({ dataDirectory: path.join(stage.clone, ".local/postgres"), port, settings });
 }
 
 /** Waits for more organizations to be acknowledged; it is false when that does not happen. */
