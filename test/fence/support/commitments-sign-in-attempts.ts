@@ -118,29 +118,38 @@ export const signInAttemptCommitments: Commitment[] = [
   },
   {
     title: "app.sign_in gives the network its attempt back, forgets the account's, and begins a home",
-    expected: [[[4, false], [], [0, true]], [[], [], [0, true]], [[], [], [0, true]], [[7, false], [], []], [true]],
+    expected: [
+      [[4, false], [], [0, true]],
+      [true],
+      [[], [], [0, true]],
+      [true],
+      [[], [], [0, true]],
+      [true],
+      [[7, false], [], []],
+      [true],
+    ],
     actual: async (scene) => {
       const found: unknown[] = [];
       await scene.see(
         `update throttles set attempts = 0 where scope = (select min(scope) from throttles where scope not in (${scopes.map(text).join(",")}))`,
       );
-      const same = await staysSame(scene, [["throttles", `scope not in (${scopes.map(text).join(",")})`]], async () => {
-        for (const [attempts, homeScope] of [
-          [5, home],
-          [1, home],
-          [0, home],
-          [8, null],
-        ] as const) {
-          await scene.see("savepoint tried");
-          await count(scene, network, attempts, "1 minute");
-          await count(scene, account, 3);
-          if (homeScope) await count(scene, home, 2, "1 day");
-          await signIn(scene, { homeScope });
-          found.push(await counters(scene));
-          await scene.see("rollback to tried");
-        }
-      });
-      return [...found, same];
+      for (const [attempts, homeScope] of [
+        [5, home],
+        [1, home],
+        [0, home],
+        [8, null],
+      ] as const) {
+        await scene.see("savepoint tried");
+        await count(scene, network, attempts, "1 minute");
+        await count(scene, account, 3);
+        if (homeScope) await count(scene, home, 2, "1 day");
+        const same = await staysSame(scene, [["throttles", `scope not in (${scopes.map(text).join(",")})`]], () =>
+          signIn(scene, { homeScope }),
+        );
+        found.push(await counters(scene), same);
+        await scene.see("rollback to tried");
+      }
+      return found;
     },
   },
   {
