@@ -5,9 +5,9 @@ import { expect, it } from "vitest";
 import { root } from "./process-support.ts";
 
 /** KiB of gzip. Cloudflare takes 10 MiB; what is small starts fast. */
-const limit = 210;
+const limit = 250;
 
-it("The Worker deploys, in at most 210 KiB of gzip", async () => {
+it("The Worker deploys, in at most 250 KiB of gzip", async () => {
   const { stdout } = await promisify(execFile)("wrangler", ["deploy", "--dry-run"], {
     cwd: root,
     env: { ...process.env, WRANGLER_SEND_METRICS: "false" },

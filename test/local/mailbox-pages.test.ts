@@ -114,7 +114,7 @@ describe("A page behind a link", () => {
   it.each([
     ["/verify-email", ["email", "password"]],
     ["/reset-password", ["password", "repetition"]],
-    ["/confirm-email-change", []],
+    ["/confirm-email-change", ["email", "password"]],
     ["/forgot-password", ["email"]],
   ])("%s asks for %j", async (path, names) => {
     const { page } = await get(path);
