@@ -1,13 +1,9 @@
-import { cpSync } from "node:fs";
-import path from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
-import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
-import { type LocalPostgres, startPostgres } from "../../scripts/local/postgres.ts";
-import { dismissWatchdog, startWatchdog } from "../../scripts/local/watchdog.ts";
-import { cloneProject, removeClone, root, Script } from "../local/process-support.ts";
+import { type LocalPostgres } from "../../scripts/local/postgres.ts";
+import { openStage, type Stage, startService } from "../crash/stage.ts";
+import { cloneProject, removeClone, Script } from "../local/process-support.ts";
 
 interface Sabotage {
   /** The owner unless said otherwise: what Postgres lets no owner do, a superuser still can. */
@@ -120,50 +116,24 @@ const sabotages: Record<string, Sabotage> = {
   },
 };
 
-const stops: (() => Promise<unknown>)[] = [];
+let stage: Stage;
 let postgres: LocalPostgres;
 let clone: string;
-let service: string;
+let url: string;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  stops.push(() => postgres.stop());
-  const { ownerUrl } = await createNeonLikeDatabase(postgres);
-  await applyMigrations(ownerUrl);
-  await applyPolicies(ownerUrl);
-  await setWorkerPassword(ownerUrl, postgres.passwordOf("app_user"));
-  clone = makeClone();
-  service = (await startService(clone)).url;
+  stage = await openStage();
+  ({ clone, postgres } = stage);
+  stage.stops.push(() => postgres.stop());
+  ({ url } = await stage.startService());
 });
 
-afterAll(async () => {
-  const failures: unknown[] = [];
-  for (const stop of stops.toReversed()) await stop().catch((error: unknown) => failures.push(error));
-  if (failures.length > 0) throw new AggregateError(failures, "not everything was stopped");
-});
+afterAll(() => stage.stop());
 
 function makeClone(): string {
   const folder = cloneProject();
-  stops.push(async () => removeClone(folder));
+  stage.stops.push(async () => removeClone(folder));
   return folder;
-}
-
-/** The Worker in workerd, in a clone of its own, on the one database. */
-async function startService(folder: string, settings: Record<string, string> = {}) {
-  const file = "test/crash/service.ts";
-  cpSync(path.join(root, file), path.join(folder, file), { recursive: true });
-  const script = new Script([file], folder, {
-    APP_USER_PASSWORD: postgres.passwordOf("app_user"),
-    POSTGRES_PORT: String(postgres.port),
-    ...settings,
-  });
-  const watchdog = startWatchdog({ pid: script.pid, force: "KILL" });
-  stops.push(async () => {
-    script.kill("SIGTERM");
-    await script.ended;
-    dismissWatchdog(watchdog);
-  });
-  return { script, url: (await script.prints(/^Service (\S+)/m))[1] ?? "" };
 }
 
 async function run(statements: string, by?: "superuser"): Promise<void> {
@@ -194,8 +164,8 @@ async function check(): Promise<{ code: unknown; problems: string[]; output: str
   return { code, problems, output: script.output };
 }
 
-async function askReady(url = service) {
-  const response = await fetch(`${url}/ready`);
+async function askReady(service = url) {
+  const response = await fetch(`${service}/ready`);
   const body = (await response.json()) as { code?: string; detail?: string };
   return { status: response.status, type: response.headers.get("content-type"), body };
 }
@@ -231,13 +201,13 @@ describe("npm run db:check and GET /ready", () => {
 
 describe("GET /ready in production", () => {
   it("tells its log which table stands open, and not everybody who asks", async () => {
-    const production = await startService(makeClone(), { ENVIRONMENT: "production" });
+    const production = await startService(makeClone(), postgres, stage.stops, { ENVIRONMENT: "production" });
     const sabotage = sabotages["FORCE switched off"] ?? expect.fail("no such sabotage");
     const ready = await whileSabotaged(sabotage, () => askReady(production.url));
     expect(ready).toMatchObject({ status: 503, body: { code: "not_ready" } });
     expect(ready.body.detail).toBe("The fence is not safe. See npm run db:check.");
     expect(JSON.stringify(ready.body)).not.toMatch(/users|row security/);
-    await production.script.prints(/row security is not enabled and forced \(users\)/);
+    await production.service.prints(/row security is not enabled and forced \(users\)/);
     expect((await askReady(production.url)).status).toBe(200);
   });
 });

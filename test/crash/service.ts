@@ -15,7 +15,12 @@ const { APP_USER_PASSWORD = "", POSTGRES_PORT, ENVIRONMENT = "test", MAILBOX_URL
 const endpoint = await startNeonEndpoint({ postgres: { host: "127.0.0.1", port: Number(POSTGRES_PORT) } });
 const settings = makeSettings(
   loadState(),
-  { BCRYPT_WORK_FACTOR: ENVIRONMENT === "test" ? "4" : "10", ENVIRONMENT, RATE_LIMIT_PER_MINUTE: "100000" },
+  {
+    BCRYPT_WORK_FACTOR: ENVIRONMENT === "test" ? "4" : "10",
+    ENVIRONMENT,
+    EMAIL_VERIFICATION: "optional",
+    RATE_LIMIT_PER_MINUTE: "100000",
+  },
   `postgresql://app_user:${APP_USER_PASSWORD}@localhost:${endpoint.port}/app`,
   MAILBOX_URL
     ? {

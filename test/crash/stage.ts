@@ -7,48 +7,59 @@ import { type LocalPostgres, startPostgres } from "../../scripts/local/postgres.
 import { dismissWatchdog, startWatchdog } from "../../scripts/local/watchdog.ts";
 import { cloneProject, removeClone, root, Script } from "../local/process-support.ts";
 
+type Stops = (() => Promise<unknown>)[];
+
+/** Starts service.ts in a clone, on a database that is set up, in a process of its own. */
+export async function startService(
+  clone: string,
+  postgres: LocalPostgres,
+  stops: Stops,
+  settings: Record<string, string> = {},
+): Promise<{ service: Script; url: string }> {
+  const file = "test/crash/service.ts";
+  cpSync(path.join(root, file), path.join(clone, file), { recursive: true });
+  const own = { APP_USER_PASSWORD: postgres.passwordOf("app_user"), POSTGRES_PORT: String(postgres.port) };
+  const service = new Script([file], clone, { ...own, ...settings });
+  const watchdog = startWatchdog({ pid: service.pid, force: "KILL" });
+  stops.push(async () => {
+    service.kill("SIGTERM");
+    await service.ended;
+    dismissWatchdog(watchdog);
+  });
+  return { service, url: (await service.prints(/^Service (\S+)/m))[1] ?? "" };
+}
+
+/** Runs all of them, the last first. */
+export async function stopAll(stops: Stops): Promise<void> {
+  const failures: unknown[] = [];
+  for (const stop of stops.toReversed()) await stop().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw new AggregateError(failures, "not everything was stopped");
+}
+
 /** A clone with a database that is set up, beside which the service is started, and may be killed. */
 export interface Stage {
   clone: string;
   postgres: LocalPostgres;
-  /** Starts service.ts with settings for it, in a process of its own. */
-  startService(settings?: Record<string, string>): Promise<{ service: Script; url: string }>;
-  /** Stops what was started, the last first, with more that the test has started. */
-  stops: (() => Promise<unknown>)[];
+  startService(settings?: Record<string, string>): ReturnType<typeof startService>;
+  /** What was started, and more that the test has started. */
+  stops: Stops;
   stop(): Promise<void>;
 }
 
 export async function openStage(): Promise<Stage> {
-  const stops: Stage["stops"] = [];
+  const stops: Stops = [];
   const clone = cloneProject();
   stops.push(async () => removeClone(clone));
   const postgres = await startPostgres({ dataDirectory: path.join(clone, ".local/postgres") });
   const { ownerUrl } = await createNeonLikeDatabase(postgres);
   await applyMigrations(ownerUrl);
   await applyPolicies(ownerUrl);
-  const password = postgres.passwordOf("app_user");
-  await setWorkerPassword(ownerUrl, password);
-  const file = "test/crash/service.ts";
-  cpSync(path.join(root, file), path.join(clone, file), { recursive: true });
+  await setWorkerPassword(ownerUrl, postgres.passwordOf("app_user"));
   return {
     clone,
     postgres,
     stops,
-    async startService(settings = {}) {
-      const own = { APP_USER_PASSWORD: password, POSTGRES_PORT: String(postgres.port) };
-      const service = new Script([file], clone, { ...own, ...settings });
-      const watchdog = startWatchdog({ pid: service.pid, force: "KILL" });
-      stops.push(async () => {
-        service.kill("SIGTERM");
-        await service.ended;
-        dismissWatchdog(watchdog);
-      });
-      return { service, url: (await service.prints(/^Service (\S+)/m))[1] ?? "" };
-    },
-    async stop() {
-      const failures: unknown[] = [];
-      for (const stop of stops.toReversed()) await stop().catch((error: unknown) => failures.push(error));
-      if (failures.length > 0) throw new AggregateError(failures, "not everything was stopped");
-    },
+    startService: (settings) => startService(clone, postgres, stops, settings),
+    stop: () => stopAll(stops),
   };
 }
