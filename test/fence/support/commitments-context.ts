@@ -1,6 +1,6 @@
 import { roles } from "../../../src/permissions.ts";
 import { id, organizations } from "./people.ts";
-import { codeOf, letIn, sha256, type Commitment, type Scene } from "./scene.ts";
+import { attempt, letIn, sha256, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const { mine, theirs } = organizations;
@@ -37,14 +37,6 @@ const refusals: [string, (scene: Scene) => string, string][] = [
   ["every permission to a member without any", (s) => admission(s.person("bare"), mine, "organization:read"), "AP403"],
   ["an unverified address where a verified one is asked for", (s) => demand(s, "true, false"), "APVER"],
 ];
-
-/** The outcome of a statement, which may fail without harm to those after it. */
-async function attempt(scene: Scene, statement: string): Promise<unknown> {
-  await scene.see("savepoint tried");
-  const outcome = await codeOf(scene.ask(null, statement));
-  await scene.see("rollback to tried");
-  return outcome;
-}
 
 /** The owner, with what is asked of the session. */
 function demand(scene: Scene, demands: string): string {
@@ -89,14 +81,14 @@ export const contextCommitments: Commitment[] = [
       ]) {
         await scene.see(`update users set email_verified_at = now() where id = '${userId}'`);
         await scene.see(`update sessions set ${change} where id = '${sessionId}'`);
-        found.push(await attempt(scene, demand(scene, "true, true")));
+        found.push(await attempt(scene, () => scene.ask(null, demand(scene, "true, true"))));
       }
       for (const column of ["idle_expires_at", "expires_at"]) {
         await scene.see(
           `update sessions set idle_expires_at = now() + interval '1 day', expires_at = now() + interval '1 day' where id = '${sessionId}'`,
         );
         await scene.see(`update sessions set ${column} = now() - interval '1 second' where id = '${sessionId}'`);
-        found.push(await attempt(scene, demand(scene, "false, false")));
+        found.push(await attempt(scene, () => scene.ask(null, demand(scene, "false, false"))));
       }
       return found;
     },

@@ -1,5 +1,5 @@
 import { id, organizations } from "./people.ts";
-import { codeOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { attempt, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const { mine, theirs, third } = organizations;
@@ -41,13 +41,6 @@ const othersStaySame = (scene: Scene, name: string, gone: string[], work: () => 
     work,
   );
 };
-/** The outcome, whose effects are taken back where it is an error. */
-async function attempt(scene: Scene, work: () => Promise<unknown>): Promise<unknown> {
-  await scene.see("savepoint tried");
-  const code = await codeOf(work());
-  await scene.see("rollback to tried");
-  return code;
-}
 /** Which of these rows somebody has locked by the work, also where it was taken back. */
 async function lockedBy(scene: Scene, table: string, ids: string[], work: () => Promise<unknown>): Promise<boolean[]> {
   const look = async () => {

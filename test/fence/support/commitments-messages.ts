@@ -1,5 +1,5 @@
 import { id, type Person } from "./people.ts";
-import { printOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { staysSame, text, printOf, type Commitment, type Scene } from "./scene.ts";
 
 const messageId = id(8003);
 const messageKey = "\\x0d";

@@ -1,5 +1,5 @@
 import { id, organizations } from "./people.ts";
-import { codeOf, letIn, text, type Commitment, type Scene } from "./scene.ts";
+import { codeOf, text, letIn, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const { mine, theirs, third } = organizations;

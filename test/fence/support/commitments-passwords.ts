@@ -1,5 +1,5 @@
-import { id, type Person } from "./people.ts";
-import { codeOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { id } from "./people.ts";
+import { codeOf, lockerOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 const newHash = `$2b$04$${"n".repeat(22)}${"x".repeat(31)}`;
 const messageId = id(8003);
@@ -26,9 +26,6 @@ const addTokens = (scene: Scene, count: number, age: string) =>
      select gen_random_uuid(), '${scene.person("owner").id}', 'reset_password', sha256(('${age}' || n)::bytea), now() - interval '${age}', now() + interval '1 minute'
        from generate_series(1, ${count}) n`,
   );
-/** Who locked the account last: a transaction, or the savepoint of this scene. */
-const locker = async (scene: Scene, person: Person) =>
-  String(await scene.see(`select xmax::text from users where id = '${person.id}'`));
 
 /** Forgotten passwords, and that one replaced at the same moment does not sign in. */
 export const passwordCommitments: Commitment[] = [
@@ -81,9 +78,9 @@ export const passwordCommitments: Commitment[] = [
     actual: async (scene) => {
       const owner = scene.person("owner");
       await addTokens(scene, 4, "59 minutes");
-      const before = await locker(scene, owner);
+      const before = await lockerOf(scene, owner);
       const same = await staysSame(scene, [["one_time_tokens"]], () => scene.ask(null, forget(owner.email)));
-      return [await scene.see(made), await scene.see(tokenMade), same, before !== (await locker(scene, owner))];
+      return [await scene.see(made), await scene.see(tokenMade), same, before !== (await lockerOf(scene, owner))];
     },
   },
   {
@@ -190,12 +187,12 @@ export const passwordCommitments: Commitment[] = [
       const owner = scene.person("owner");
       // Past the foreign key of the session, which would lock the account as well.
       await scene.see("set local session_replication_role = replica");
-      const before = await locker(scene, owner);
+      const before = await lockerOf(scene, owner);
       await scene.ask(
         null,
         `select from app.sign_in(${text(owner.email)}, ${text(owner.hash)}, '${id(8001)}', '\\x08', '1 day', 'here', 'agent')`,
       );
-      return before !== (await locker(scene, owner));
+      return before !== (await lockerOf(scene, owner));
     },
   },
 ];

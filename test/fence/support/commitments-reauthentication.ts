@@ -1,6 +1,6 @@
 import { attempts, begin, count, name, scopeOf } from "./commitments-attempts.ts";
 import { id, type Person } from "./people.ts";
-import { codeOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { codesOf, lockerOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const newHash = `$2b$04$${"n".repeat(22)}${"x".repeat(31)}`;
@@ -35,19 +35,6 @@ const addTokens = ({ id: userId }: Person) =>
    select gen_random_uuid(), '${userId}', purpose, 'new@example.test', sha256(purpose::bytea), now() + interval '1 hour'
      from unnest(array['verify_email', 'change_email_old', 'change_email_new']) purpose;
    set local session_replication_role = origin`;
-const locker = async (scene: Scene, person: Person) =>
-  String(await scene.see(`select xmax::text from users where id = '${person.id}'`));
-
-/** Outcomes of each, undone before the next. */
-async function codesOf(scene: Scene, admission: string | null, statements: string[]): Promise<unknown[]> {
-  const codes: unknown[] = [];
-  for (const statement of statements) {
-    await scene.see("savepoint tried");
-    codes.push(await codeOf(scene.ask(admission, statement)));
-    await scene.see("rollback to tried");
-  }
-  return codes;
-}
 
 /** Wrong in every way that a hash can be, for the owner. */
 const wrongHashes = (scene: Scene): (string | null)[] => {
@@ -171,9 +158,9 @@ export const reauthenticationCommitments: Commitment[] = [
     expected: true,
     actual: async (scene) => {
       const owner = scene.person("owner");
-      const before = await locker(scene, owner);
+      const before = await lockerOf(scene, owner);
       await scene.ask(asOwner(scene), reauthenticate(owner.hash));
-      return before !== (await locker(scene, owner));
+      return before !== (await lockerOf(scene, owner));
     },
   },
   {

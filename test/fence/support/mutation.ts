@@ -7,7 +7,8 @@ import { accountCommitments } from "./commitments-accounts.ts";
 import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { deletionCommitments } from "./commitments-deletions.ts";
-import { emailAddressCommitments } from "./commitments-email-addresses.ts";
+import { emailChangeCommitments } from "./commitments-email-changes.ts";
+import { emailVerificationCommitments } from "./commitments-email-verification.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
@@ -28,7 +29,8 @@ export const commitments = [
   ...organizationCommitments,
   ...messageCommitments,
   ...passwordCommitments,
-  ...emailAddressCommitments,
+  ...emailVerificationCommitments,
+  ...emailChangeCommitments,
   ...attemptCommitments,
   ...signInAttemptCommitments,
   ...reauthenticationCommitments,

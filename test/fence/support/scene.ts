@@ -87,6 +87,26 @@ export function codeOf(attempt: Promise<unknown>): Promise<unknown> {
   );
 }
 
+/** The outcome of some work, whose effects are taken back. */
+export async function attempt(scene: Scene, work: () => Promise<unknown>): Promise<unknown> {
+  await scene.see("savepoint tried");
+  const outcome = await codeOf(work());
+  await scene.see("rollback to tried");
+  return outcome;
+}
+
+/** Outcomes of each, undone before the next. */
+export async function codesOf(scene: Scene, admission: string | null, statements: string[]): Promise<unknown[]> {
+  const codes: unknown[] = [];
+  for (const statement of statements) codes.push(await attempt(scene, () => scene.ask(admission, statement)));
+  return codes;
+}
+
+/** Who locked the account last: a transaction, or the savepoint of this scene. */
+export async function lockerOf(scene: Scene, { id }: Person): Promise<string> {
+  return String(await scene.see(`select xmax::text from users where id = '${id}'`));
+}
+
 export function sha256(...parts: (Buffer | string)[]): Buffer {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
