@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
-import { AppError, type ErrorCode, errorTable } from "./errors.ts";
+import { AppError, type ErrorCode } from "./errors.ts";
 import { headerComponents, withHeaders } from "./headers.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { idempotencyKey } from "./middleware/idempotency-key.ts";
@@ -9,29 +9,9 @@ import { jsonBody } from "./middleware/request-body.ts";
 import { queryNames } from "./middleware/request-query.ts";
 import { personContext, type SessionRules, systemContext, tenantContext } from "./middleware/tenant-context.ts";
 import type { Permission } from "./permissions.ts";
+import { errorResponses } from "./problem-responses.ts";
 import { REFRESH_COOKIE } from "./refresh-cookie.ts";
 import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
-
-const exampleRequestId = "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a01";
-
-const exampleOrganization = { id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04", name: "Acme", slug: "acme" };
-
-const ProblemSchema = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
-    requestId: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    organizations: z
-      .array(z.object({ id: z.uuid(), name: z.string(), slug: z.string() }))
-      .max(20)
-      .optional()
-      .openapi({ description: "With `sole_owner`: those that need another owner first, 20 at most." }),
-  })
-  .openapi("Problem", { description: "RFC 9457 problem details." });
 
 /** A route as its file writes it. Who may call it, and every error it shares with others, is added here. */
 type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> &
@@ -106,32 +86,6 @@ const IdempotencyHeaders = z.object({
     example: "0d6f1b0e-4c1f-4a55-9b1f-1f3f2c8a7d11",
   }),
 });
-
-function errorResponses(codes: readonly ErrorCode[]): RouteConfig["responses"] {
-  const byStatus = Map.groupBy(new Set(codes), (code) => errorTable[code][0]);
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      status,
-      {
-        description: group.map((code) => errorTable[code][1]).join(", or: "),
-        content: {
-          "application/problem+json": {
-            schema: ProblemSchema,
-            examples: Object.fromEntries(group.map((code) => [code, { value: exampleProblem(code) }])),
-          },
-        },
-      },
-    ]),
-  );
-}
-
-function exampleProblem(code: ErrorCode) {
-  const errors = code === "invalid_request" ? [{ path: "body.name", message: "Required" }] : undefined;
-  const organizations = code === "sole_owner" ? [exampleOrganization] : undefined;
-  return new AppError(code, { ...(errors && { errors }), ...(organizations && { organizations }) }).toProblem(
-    exampleRequestId,
-  );
-}
 
 /** A route that anyone may call. */
 export function publicRoute<const R extends Contract>(contract: R) {
