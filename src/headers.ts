@@ -103,7 +103,7 @@ function headersOf(
   ];
   const sometimes: HeaderName[] = [
     ...(mayBeEarly ? limits : []),
-    ...(creates && status === 201 ? (["Idempotent-Replayed"] as const) : []),
+    ...(creates && (status === 201 || status === 202) ? (["Idempotent-Replayed"] as const) : []),
     ...(setsCookie?.includes(status) ? (["Set-Cookie"] as const) : []),
   ];
   return Object.fromEntries([

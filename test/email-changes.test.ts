@@ -108,6 +108,18 @@ describe("Changing an address that was never verified", () => {
   });
 });
 
+describe("Changing an address that is verified in between", () => {
+  it("is begun anew, since the present address was not asked", async () => {
+    const ada = await signUpPerson(service);
+    const next = newEmail();
+    await change(ada.token, next);
+    const body = { token: await giveToken(ada.id, "verify_email") };
+    expect((await service.call("POST", "/v1/auth/verify-email", { body, token: ada.token })).status).toBe(200);
+    expectProblem(await confirm(ada.token, await linkTo(next)), "invalid_token");
+    expect(await emailOf(ada)).toBe(ada.email);
+  });
+});
+
 describe("A change to an address that has an account", () => {
   it("is answered like any other, and its owner is told, without a link", async () => {
     const [ada, grace] = [await signUpVerified(), await signUpVerified()];

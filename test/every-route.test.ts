@@ -172,7 +172,7 @@ describe("Every operation", () => {
       ];
       const optional = [
         ...(isCounted && isEarly ? ["RateLimit-Policy", "RateLimit"] : []),
-        ...(creates && status === "201" ? ["Idempotent-Replayed"] : []),
+        ...(creates && ["201", "202"].includes(status) ? ["Idempotent-Replayed"] : []),
         ...(cookieStatuses[name]?.includes(status) ? ["Set-Cookie"] : []),
       ];
       const documented = Object.entries(headers).map(([name, header]) => [name, header.required ?? false]);

@@ -108,6 +108,23 @@ describe("A mail", () => {
     expect(await mailsTo(ada.email)).toHaveLength(1);
   });
 
+  it("is reached behind any that no key fits any more, as after a change of JWT_SECRET", async () => {
+    const ada = await signUpPerson(service);
+    const lost = `${ada.id}@lost.example`;
+    await asOwner([
+      `insert into outbox (id, key_hash, recipient, template, data, next_attempt_at)
+       select gen_random_uuid(), sha256(uuid_send(gen_random_uuid())), $1, 'reset_password', '{}', now() - interval '1 day'
+         from generate_series(1, 100)`,
+      [lost],
+    ]);
+    await failMail({ to: ada.email, status: 500 });
+    await forget(ada);
+    await asOwner(["update outbox set next_attempt_at = now() where user_id = $1", [ada.id]]);
+    await runMinute();
+    await asOwner(["delete from outbox where recipient = $1", [lost]]);
+    expect(await mailsTo(ada.email)).toHaveLength(1);
+  });
+
   it("of a request that was rolled back never exists", async () => {
     const ada = await signUpPerson(service);
     const failing = openService();

@@ -159,6 +159,40 @@ describe.each([
   });
 });
 
+describe("A session that was revoked", () => {
+  it("is forgotten 30 days later, and not before", async () => {
+    const [old, recent] = [await signUpPerson(service), await signUpPerson(service)];
+    for (const [{ id, token }, age] of [
+      [old, "30 days 1 hour"],
+      [recent, "29 days 23 hours"],
+    ] as const) {
+      expect((await service.call("POST", "/v1/auth/sign-out", { token })).status).toBe(204);
+      await asOwner(["update sessions set revoked_at = revoked_at - $2::interval where user_id = $1", [id, age]]);
+    }
+    await worker.scheduled(createScheduledController({ cron: "17 * * * *" }), env as never);
+    expect([(await storedSessions(old.id)).length, (await storedSessions(recent.id)).length]).toEqual([0, 1]);
+  });
+});
+
+describe("An account", () => {
+  it("has 100 sessions at most, so that all can be ended at once: another sign-in ends the oldest", async () => {
+    const ada = await signUpPerson(service);
+    await asOwner([
+      `insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at)
+       select ('019ab0de' || substr(gen_random_uuid()::text, 9))::uuid, $1, sha256(gen_random_uuid()::text::bytea), now() + interval '1 day', now() + interval '1 day'
+         from generate_series(1, 98) n`,
+      [ada.id],
+    ]);
+    const isLive = async () => (await storedSessions(ada.id)).filter(({ revoked_at }) => revoked_at === null).length;
+    await signIn(ada.email, goodPassword, service);
+    expect(await isLive()).toBe(100);
+    expect((await signIn(ada.email, goodPassword, service)).status).toBe(200);
+    expect(await isLive()).toBe(100);
+    expect((await storedSessions(ada.id))[0]?.["revoked_at"]).not.toBeNull();
+    expect((await readMe(ada.token, service)).status).toBe(200);
+  });
+});
+
 describe("GET /v1/auth/sessions", () => {
   it("tells both ends of a session, and of its last use", async () => {
     const ada = await signUpPerson(service);

@@ -33,7 +33,7 @@ allowed_definers (signature) as (values
   ('app.keep_response(bytea,text,json)'), ('app.create_organization(uuid,text,text[])'),
   ('app.sign_up_unseen(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.resend_verification(uuid,bytea)'),
   ('app.verify_email(bytea)'), ('app.request_email_change(text,uuid,bytea,uuid,bytea)'),
-  ('app.confirm_email_change(bytea,uuid,bytea)'), ('app.due_messages(integer)'), ('app.claim_messages(uuid[],bytea[])'), ('app.settle_message(uuid,bytea,text,boolean)'),
+  ('app.confirm_email_change(bytea,uuid,bytea)'), ('app.due_messages(integer,uuid[])'), ('app.claim_messages(uuid[],bytea[])'), ('app.settle_message(uuid,bytea,text,boolean)'),
   ('app.forgot_password(text,uuid,bytea)'), ('app.reset_password(bytea,integer,text,text,text,uuid,bytea)'),
   ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
   ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),

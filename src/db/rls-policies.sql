@@ -422,6 +422,11 @@ begin
   delete from public.throttles t where t.scope = p_account_scope;
   insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
   on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
+  -- 100 live ones at most: whoever knows the password could else begin so many that none of the statements which
+  -- end them all is done in time.
+  update public.sessions s set revoked_at = pg_catalog.now()
+   where s.id = any (array(select o.id from public.sessions o where o.user_id = v_user.id and o.revoked_at is null
+                            order by o.id desc offset 99 limit 100));
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
   values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
           pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
@@ -473,12 +478,50 @@ $$;
 -- Mails are written in the transaction of their cause. To claim or settle one takes its key, which the Worker
 -- derives from the id by a secret of its own: whoever can only run SQL sees no address, and stops no mail.
 
-/* Queues a mail; p_key is SHA-256 of its token. Without an id nothing is queued: no provider is set up. */
+/* Where mails to an address are counted, which may be that of somebody without an account. */
+create function app_private.mail_scope(p_email text) returns bytea
+language sql stable set search_path = ''
+return (
+  select pg_catalog.sha256(outer_key || pg_catalog.sha256(inner_key || pg_catalog.convert_to('mail|' || p_email, 'UTF8')))
+    from app_private.seal_key
+);
+
+/* Whether another mail may go to an address that nobody has verified: ten an hour, whoever is the cause. */
+create function app_private.take_mail(p_email text) returns boolean
+language plpgsql volatile set search_path = '' as $$
+begin
+  insert into public.throttles as t (scope, attempts) values (app_private.mail_scope(p_email), 1)
+  on conflict (scope) do update
+     set attempts = case when t.attempted_at > pg_catalog.now() - interval '1 hour' then t.attempts + 1 else 1 end,
+         attempted_at = case when t.attempted_at > pg_catalog.now() - interval '1 hour' then t.attempted_at else pg_catalog.now() end
+   where t.attempts < 10 or t.attempted_at <= pg_catalog.now() - interval '1 hour';
+  return found;
+end
+$$;
+
+/* Queues a mail; p_key is SHA-256 of its token. Without an id nothing is queued: no provider is set up. Nor is an
+   eleventh within an hour to an address that is not verified, and may be a stranger's. */
 create function app_private.queue_message(
   p_id uuid, p_key bytea, p_user_id uuid, p_recipient text, p_template text, p_data json
-) returns void language sql volatile set search_path = '' as $$
+) returns void language plpgsql volatile set search_path = '' as $$
+begin
+  if p_id is null
+     or p_recipient is not null
+        and not exists (select from public.users u where u.email = p_recipient and u.email_verified_at is not null)
+        and not app_private.take_mail(p_recipient) then
+    return;
+  end if;
   insert into public.outbox (id, key_hash, user_id, recipient, template, data)
-  select p_id, pg_catalog.sha256(p_key), p_user_id, p_recipient, p_template, p_data where p_id is not null
+  values (p_id, pg_catalog.sha256(p_key), p_user_id, p_recipient, p_template, p_data);
+end
+$$;
+
+/* Ends tokens of somebody. Ended is what expired when it was made: it stays for the hour in which it is counted, and
+   a transaction that began before this one does not take it either. */
+create function app_private.end_tokens(p_user_id uuid, p_purposes text[]) returns void
+language sql volatile set search_path = '' as $$
+  update public.one_time_tokens t set expires_at = t.created_at
+   where t.user_id = p_user_id and t.purpose = any (p_purposes) and t.expires_at > pg_catalog.now()
 $$;
 
 /* Mails somebody a token for p_purpose, five an hour at most of each. Without an id none is made. */
@@ -509,10 +552,11 @@ begin
 end
 $$;
 
-create function app.due_messages(p_limit int) returns table (id uuid)
+/* But for some: those that no key of the caller's fits would else be due before all others, forever. */
+create function app.due_messages(p_limit int, p_but uuid[] default '{}') returns table (id uuid)
 language sql stable security definer set search_path = '' as $$
   select o.id from public.outbox o
-   where o.dead_at is null and o.next_attempt_at <= pg_catalog.now()
+   where o.dead_at is null and o.next_attempt_at <= pg_catalog.now() and o.id <> all (p_but)
    order by o.next_attempt_at limit p_limit
 $$;
 
@@ -557,6 +601,8 @@ language plpgsql volatile set search_path = '' as $$
 declare
   v_user public.users;
 begin
+  -- The account's lock makes requests for one address wait for each other: those for no account wait as well.
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_email, 4));
   select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
   if v_user.id is null or not app_private.mail_token(v_user, 'reset_password', p_template, p_email, p_message_id, p_key) then
     perform app_private.queue_message(p_message_id, p_key, null, null, p_template, '{}');
@@ -582,7 +628,7 @@ declare
 begin
   -- In the order in which all lock them: see "Deleting an account".
   perform from public.users u where u.id = v_user_id for no key update;
-  delete from public.one_time_tokens t
+  update public.one_time_tokens t set expires_at = t.created_at
    where t.key_hash = pg_catalog.sha256(p_key) and t.user_id = v_user_id and t.expires_at > pg_catalog.now();
   if not found then
     raise exception 'no such token' using errcode = 'APTOK';
@@ -594,7 +640,7 @@ begin
          email_verified_at = coalesce(u.email_verified_at, pg_catalog.now())
    where u.id = v_user_id returning u.* into v_user;
   update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user_id and s.revoked_at is null;
-  delete from public.one_time_tokens t where t.user_id = v_user_id;
+  perform app_private.end_tokens(v_user_id, '{reset_password,verify_email,change_email_old,change_email_new}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
       'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
@@ -630,14 +676,15 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_me();
 begin
-  delete from public.one_time_tokens t
+  update public.one_time_tokens t set expires_at = t.created_at
    where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'verify_email' and t.user_id = v_user.id
      and t.email = v_user.email and t.expires_at > pg_catalog.now();
   if not found then
     raise exception 'no such token' using errcode = 'APTOK';
   end if;
   update public.users u set email_verified_at = coalesce(u.email_verified_at, pg_catalog.now()) where u.id = v_user.id;
-  delete from public.one_time_tokens t where t.user_id = v_user.id and t.purpose = 'verify_email';
+  -- A change that was asked for before would not ask this address.
+  perform app_private.end_tokens(v_user.id, '{verify_email,change_email_old,change_email_new}');
 end
 $$;
 
@@ -655,9 +702,7 @@ begin
   if p_email = v_user.email then
     raise exception 'the address is the account''s own' using errcode = '22023';
   end if;
-  -- They are counted for an hour, so they are not deleted. Never rounded up: they end at once.
-  update public.one_time_tokens t set expires_at = pg_catalog.date_trunc('milliseconds', pg_catalog.now())
-   where t.user_id = v_user.id and t.purpose in ('change_email_old', 'change_email_new') and t.expires_at > pg_catalog.now();
+  perform app_private.end_tokens(v_user.id, '{change_email_old,change_email_new}');
   -- Both or none: without its own token, the old address would not be asked.
   if not app_private.mail_token(v_user, 'change_email_new', case when v_is_taken then 'change_email_taken' else 'change_email_new' end,
                                 p_email, p_new_id, p_new_key)
@@ -676,7 +721,7 @@ declare
   v_user public.users := app_private.lock_me();
   v_email text;
 begin
-  delete from public.one_time_tokens t
+  update public.one_time_tokens t set expires_at = t.created_at
    where t.key_hash = pg_catalog.sha256(p_key) and t.purpose in ('change_email_old', 'change_email_new')
      and t.user_id = v_user.id and t.expires_at > pg_catalog.now()
   returning t.email into v_email;
@@ -689,7 +734,7 @@ begin
     return 'pending';
   end if;
   update public.users u set email = v_email, email_verified_at = pg_catalog.now() where u.id = v_user.id;
-  delete from public.one_time_tokens t where t.user_id = v_user.id;
+  perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'email_changed',
     pg_catalog.json_build_object('name', v_user.name, 'newEmail', v_email));
   return 'changed';
@@ -778,7 +823,7 @@ begin
   update public.sessions s set revoked_at = pg_catalog.now()
    where s.user_id = v_user_id and s.id <> v_session_id and s.revoked_at is null;
   update public.sessions s set authenticated_at = pg_catalog.now() where s.id = v_session_id;
-  delete from public.one_time_tokens t where t.user_id = v_user_id and t.purpose <> 'verify_email';
+  perform app_private.end_tokens(v_user_id, '{reset_password,change_email_old,change_email_new}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
       'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
@@ -934,12 +979,12 @@ begin
     raise exception 'the only owner of an organization' using errcode = 'APOWN',
       detail = pg_catalog.array_to_json(v_owned)::text;
   end if;
-  delete from public.memberships m where m.user_id = v_user_id;
-  delete from public.idempotency_keys k where k.scope = 'user:' || v_user_id;
-  delete from public.users u where u.id = v_user_id;
   -- Of nobody's, or it would have gone with the account.
   perform app_private.queue_message(p_notice_id, p_notice_key, null, v_user.email, 'account_deleted',
                                     pg_catalog.json_build_object('name', v_user.name));
+  delete from public.memberships m where m.user_id = v_user_id;
+  delete from public.idempotency_keys k where k.scope = 'user:' || v_user_id;
+  delete from public.users u where u.id = v_user_id;
 end
 $$;
 
@@ -989,8 +1034,8 @@ language sql volatile security definer set search_path = '' as $$
   ), old_sessions as (
     delete from public.sessions s
      where ctid = any (array(select ctid from public.sessions
-                              where least(idle_expires_at, expires_at) < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
-       and least(s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 days'
+                              where least(revoked_at, idle_expires_at, expires_at) < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
+       and least(s.revoked_at, s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 days'
     returning 1
   ), old_tokens as (
     delete from public.one_time_tokens t

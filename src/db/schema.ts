@@ -94,8 +94,8 @@ export const sessions = pgTable(
       .on(table.userId, table.id)
       .where(sql`revoked_at is null`),
     index("sessions_user_id_idx").on(table.userId),
-    // For the clean-up: whichever end came first.
-    index("sessions_ended_at_idx").on(sql`least(idle_expires_at, expires_at)`),
+    // For the clean-up: whichever end came first, where least() passes over null.
+    index("sessions_ended_at_idx").on(sql`least(revoked_at, idle_expires_at, expires_at)`),
     check("sessions_handle_hash_length", sql`length(handle_hash) = 32`),
     check("sessions_user_agent_length", sql`length(user_agent) <= 512`),
   ],

@@ -116,11 +116,15 @@ export async function sendDueMessages(
   settings: Settings,
   binding: SendEmail | undefined,
 ): Promise<void> {
+  const tried: string[] = [];
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const [due] = await database.run((queries) => [
-      queries.execute<{ id: string }>(sql`select id from app.due_messages(${PASS_SIZE}::int)`),
+      queries.execute<{ id: string }>(
+        sql`select id from app.due_messages(${PASS_SIZE}::int, ${sql.param(tried)}::uuid[])`,
+      ),
     ]);
     const ids = due.rows.map(({ id }) => id);
+    tried.push(...ids);
     if (ids.length > 0) await sendMessages(database, settings, binding, ids);
     if (ids.length < PASS_SIZE) return;
   }

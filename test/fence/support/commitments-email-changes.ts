@@ -75,10 +75,10 @@ export const emailChangeCommitments: Commitment[] = [
       return [
         await scene.see(tokensOf(person)),
         await scene.see(
-          `select count(*)::int from one_time_tokens where user_id = '${person.id}' and expires_at = date_trunc('milliseconds', now())`,
+          `select count(*)::int from one_time_tokens where user_id = '${person.id}' and expires_at = created_at`,
         ),
         await scene.see(
-          `select count(*)::int from one_time_tokens where user_id = '${person.id}' and expires_at < now() - interval '1 minute'`,
+          `select count(*)::int from one_time_tokens where user_id = '${person.id}' and expires_at < now() - interval '30 minutes'`,
         ),
         same[0],
       ];

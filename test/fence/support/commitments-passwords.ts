@@ -122,7 +122,9 @@ export const passwordCommitments: Commitment[] = [
         await scene.see(
           `select revoked_at = now()::timestamptz(3), (${revoked}) = ${text(String(before))} from sessions where id = '${owner.sessionId}'`,
         ),
-        await scene.see(`select count(*)::int from one_time_tokens where user_id = '${owner.id}'`),
+        await scene.see(
+          `select count(*)::int from one_time_tokens where user_id = '${owner.id}' and expires_at > now()`,
+        ),
         same,
       ];
     },

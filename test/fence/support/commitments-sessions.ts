@@ -1,5 +1,5 @@
 import { id } from "./people.ts";
-import { codeOf, text, type Commitment, type Scene } from "./scene.ts";
+import { codeOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 /** How far both ends of the session are from now; `null` for one that is not there. */
 const ends = (sessionId: string) =>
@@ -26,6 +26,14 @@ async function refresh(scene: Scene, change: string, generation: number, idle: s
 const inAnHour =
   "idle_expires_at = now()::timestamptz(3) + interval '1 hour', expires_at = now()::timestamptz(3) + interval '5 days'";
 const third = `${inAnHour}, refresh_generation = 3, refreshed_at = clock_timestamp() - interval`;
+
+/** The owner's session is older than these. */
+const addSessions = (scene: Scene, times: number, revokedAt: string) =>
+  scene.see(
+    `insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at, revoked_at)
+     select ('019ab0de-1000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, '${scene.person("owner").id}', sha256(('more' || n)::bytea),
+            now() + interval '1 day', now() + interval '1 day', ${revokedAt} from generate_series(1, ${times}) n`,
+  );
 
 /** When sessions end, and what of them is forgotten. */
 export const sessionCommitments: Commitment[] = [
@@ -74,7 +82,34 @@ export const sessionCommitments: Commitment[] = [
     expected: [outcome, [[idleEnd, end]]],
     actual: (scene) => refresh(scene, change, generation, idle),
   })),
-  ...["idle_expires_at", "expires_at"].map((column): Commitment => ({
+  ...(
+    [
+      [98, "null", [100, 0, true]],
+      [99, "null", [100, 1, true]],
+      [120, "null", [100, 22, true]],
+      [300, "null", [202, 100, false]],
+      [120, "now() - interval '1 day'", [2, 0, true]],
+    ] as [number, string, unknown[]][]
+  ).map(([times, revokedAt, expected]): Commitment => ({
+    title: `app.sign_in ends the oldest of 100 sessions, beside ${times} newer ones revoked ${revokedAt}`,
+    expected: [[expected], [true]],
+    actual: async (scene) => {
+      const { id: userId } = scene.person("owner");
+      await addSessions(scene, times, revokedAt);
+      const same = await staysSame(scene, [["sessions", `user_id <> '${userId}'`]], () =>
+        signIn(scene, "1 day", "null"),
+      );
+      const mine = `sessions where user_id = '${userId}'`;
+      return [
+        await scene.see(
+          `select (select count(*)::int from ${mine} and revoked_at is null), (select count(*)::int from ${mine} and revoked_at = now()::timestamptz(3)),
+                  coalesce((select max(id::text) from ${mine} and revoked_at = now()::timestamptz(3)), '') < (select min(id::text) from ${mine} and revoked_at is null and id <> '${id(8001)}')`,
+        ),
+        same,
+      ];
+    },
+  })),
+  ...["revoked_at", "idle_expires_at", "expires_at"].map((column): Commitment => ({
     title: `app.purge_expired forgets sessions 30 days after the first of their ends, by ${column}`,
     expected: [[["1"]], [[true, false]]],
     actual: async (scene) => {

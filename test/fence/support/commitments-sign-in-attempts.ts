@@ -143,8 +143,11 @@ export const signInAttemptCommitments: Commitment[] = [
         await count(scene, network, attempts, "1 minute");
         await count(scene, account, 3);
         if (homeScope) await count(scene, home, 2, "1 day");
-        const same = await staysSame(scene, [["throttles", `scope not in (${scopes.map(text).join(",")})`]], () =>
-          signIn(scene, { homeScope }),
+        const mails = "app_private.mail_scope('person-100@example.test')";
+        const same = await staysSame(
+          scene,
+          [["throttles", `scope not in (${scopes.map(text).join(",")}, ${mails})`]],
+          () => signIn(scene, { homeScope }),
         );
         found.push(await counters(scene), same);
         await scene.see("rollback to tried");

@@ -34,7 +34,7 @@ export async function readCallable(client: Client): Promise<CallableFunction[]> 
 const meantForEverybody: Record<string, string> = {
   "app.password_parameters(text)": "select password_salt from public.users",
   // Ids alone: without its key, which no table holds, a message can be neither read nor stopped.
-  "app.due_messages(integer)": "select id from public.outbox",
+  "app.due_messages(integer,uuid[])": "select id from public.outbox",
 };
 
 /** What may add to a stranger's tokens and messages; those that they have must stay as they are. */

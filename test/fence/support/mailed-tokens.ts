@@ -25,7 +25,7 @@ export const addTokens = (scene: Scene, { id: userId }: Person, tokens: Token[])
      insert into one_time_tokens (id, user_id, purpose, email, key_hash, created_at, expires_at) values
      ${tokens
        .map(
-         ({ purpose, key, email = next, age = "0", left = "1 minute" }) =>
+         ({ purpose, key, email = next, age = "1 minute", left = "1 minute" }) =>
            `(gen_random_uuid(), '${userId}', ${text(purpose)}, ${text(purpose === "reset_password" ? null : email)},
              ${key ? `sha256(${text(key)}::bytea)` : "sha256(gen_random_uuid()::text::bytea)"}, now() - interval '${age}', now() + interval '${left}')`,
        )
