@@ -52,7 +52,7 @@ export const messageCommitments: Commitment[] = [
       for (const [times, age, left] of [
         [11, "0 minutes", "0 minutes"],
         [1, "59 minutes", "59 minutes"],
-        [1, "1 hour", "0 minutes"],
+        [1, "61 minutes", "0 minutes"],
         [1, "30 minutes", "30 minutes"],
       ] as const) {
         await scene.see(

@@ -16,7 +16,7 @@ export const unnoticed: Record<string, string> = {
   "app.delete_account(uuid,bytea): without and m.user_id = v_user_id":
     "asked together with whether nobody else owns it, so whoever owns it is the caller; by their key it is one row",
   "app.purge_expired(): without and k.created_at < pg_catalog.now() - interval '24 hours'": innerQueryDecides,
-  "app.purge_expired(): without and least(s.revoked_at, s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 days'":
+  "app.purge_expired(): without and least(s.revoked_at, s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 ...":
     innerQueryDecides,
   "app.purge_expired(): interval '1 second' instead of interval '24 hours' (2)": innerQueryDecides,
   "app.purge_expired(): interval '1 second' instead of interval '30 days' (2)": innerQueryDecides,
