@@ -84,6 +84,25 @@ export const passwordCommitments: Commitment[] = [
     },
   },
   {
+    title: "app.forgot_password has the requests for one address wait for each other, also where it has no account",
+    expected: [true, true],
+    actual: async (scene) => {
+      const found: unknown[] = [];
+      for (const email of [scene.person("owner").email, "unknown@example.test"]) {
+        await scene.see("savepoint asked");
+        await scene.ask(null, forget(email));
+        // A key of 64 bits stands in two columns of 32.
+        const [[isHeld] = []] = await scene.see(
+          `select exists (select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objsubid = 1
+              and ((classid::bigint << 32) | objid::bigint) = hashtextextended(${text(email)}, 4))`,
+        );
+        found.push(isHeld);
+        await scene.see("rollback to asked");
+      }
+      return found;
+    },
+  },
+  {
     title: "app.forgot_password counts no token that was made more than an hour ago",
     expected: [[id(100), "reset_password", true, true]],
     actual: async (scene) => {
