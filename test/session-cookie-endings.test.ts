@@ -6,19 +6,15 @@ import {
   expectUntouched,
   openForBrowsers,
   refreshByCookie,
+  signInBrowser,
   startBrowserSession,
 } from "./support/cookies.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
 import { bodyOf, fillPath, operations, optionsOf, prepare } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
-import { type Answer, type Person, signUpPerson } from "./support/service.ts";
+import { type Answer, type Person } from "./support/service.ts";
 
 const service = openForBrowsers();
-
-async function signInBrowser() {
-  const ada = await signUpPerson(service);
-  return { ada, ...(await startBrowserSession(service, ada)) };
-}
 
 describe("A session that ends takes its cookie back", () => {
   const ends: [string, (token: string, headers: Record<string, string>, ada: Person) => Promise<Answer>][] = [
@@ -44,20 +40,20 @@ describe("A session that ends takes its cookie back", () => {
   ];
 
   it.each(ends)("with %s, and of a browser that sent none takes nothing", async (_, end) => {
-    const first = await signInBrowser();
+    const first = await signInBrowser(service);
     const answer = await end(first.token, browserHeaders(first.cookie), first.ada);
     expect(answer.status).toBe(204);
     expectCleared(answer);
     expectProblem(await readMe(first.token), "unauthenticated");
     expectProblem(await refreshByCookie(service, first.cookie), "unauthenticated");
-    const second = await signInBrowser();
+    const second = await signInBrowser(service);
     const without = await end(second.token, browserHeaders(), second.ada);
     expect(without.status).toBe(204);
     expectUntouched(without);
   });
 
   it("not with the end of others", async () => {
-    const { ada, token, cookie } = await signInBrowser();
+    const { ada, token, cookie } = await signInBrowser(service);
     const headers = browserHeaders(cookie);
     const one = await service.call("DELETE", `/v1/auth/sessions/${await idOf(token, false)}`, { token, headers });
     await startBrowserSession(service, ada);
@@ -70,10 +66,10 @@ describe("A session that ends takes its cookie back", () => {
   });
 
   it("not where it was refused", async () => {
-    const { cookie } = await signInBrowser();
-    const stranger = await signInBrowser();
+    const { cookie } = await signInBrowser(service);
+    const stranger = await signInBrowser(service);
     const path = `/v1/auth/sessions/${await idOf(stranger.token, true)}`;
-    const { token } = await signInBrowser();
+    const { token } = await signInBrowser(service);
     const answers = [
       await service.call("DELETE", path, { token, headers: browserHeaders(cookie) }),
       await service.call("POST", "/v1/auth/sign-out", { headers: browserHeaders(cookie) }),
@@ -111,7 +107,7 @@ describe("The cookie alone", () => {
 
   it.each(operations.guarded)("adds nothing to a token at %s: whose token it is, is served", async (_, operation) => {
     const { person, ids } = await prepare(service);
-    const stranger = await signInBrowser();
+    const stranger = await signInBrowser(service);
     const options = optionsOf(operation, person);
     const headers = browserHeaders(stranger.cookie);
     const answer = await service.call(operation.method, fillPath(operation.path, ids), { ...options, headers });

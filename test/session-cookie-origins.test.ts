@@ -9,18 +9,13 @@ import {
   own,
   readCookie,
   refreshByCookie,
+  signInBrowser,
   signInForCookie,
-  startBrowserSession,
 } from "./support/cookies.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, openService, type Person, type Service, signUpPerson } from "./support/service.ts";
 
 const service = openForBrowsers();
-
-async function signInBrowser() {
-  const ada = await signUpPerson(service);
-  return { ada, ...(await startBrowserSession(service, ada)) };
-}
 
 /** Headers of pages that may not use the cookie; the first is no page at all. */
 const foreign: [string, Record<string, string>][] = [
@@ -64,7 +59,7 @@ const uses: [string, (by: Service, ada: Person, token: string, cookie: string, h
 
 describe.each(uses)("The cookie at %s", (_, use) => {
   it.each(foreign)("is refused with 403 to %s, before the database is asked", async (__, headers) => {
-    const { ada, token, cookie } = await signInBrowser();
+    const { ada, token, cookie } = await signInBrowser(service);
     const counted = openForBrowsers();
     const answer = await use(counted, ada, token, cookie, headers);
     expectProblem(answer, "origin_not_allowed");
@@ -80,7 +75,7 @@ describe.each(uses)("The cookie at %s", (_, use) => {
 
   it.each([frontend, own])("is for pages of %s", async (origin) => {
     for (const site of [{}, { "sec-fetch-site": "same-site" }, { "sec-fetch-site": "same-origin" }]) {
-      const { ada, token, cookie } = await signInBrowser();
+      const { ada, token, cookie } = await signInBrowser(service);
       const answer = await use(service, ada, token, cookie, { origin, ...site });
       expect(answer.status).toBeLessThan(300);
       expect(readCookie(answer).value === "").toBe(answer.status === 204);
@@ -88,7 +83,7 @@ describe.each(uses)("The cookie at %s", (_, use) => {
   });
 
   it("is for nobody where neither CORS_ORIGINS nor PUBLIC_ORIGIN is set", async () => {
-    const { ada, token, cookie } = await signInBrowser();
+    const { ada, token, cookie } = await signInBrowser(service);
     for (const CORS_ORIGINS of [undefined, ""]) {
       const closed = openForBrowsers({ CORS_ORIGINS, PUBLIC_ORIGIN: undefined });
       for (const headers of [{ origin: frontend }, { origin: own }, { origin: "" }, { origin: "undefined" }, {}]) {

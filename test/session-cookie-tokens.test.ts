@@ -8,7 +8,7 @@ import {
   openForBrowsers,
   readCookie,
   refreshByCookie,
-  startBrowserSession,
+  signInBrowserAlone,
 } from "./support/cookies.ts";
 import { asOwner } from "./support/database.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -18,18 +18,11 @@ import { claimsOf, forge } from "./support/tokens.ts";
 const service = openForBrowsers();
 const other = new TextEncoder().encode("another-secret-for-tests-alone-Zq8vT3nLw5");
 
-/** A person with a session in a browser, and no other. */
-async function signInBrowser() {
-  const ada = await signUpPerson(service);
-  await asOwner(["delete from sessions where user_id = $1", [ada.id]]);
-  return { ada, ...(await startBrowserSession(service, ada)) };
-}
-
 const generationOf = async ({ id }: Person) => (await storedSessions(id)).map((session) => session.refresh_generation);
 
 describe("A token of the cookie", () => {
   it("is no token for the body, nor one of the body for the cookie", async () => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     const grace = await signUpPerson(service);
     expectProblem(await refresh(cookie, service), "unauthenticated");
     const moved = await refreshByCookie(service, grace.refreshToken);
@@ -40,7 +33,7 @@ describe("A token of the cookie", () => {
   });
 
   it("is refused under another name, and nothing is taken back", async () => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     for (const name of ["refresh", "__Secure-refresh", "__host-refresh", "__Host-Refresh", "\u2000__Host-refresh"]) {
       const answer = await refreshByCookie(service, "", { ...browserHeaders(), cookie: `${name}=${cookie}` });
       expectProblem(answer, "unauthenticated");
@@ -50,7 +43,7 @@ describe("A token of the cookie", () => {
   });
 
   it("is refused beside another of its name, in either order", async () => {
-    const [mine, theirs] = [await signInBrowser(), await signInBrowser()];
+    const [mine, theirs] = [await signInBrowserAlone(service), await signInBrowserAlone(service)];
     for (const pair of [
       [mine, theirs],
       [theirs, mine],
@@ -73,7 +66,7 @@ describe("A token of the cookie", () => {
     ["an expired one", (token) => forge(token, { claims: { exp: Math.floor(Date.now() / 1000) - 6 } })],
     ["of another generation, signed by somebody else", (token) => forge(token, { claims: { gen: 9 }, key: other })],
   ])("that is %s is refused with 401 before the database is asked, and taken back", async (_, change) => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     const counted = openForBrowsers();
     const answer = await refreshByCookie(counted, await change(cookie));
     expectProblem(answer, "unauthenticated");
@@ -88,7 +81,7 @@ describe("A token of the cookie", () => {
     ["is revoked", "update sessions set revoked_at = now() where user_id = $1"],
     ["is gone", "delete from sessions where user_id = $1"],
   ])("whose session %s is refused, and taken back", async (_, change) => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     await asOwner([change, [ada.id]]);
     const answer = await refreshByCookie(service, cookie);
     expectProblem(answer, "unauthenticated");
@@ -96,13 +89,13 @@ describe("A token of the cookie", () => {
   });
 
   it("of a disabled person is refused, and taken back", async () => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     await disableUser(ada.id);
     expectCleared(await refreshByCookie(service, cookie));
   });
 
   it("stays in the browser while the service cannot answer, and is good afterwards", async () => {
-    const { cookie } = await signInBrowser();
+    const { cookie } = await signInBrowserAlone(service);
     const broken = openForBrowsers();
     await broken.injectFault({ fault: "drop-after" });
     const failed = await refreshByCookie(broken, cookie);
@@ -119,7 +112,7 @@ describe("A token of the cookie", () => {
   });
 
   it("is nowhere in the database", async () => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     const headers = { ...browserHeaders(cookie), "idempotency-key": crypto.randomUUID() };
     const answer = await refreshByCookie(service, cookie, headers);
     expect(answer.status).toBe(200);

@@ -9,8 +9,8 @@ import {
   own,
   readCookie,
   refreshByCookie,
+  signInBrowserAlone,
   signInForCookie,
-  startBrowserSession,
 } from "./support/cookies.ts";
 import { asOwner } from "./support/database.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -25,13 +25,6 @@ const tokenSet = {
   expiresIn: 900,
   sessionExpiresAt: expect.stringMatching(/\.\d{3}Z$/),
 };
-
-/** A person with a session in a browser, and no other. */
-async function signInBrowser() {
-  const ada = await signUpPerson(service);
-  await asOwner(["delete from sessions where user_id = $1", [ada.id]]);
-  return { ada, ...(await startBrowserSession(service, ada)) };
-}
 
 async function passGrace({ id }: Person): Promise<void> {
   await asOwner(["update sessions set refreshed_at = refreshed_at - interval '11 seconds' where user_id = $1", [id]]);
@@ -97,7 +90,7 @@ describe("POST /v1/auth/refresh by cookie", () => {
     ["an empty body of a type", { rawBody: "", headers: { "content-type": "application/json" } }],
     ["{}", { body: {} }],
   ])("with %s answers new tokens, of which the body has no refresh token", async (_, options) => {
-    const { ada, token, cookie } = await signInBrowser();
+    const { ada, token, cookie } = await signInBrowserAlone(service);
     const headers = { ...browserHeaders(cookie), ...("headers" in options && options.headers) };
     const answer = await service.call("POST", "/v1/auth/refresh", { ...options, headers });
     expect(answer.body).toEqual(tokenSet);
@@ -109,7 +102,7 @@ describe("POST /v1/auth/refresh by cookie", () => {
   });
 
   it("rotates: each cookie leads to the next, however late", async () => {
-    const { ada, ...first } = await signInBrowser();
+    const { ada, ...first } = await signInBrowserAlone(service);
     let { cookie } = first;
     for (let generation = 2; generation <= 4; generation++) {
       await passGrace(ada);
@@ -119,21 +112,21 @@ describe("POST /v1/auth/refresh by cookie", () => {
   });
 
   it("asks the database once", async () => {
-    const { cookie } = await signInBrowser();
+    const { cookie } = await signInBrowserAlone(service);
     const counted = openForBrowsers();
     await refreshByCookie(counted, cookie);
     expect(await counted.databaseRequests()).toHaveLength(1);
   });
 
   it("finds the cookie among others", async () => {
-    const { cookie } = await signInBrowser();
+    const { cookie } = await signInBrowserAlone(service);
     const cookies = `theme=dark; ${cookieOf(cookie)};  __Host-refresher=x; refresh=y`;
     const answer = await refreshByCookie(service, "", { ...browserHeaders(), cookie: cookies });
     expect(answer.status).toBe(200);
   });
 
   it("takes a token in the body first, and leaves the cookie alone", async () => {
-    const { cookie } = await signInBrowser();
+    const { cookie } = await signInBrowserAlone(service);
     const grace = await signUpPerson(service);
     const options = { body: { refreshToken: grace.refreshToken }, headers: browserHeaders(cookie) };
     const answer = await service.call("POST", "/v1/auth/refresh", options);
@@ -145,7 +138,7 @@ describe("POST /v1/auth/refresh by cookie", () => {
   });
 
   it("gives 50 at once one new generation and one lineage", async () => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     // The row is held for a moment, so that they meet at it.
     const held = asOwner(["select id from sessions where user_id = $1 for update", [ada.id]], ["select pg_sleep(0.3)"]);
     const answers = await Promise.all(Array.from({ length: 50 }, () => refreshByCookie(service, cookie)));
@@ -161,7 +154,7 @@ describe("POST /v1/auth/refresh by cookie", () => {
   });
 
   it("of an older generation revokes the session, and takes the cookie back", async () => {
-    const { ada, cookie } = await signInBrowser();
+    const { ada, cookie } = await signInBrowserAlone(service);
     const newest = await refreshByCookie(service, cookie);
     await passGrace(ada);
     const stale = await refreshByCookie(service, cookie);

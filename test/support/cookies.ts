@@ -1,5 +1,14 @@
 import { expect } from "vitest";
-import { type Answer, goodPassword, openService, type Person, type Service, type SettingsOverride } from "./service.ts";
+import { asOwner } from "./database.ts";
+import {
+  type Answer,
+  goodPassword,
+  openService,
+  type Person,
+  type Service,
+  type SettingsOverride,
+  signUpPerson,
+} from "./service.ts";
 
 /** A frontend on the API's site, and the API's own origin. */
 export const frontend = "https://app.example.com";
@@ -42,6 +51,23 @@ export async function startBrowserSession(
   const answer = await signInForCookie(service, person);
   expect(answer.status).toBe(200);
   return { token: answer.body.accessToken, cookie: readCookie(answer).value };
+}
+
+/** A person with a session in a browser, beside the one that they have signed up in. */
+export async function signInBrowser(service: Service): Promise<{ ada: Person; token: string; cookie: string }> {
+  const ada = await signUpPerson(service);
+  return { ada, ...(await startBrowserSession(service, ada)) };
+}
+
+/** The same without any other session. */
+export async function signInBrowserAlone(service: Service): ReturnType<typeof signInBrowser> {
+  const signedIn = await signInBrowser(service);
+  // Of the two, this is the older.
+  await asOwner([
+    "delete from sessions where id = (select id from sessions where user_id = $1 order by id limit 1)",
+    [signedIn.ada.id],
+  ]);
+  return signedIn;
 }
 
 export const cleared = {

@@ -1,14 +1,9 @@
-import { existsSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import path from "node:path";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { listenOnLoopback } from "../../scripts/local/listen.ts";
-import { findFreePort } from "../../scripts/local/processes.ts";
-import { cloneProject, removeClone, Script } from "../local/process-support.ts";
-
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+import { type DevBrowser, openDevBrowser } from "./dev-browser.ts";
 
 interface Outcome {
   status?: number;
@@ -21,8 +16,7 @@ const servePage = () =>
   createServer((_, response) => response.writeHead(200, { "content-type": "text/html" }).end("<p>A page</p>"));
 
 describe("The refresh cookie in a browser", () => {
-  let clone: string;
-  let dev: Script;
+  let dev: DevBrowser;
   let url: string;
   let demo: { email: string; password: string };
   let servers: Server[];
@@ -34,31 +28,16 @@ describe("The refresh cookie in a browser", () => {
   let context: BrowserContext;
 
   beforeAll(async () => {
-    if (!existsSync(executablePath)) {
-      throw new Error(
-        `There is no Chromium at ${executablePath}. Install it (Debian: apt-get install chromium), or set CHROMIUM to its path.`,
-      );
-    }
     servers = [servePage(), servePage()];
     const ports = await Promise.all(servers.map((server) => listenOnLoopback(server)));
     [frontend = "", neighbour = ""] = ports.map((port) => `http://localhost:${port}`);
     stranger = `http://127.0.0.1:${ports[0]}`;
-    clone = cloneProject();
-    writeFileSync(path.join(clone, ".dev.vars"), `CORS_ORIGINS=${frontend}\n`);
-    const port = await findFreePort(20_000 + Math.floor(Math.random() * 10_000));
-    dev = new Script(["scripts/dev.ts", "--port", String(port)], clone);
-    await dev.prints(/Ctrl-C stops/);
-    const printed = await dev.prints(/Service\s+(\S+)[^]*Sign in\s+(\S+) with (\S+)/);
-    [, url = ""] = printed;
-    demo = { email: printed[2] ?? "", password: printed[3] ?? "" };
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--no-first-run"] });
+    dev = await openDevBrowser(`CORS_ORIGINS=${frontend}\n`);
+    ({ url, demo, browser } = dev);
   });
 
   afterAll(async () => {
-    await browser?.close();
-    dev?.kill("SIGTERM");
-    await dev?.ended;
-    if (clone) removeClone(clone);
+    await dev?.stop();
     for (const server of servers ?? []) server.close();
   });
 
@@ -164,7 +143,7 @@ describe("The refresh cookie in a browser", () => {
 
   /** The statuses of all refreshes so far, as the service logs them: the browser shows those of strangers to nobody. */
   const logged = () =>
-    Array.from(dev.output.matchAll(/"route":"\/v1\/auth\/refresh","status":(\d+)/g), ([, status]) => status);
+    Array.from(dev.output().matchAll(/"route":"\/v1\/auth\/refresh","status":(\d+)/g), ([, status]) => status);
 
   /** What the service answers to a refresh for which the browser asks nobody beforehand, as CORS would have it. */
   async function sendBlindly(page: Page): Promise<string | undefined> {

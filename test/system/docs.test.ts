@@ -1,50 +1,25 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { findFreePort } from "../../scripts/local/processes.ts";
-import { cloneProject, removeClone, root, Script } from "../local/process-support.ts";
+import { root } from "../local/process-support.ts";
+import { type DevBrowser, openDevBrowser } from "./dev-browser.ts";
 
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const screenshots = path.join(root, "test-results");
 
 describe("GET /docs in a browser", () => {
-  let clone: string;
-  let dev: Script;
+  let dev: DevBrowser;
   let url: string;
   let demo: { email: string; password: string };
-  let browser: Browser;
   let page: Page;
   const foreignRequests: string[] = [];
   const failures: string[] = [];
 
   beforeAll(async () => {
-    if (!existsSync(executablePath)) {
-      throw new Error(
-        `There is no Chromium at ${executablePath}. Install it (Debian: apt-get install chromium), or set CHROMIUM to its path.`,
-      );
-    }
-    clone = cloneProject();
-    const port = await findFreePort(20_000 + Math.floor(Math.random() * 10_000));
-    dev = new Script(["scripts/dev.ts", "--port", String(port)], clone);
-    await dev.prints(/Ctrl-C stops/);
-    const printed = await dev.prints(/Service\s+(\S+)[^]*Sign in\s+(\S+) with (\S+)/);
-    [, url = ""] = printed;
-    demo = { email: printed[2] ?? "", password: printed[3] ?? "" };
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-      ],
-    });
-    page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+    dev = await openDevBrowser();
+    ({ url, demo } = dev);
+    page = await dev.browser.newPage({ viewport: { width: 1440, height: 1000 } });
     page.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
       if (!["data:", "blob:"].includes(protocol) && origin !== url) foreignRequests.push(request.url());
@@ -57,10 +32,7 @@ describe("GET /docs in a browser", () => {
   });
 
   afterAll(async () => {
-    await browser?.close();
-    dev?.kill("SIGTERM");
-    await dev?.ended;
-    if (clone) removeClone(clone);
+    await dev?.stop();
   });
 
   it("lists every operation of the document", async () => {

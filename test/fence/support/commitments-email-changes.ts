@@ -15,6 +15,7 @@ import {
   addressOf,
   owner,
   nameOf,
+  nothing,
   everything,
   notOf,
 } from "./mailed-tokens.ts";
@@ -24,7 +25,6 @@ import { codeOf, codesOf, lockerOf, staysSame, text, type Commitment } from "./s
 const change = (email: string) =>
   `select app.request_email_change(${text(email)}, ${mailed(oldId, oldKey)}, ${mailed(newId)})`;
 const confirm = (key: string, notice = mailed(null)) => `select app.confirm_email_change(${text(key)}, ${notice})`;
-const nothing = [[], []];
 
 /** Addresses that are changed, once those who read them have confirmed it. */
 export const emailChangeCommitments: Commitment[] = [

@@ -13,6 +13,7 @@ import {
   addressOf,
   owner,
   nameOf,
+  nothing,
   everything,
   notOf,
 } from "./mailed-tokens.ts";
@@ -24,7 +25,6 @@ const signUp = (name: string, email: string, messageId: string | null) =>
   `select app.${name}('${id(8000)}', ${text(email)}, 'New', 2, ${text(hash.slice(0, 29))}, ${text(hash)}, ${mailed(messageId)})`;
 const resend = `select app.resend_verification(${mailed(newId)})`;
 const verify = (key: string) => `select app.verify_email(${text(key)})`;
-const nothing = [[], []];
 
 /** Sign-up by mail, and addresses that are verified. */
 export const emailVerificationCommitments: Commitment[] = [

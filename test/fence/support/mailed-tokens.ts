@@ -66,3 +66,5 @@ export const notOf = ({ id: userId }: Person): [table: string, condition?: strin
   ["one_time_tokens", `user_id <> '${userId}'`],
   ["outbox", `user_id <> '${userId}'`],
 ];
+/** Neither a token nor a message: what `made` finds then. */
+export const nothing = [[], []];
