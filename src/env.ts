@@ -30,6 +30,45 @@ const secret = z
   )
   .refine((text) => new Set(text).size >= 10, "repeats itself too much to be random; try: openssl rand -base64 48");
 
+/** 32 bytes in base64url (RFC 8037 §2): of the last character four bits count. */
+const ed25519Number = z.string().regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/);
+
+/** Private keys that sign access tokens, as a JWK Set (RFC 7517). The first signs; all are published. */
+export const SigningKeySet = z.strictObject({
+  keys: z
+    .array(
+      z.strictObject({
+        kty: z.literal("OKP"),
+        crv: z.literal("Ed25519"),
+        x: ed25519Number,
+        d: ed25519Number,
+        kid: z.string().regex(/^[\w.~-]{1,64}$/),
+        alg: z.literal("EdDSA").optional(),
+        use: z.literal("sig").optional(),
+      }),
+    )
+    .min(1)
+    .max(5)
+    .refine((keys) => new Set(keys.map(({ kid }) => kid)).size === keys.length),
+});
+
+// One message for whatever is wrong: zod's own ones would show names out of the secret.
+const signingKeys = z.string().transform((text, context) => {
+  const set = SigningKeySet.safeParse(parseJson(text));
+  if (set.success) return set.data.keys;
+  const message = "must be a JWK Set of 1 to 5 private Ed25519 keys, each with a kid of its own; try: npm run -s keys";
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 const databaseUrl = z.string().refine((text) => {
   const url = URL.parse(text);
   return (
@@ -75,6 +114,8 @@ const SettingsSchema = z
   .object({
     DATABASE_URL: databaseUrl,
     JWT_SECRET: secret,
+    JWT_SECRET_PREVIOUS: secret.optional(),
+    JWT_SIGNING_KEYS: signingKeys.optional(),
     BCRYPT_WORK_FACTOR: integer(4, 14),
     SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
@@ -119,10 +160,18 @@ const SettingsSchema = z
   .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {
     path: ["BCRYPT_WORK_FACTOR"],
     message: "must be between 10 and 14",
+  })
+  .refine((settings) => settings.JWT_SECRET_PREVIOUS !== settings.JWT_SECRET, {
+    path: ["JWT_SECRET_PREVIOUS"],
+    message: "must be another one than JWT_SECRET",
   });
 
 /** All settings, parsed. Times are seconds. */
 export type Settings = z.infer<typeof SettingsSchema>;
+
+/** The secrets that tokens and mails on their way may have been made with. What is new takes `JWT_SECRET`, the first. */
+export const secretsOf = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Settings): string[] =>
+  JWT_SECRET_PREVIOUS ? [JWT_SECRET, JWT_SECRET_PREVIOUS] : [JWT_SECRET];
 
 /** Whether a database host means the local Neon endpoint instead of Neon. */
 export function isLocalHost(hostname: string): boolean {

@@ -16,6 +16,7 @@ import { accountRoutes } from "./routes/accounts.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { changePasswordRoutes } from "./routes/change-password.ts";
 import { docsRoutes } from "./routes/docs.ts";
+import { jwksRoutes } from "./routes/jwks.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { emailAddressRoutes } from "./routes/email-addresses.ts";
 import { healthRoutes, operationRoutes } from "./routes/operations.ts";
@@ -24,6 +25,7 @@ import { passwordResetRoutes } from "./routes/password-resets.ts";
 import { reauthenticationRoutes } from "./routes/reauthentication.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { userRoutes } from "./routes/users.ts";
+import { importSigningKeys } from "./services/jwks.ts";
 import { purgeExpired } from "./services/maintenance.ts";
 import { sendDueMessages } from "./services/outbox.ts";
 import type { AppEnv, Bindings } from "./types.ts";
@@ -64,6 +66,8 @@ app.route("/", healthRoutes);
 
 app.use(async (c, next) => {
   const settings = readSettings(c.env);
+  // Here, so that keys that are none are named by every answer, as any setting is.
+  await importSigningKeys(settings);
   c.set("settings", settings);
   const readOnly = c.req.method === "GET" || c.req.method === "HEAD";
   c.set("databaseOptions", { url: settings.DATABASE_URL, readOnly, meter: c.var.meter, messages: [] });
@@ -103,6 +107,7 @@ app.route("/", userRoutes);
 app.route("/", accountRoutes);
 app.route("/", organizationRoutes);
 app.route("/", memberRoutes);
+app.route("/", jwksRoutes);
 app.route("/", operationRoutes);
 app.route("/", docsRoutes);
 app.get("/openapi.json", (c) => c.body(describeApi(app), 200, { "content-type": "application/json" }));

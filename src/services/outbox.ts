@@ -3,7 +3,7 @@ import { base64url } from "jose";
 import { v7 as uuidv7 } from "uuid";
 import { hmac, sha256, toBytea } from "../crypto.ts";
 import type { Database, SystemDatabase } from "../db/index.ts";
-import type { Settings } from "../env.ts";
+import { secretsOf, type Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import { type Delivery, sendMail } from "../mail/providers.ts";
 import { type MailTemplate, mailTemplates, renderMail } from "../mail/templates.ts";
@@ -29,8 +29,8 @@ interface ClaimedMessage {
 }
 
 /** A message's token: 256 bits that no table holds, since they can be made again from the id at every attempt. */
-async function tokenOf(settings: Settings, id: string): Promise<Uint8Array> {
-  return hmac(settings.JWT_SECRET, "message", id);
+async function tokenOf(secret: string, id: string): Promise<Uint8Array> {
+  return hmac(secret, "message", id);
 }
 
 /** What the database is sent instead of a token. */
@@ -49,7 +49,7 @@ export async function newMessage(settings: Settings, database: Database): Promis
   }
   const id = uuidv7();
   database.messages.push(id);
-  return { id, key: await hashToken(await tokenOf(settings, id)) };
+  return { id, key: await hashToken(await tokenOf(settings.JWT_SECRET, id)) };
 }
 
 /** The same for a notice, which is not queued where no provider is set up. */
@@ -64,23 +64,32 @@ export async function sendMessages(
   binding: SendEmail | undefined,
   ids: readonly string[],
 ): Promise<void> {
-  const keys = new Map<string, string>();
-  for (const id of ids) keys.set(id, await hashToken(await tokenOf(settings, id)));
-  const [claimed] = await database.run((queries) => [
-    queries.execute<ClaimedMessage & Record<string, unknown>>(
-      sql`select id, recipient, template, data, attempts from app.claim_messages(${sql.param([...keys.keys()])}::uuid[], ${sql.param([...keys.values()])}::bytea[])`,
+  const claims = await Promise.all(
+    secretsOf(settings).map(async (secret) => ({ secret, keys: await keysOf(secret, ids) })),
+  );
+  // One batch: a message is given to the secret that it was queued under, and to no other.
+  const results = await database.run((queries) =>
+    claims.map(({ keys }) =>
+      queries.execute<ClaimedMessage & Record<string, unknown>>(
+        sql`select id, recipient, template, data, attempts from app.claim_messages(${sql.param([...keys.keys()])}::uuid[], ${sql.param([...keys.values()])}::bytea[])`,
+      ),
     ),
-  ]);
-  if (claimed.rows.length === 0) return;
+  );
+  const claimed = claims.flatMap(({ secret, keys }, index) =>
+    (results[index]?.rows ?? []).map((message) => ({ message, secret, key: keys.get(message.id) })),
+  );
+  if (claimed.length === 0) return;
   const deliveries = await Promise.all(
-    claimed.rows.map(async (message) => ({ message, delivery: await deliver(settings, binding, message) })),
+    claimed.map(async ({ message, secret, key }) => {
+      return { message, key, delivery: await deliver(settings, secret, binding, message) };
+    }),
   );
   const settled = await database.run((queries) =>
-    deliveries.map(({ message, delivery }) => {
+    deliveries.map(({ message, key, delivery }) => {
       const reason = delivery.outcome === "delivered" ? null : delivery.reason;
       const isFinal = delivery.outcome === "refused";
       return queries.execute<{ dead: boolean }>(
-        sql`select app.settle_message(${message.id}::uuid, ${keys.get(message.id)}::bytea, ${reason}::text, ${isFinal}::boolean) as dead`,
+        sql`select app.settle_message(${message.id}::uuid, ${key}::bytea, ${reason}::text, ${isFinal}::boolean) as dead`,
       );
     }),
   );
@@ -93,8 +102,16 @@ export async function sendMessages(
   }
 }
 
+/** The messages' keys under one of the secrets, by id. */
+async function keysOf(secret: string, ids: readonly string[]): Promise<Map<string, string>> {
+  const keys = new Map<string, string>();
+  for (const id of ids) keys.set(id, await hashToken(await tokenOf(secret, id)));
+  return keys;
+}
+
 async function deliver(
   settings: Settings,
+  secret: string,
   binding: SendEmail | undefined,
   { id, recipient, template, data }: ClaimedMessage,
 ): Promise<Delivery> {
@@ -103,7 +120,7 @@ async function deliver(
   // Queued for an address without an account, so that asking takes the same time for every address.
   if (recipient === null) return { outcome: "delivered" };
   if (!isTemplate(template)) return { outcome: "refused", reason: "the template is not known" };
-  const token = base64url.encode(await tokenOf(settings, id));
+  const token = base64url.encode(await tokenOf(secret, id));
   const content = renderMail(template, { appUrl, token, data });
   return sendMail({ ...settings, EMAIL_PROVIDER: provider }, binding, { id, from, to: recipient, ...content });
 }

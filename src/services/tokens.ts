@@ -1,8 +1,17 @@
-import { base64url, errors, jwtVerify, SignJWT } from "jose";
+import {
+  base64url,
+  type CryptoKey,
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+  type JWTVerifyOptions,
+  SignJWT,
+} from "jose";
 import * as z from "zod";
 import { randomBytes, sha256, toBytea } from "../crypto.ts";
-import type { Settings } from "../env.ts";
+import { secretsOf, type Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
+import { importSigningKeys } from "./jwks.ts";
 
 const ISSUER = "saas-backend-layer";
 
@@ -15,6 +24,16 @@ const CLOCK_TOLERANCE = 5;
 const Subject = z.object({ sub: z.uuid(), sid: z.string().regex(/^[\w-]{43}$/) });
 const AccessClaims = Subject;
 const RefreshClaims = Subject.extend({ gen: z.int().positive() });
+
+/** All that a token of ours says of itself: no key, nor the address of one, is taken from a token. */
+const Header = z.strictObject({ alg: z.string(), typ: z.string(), kid: z.string().optional() });
+
+/** A key, and the one algorithm that it is for. */
+interface TokenKey {
+  alg: "HS256" | "EdDSA";
+  kid?: string;
+  key: Uint8Array | CryptoKey;
+}
 
 export interface TokenSubject {
   userId: string;
@@ -42,8 +61,18 @@ export async function hashHandle(handle: string): Promise<string> {
   return toBytea(await sha256(base64url.decode(handle)));
 }
 
+const secretKey = (secret: string): TokenKey => ({ alg: "HS256", key: encoder.encode(secret) });
+
+/** The key of `JWT_SIGNING_KEYS` that the token names, or for one that names none, the secrets. */
+async function accessKeysFor(settings: Settings, token: string): Promise<TokenKey[]> {
+  const { kid } = decodeProtectedHeader(token);
+  if (kid === undefined) return secretsOf(settings).map(secretKey);
+  const { verifying } = await importSigningKeys(settings);
+  return verifying.filter((key) => key.kid === kid).map((key) => ({ alg: "EdDSA", ...key }));
+}
+
 async function sign(
-  settings: Settings,
+  { alg, kid, key }: TokenKey,
   typ: string,
   audience: string,
   expiresAt: Date,
@@ -51,17 +80,17 @@ async function sign(
   claims: object,
 ) {
   return new SignJWT({ sid: subject.handle, ...claims })
-    .setProtectedHeader({ alg: "HS256", typ })
+    .setProtectedHeader({ alg, typ, ...(kid !== undefined && { kid }) })
     .setIssuer(ISSUER)
     .setAudience(audience)
     .setSubject(subject.userId)
     .setIssuedAt()
     .setExpirationTime(expiresAt)
-    .sign(encoder.encode(settings.JWT_SECRET));
+    .sign(key);
 }
 
 async function verify<T>(
-  settings: Settings,
+  keysFor: (token: string) => TokenKey[] | Promise<TokenKey[]>,
   typ: string,
   audience: string,
   maxTokenAge: number,
@@ -69,8 +98,7 @@ async function verify<T>(
   claims: z.ZodType<T>,
 ): Promise<T> {
   try {
-    const { payload } = await jwtVerify(token, encoder.encode(settings.JWT_SECRET), {
-      algorithms: ["HS256"],
+    const { payload, protectedHeader } = await verifyWithAny(await keysFor(token), token, {
       issuer: ISSUER,
       audience,
       typ,
@@ -78,6 +106,7 @@ async function verify<T>(
       maxTokenAge,
       clockTolerance: CLOCK_TOLERANCE,
     });
+    Header.parse(protectedHeader);
     // jose accepts an exp of 1e400, which JSON.parse reads as Infinity.
     if (!Number.isSafeInteger(payload.exp)) throw new errors.JWTInvalid("exp is not a date");
     return claims.parse(payload);
@@ -86,19 +115,40 @@ async function verify<T>(
   }
 }
 
+/** As the first of the keys has it that fits. @throws JWSSignatureVerificationFailed when none does. */
+async function verifyWithAny(keys: readonly TokenKey[], token: string, options: JWTVerifyOptions) {
+  for (const { alg, key } of keys) {
+    try {
+      return await jwtVerify(token, key, { ...options, algorithms: [alg] });
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
+}
+
 /** A JWT access token (RFC 9068's `at+jwt`), valid for `ACCESS_TOKEN_LIFETIME` seconds. */
-export function issueAccessToken(settings: Settings, subject: TokenSubject): Promise<string> {
+export async function issueAccessToken(settings: Settings, subject: TokenSubject): Promise<string> {
   const expiresAt = new Date(Date.now() + ACCESS_TOKEN_LIFETIME * 1000);
-  return sign(settings, "at+jwt", `${ISSUER}/api`, expiresAt, subject, {});
+  const { signing } = await importSigningKeys(settings);
+  const key: TokenKey = signing ? { alg: "EdDSA", ...signing } : secretKey(settings.JWT_SECRET);
+  return sign(key, "at+jwt", `${ISSUER}/api`, expiresAt, subject, {});
 }
 
 /** @throws AppError `unauthenticated` for anything but a live access token of ours. */
 export async function verifyAccessToken(settings: Settings, token: string): Promise<TokenSubject> {
-  const { sub, sid } = await verify(settings, "at+jwt", `${ISSUER}/api`, ACCESS_TOKEN_LIFETIME, token, AccessClaims);
+  const { sub, sid } = await verify(
+    (token) => accessKeysFor(settings, token),
+    "at+jwt",
+    `${ISSUER}/api`,
+    ACCESS_TOKEN_LIFETIME,
+    token,
+    AccessClaims,
+  );
   return { userId: sub, handle: sid };
 }
 
-/** A refresh token of one generation of its session: signed, so a made-up one cannot revoke a session. */
+/** A refresh token of one generation of its session, which nobody else verifies: HS256. Signed, so a made-up one cannot revoke a session. */
 export function issueRefreshToken(
   settings: Settings,
   subject: TokenSubject,
@@ -106,7 +156,8 @@ export function issueRefreshToken(
   expiresAt: Date,
   carrier: RefreshTokenCarrier,
 ): Promise<string> {
-  return sign(settings, "refresh+jwt", refreshAudiences[carrier], expiresAt, subject, { gen: generation });
+  const key = secretKey(settings.JWT_SECRET);
+  return sign(key, "refresh+jwt", refreshAudiences[carrier], expiresAt, subject, { gen: generation });
 }
 
 /** @throws AppError `unauthenticated` for anything but an unexpired refresh token of ours, for this carrier. */
@@ -117,7 +168,7 @@ export async function verifyRefreshToken(
 ): Promise<TokenSubject & { generation: number }> {
   const maxAge = settings.SESSION_EXPIRATION.absolute;
   const { sub, sid, gen } = await verify(
-    settings,
+    () => secretsOf(settings).map(secretKey),
     "refresh+jwt",
     refreshAudiences[carrier],
     maxAge,

@@ -1,7 +1,7 @@
 import { asOwner } from "../support/database.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
-import { contract, creates, fillPath, newMark, optionsOf } from "../support/operations.ts";
+import { contract, creates, databaseFreeRoutes, fillPath, newMark, optionsOf } from "../support/operations.ts";
 import {
   type Answer,
   newAddress,
@@ -22,7 +22,7 @@ export interface World {
 }
 
 /** Every operation that asks the database. */
-export const operationsOfTheDatabase = contract.operations.filter(({ path }) => path !== "/health");
+export const operationsOfTheDatabase = contract.operations.filter(({ name }) => !databaseFreeRoutes.has(name));
 
 export async function makeWorld(): Promise<World> {
   const sound = openService();

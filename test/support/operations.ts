@@ -20,6 +20,9 @@ export const operations = {
   owned: named.filter(([, { path }]) => path.includes("{")),
 };
 
+/** Those that ask no database. */
+export const databaseFreeRoutes = new Set(["GET /health", "GET /.well-known/jwks.json"]);
+
 /** A right body for every operation that takes one; a new route gets its own here. `mark` names what it makes. */
 const bodies: Record<string, (person: Person, mark: string) => Record<string, unknown>> = {
   "POST /v1/auth/sign-up": (_, mark) => ({ email: `${mark}@example.com`, password: goodPassword, name: mark }),
