@@ -33,8 +33,7 @@ const secret = z
 /** 32 bytes in base64url (RFC 8037 §2): of the last character four bits count. */
 const ed25519Number = z.string().regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/);
 
-/** Private keys that sign access tokens, as a JWK Set (RFC 7517). The first signs; all are published. */
-export const SigningKeySet = z.strictObject({
+const SigningKeySet = z.strictObject({
   keys: z
     .array(
       z.strictObject({
@@ -52,8 +51,11 @@ export const SigningKeySet = z.strictObject({
     .refine((keys) => new Set(keys.map(({ kid }) => kid)).size === keys.length),
 });
 
-// One message for whatever is wrong: zod's own ones would show names out of the secret.
-const signingKeys = z.string().transform((text, context) => {
+/**
+ * Private keys that sign access tokens, as a JWK Set (RFC 7517): the first signs, all are published. One message
+ * for whatever is wrong, since zod's own would show names out of the secret.
+ */
+export const SigningKeys = z.string().transform((text, context) => {
   const set = SigningKeySet.safeParse(parseJson(text));
   if (set.success) return set.data.keys;
   const message = "must be a JWK Set of 1 to 5 private Ed25519 keys, each with a kid of its own; try: npm run -s keys";
@@ -115,7 +117,7 @@ const SettingsSchema = z
     DATABASE_URL: databaseUrl,
     JWT_SECRET: secret,
     JWT_SECRET_PREVIOUS: secret.optional(),
-    JWT_SIGNING_KEYS: signingKeys.optional(),
+    JWT_SIGNING_KEYS: SigningKeys.optional(),
     BCRYPT_WORK_FACTOR: integer(4, 14),
     SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
