@@ -11,6 +11,7 @@ const inWorkerd = (name: string, include: string, seconds: number, globalSetup =
         bindings: {
           DATABASE_URL: inject("databaseUrl"),
           JWT_SECRET: "a-secret-for-tests-alone-Zq8vT3nLw5xY",
+          ENCRYPTION_KEY: "another-secret-for-tests-alone-mB5kWq2R",
           BCRYPT_WORK_FACTOR: "4",
           SESSION_EXPIRATION: "7d",
           RATE_LIMIT_PER_MINUTE: "100000",

@@ -2,9 +2,11 @@ const encoder = new TextEncoder();
 
 const derivedKeys = new Map<string, Promise<CryptoKey>>();
 
+type KeyAlgorithm = { name: "HMAC"; hash: "SHA-256"; length: 256 } | { name: "AES-GCM"; length: 256 };
+
 /** A key of its own for each purpose out of one secret (HKDF-SHA-256, RFC 5869), kept for the isolate's life. */
-function deriveKey(secret: string, purpose: string): Promise<CryptoKey> {
-  const name = `${purpose}\n${secret}`;
+export function deriveKeyFor(secret: string, purpose: string, algorithm: KeyAlgorithm): Promise<CryptoKey> {
+  const name = `${algorithm.name}\n${purpose}\n${secret}`;
   let key = derivedKeys.get(name);
   if (!key) {
     key = crypto.subtle
@@ -13,9 +15,9 @@ function deriveKey(secret: string, purpose: string): Promise<CryptoKey> {
         crypto.subtle.deriveKey(
           { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode(purpose) },
           base,
-          { name: "HMAC", hash: "SHA-256", length: 256 },
+          algorithm,
           false,
-          ["sign"],
+          algorithm.name === "HMAC" ? ["sign"] : ["encrypt", "decrypt"],
         ),
       );
     derivedKeys.set(name, key);
@@ -25,7 +27,8 @@ function deriveKey(secret: string, purpose: string): Promise<CryptoKey> {
 
 /** HMAC-SHA-256 (RFC 2104) of a message under a key derived from `secret` for `purpose`; 32 bytes. */
 export async function hmac(secret: string, purpose: string, message: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.sign("HMAC", await deriveKey(secret, purpose), encoder.encode(message)));
+  const key = await deriveKeyFor(secret, purpose, { name: "HMAC", hash: "SHA-256", length: 256 });
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(message)));
 }
 
 export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {

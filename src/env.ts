@@ -118,6 +118,8 @@ const SettingsSchema = z
     JWT_SECRET: secret,
     JWT_SECRET_PREVIOUS: secret.optional(),
     JWT_SIGNING_KEYS: SigningKeys.optional(),
+    ENCRYPTION_KEY: secret.optional(),
+    ENCRYPTION_KEY_PREVIOUS: secret.optional(),
     BCRYPT_WORK_FACTOR: integer(4, 14),
     SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
@@ -162,6 +164,10 @@ const SettingsSchema = z
   .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {
     path: ["BCRYPT_WORK_FACTOR"],
     message: "must be between 10 and 14",
+  })
+  .refine((settings) => settings.ENCRYPTION_KEY !== settings.JWT_SECRET, {
+    path: ["ENCRYPTION_KEY"],
+    message: "must be another one than JWT_SECRET",
   })
   .refine((settings) => settings.JWT_SECRET_PREVIOUS !== settings.JWT_SECRET, {
     path: ["JWT_SECRET_PREVIOUS"],

@@ -1,4 +1,5 @@
 import type { RouteConfig } from "@hono/zod-openapi";
+import type { ErrorCode } from "./errors.ts";
 
 type Responses = RouteConfig["responses"];
 
@@ -12,6 +13,15 @@ interface Header {
     example?: string | number;
   };
 }
+
+const moreNeeded = 'Bearer error="insufficient_user_authentication"';
+
+/** What WWW-Authenticate says (RFC 6750 §3, RFC 9470 §3). */
+export const challenges: { unauthenticated: string } & Partial<Record<ErrorCode, string>> = {
+  unauthenticated: "Bearer",
+  reauthentication_required: `${moreNeeded}, max_age="600"`,
+  mfa_required: `${moreNeeded}, acr_values="http://schemas.openid.net/pape/policies/2007/06/multi-factor"`,
+};
 
 /** Every response header that the document promises. */
 const headers = {
@@ -36,10 +46,10 @@ const headers = {
     schema: { type: "integer", minimum: 1, example: 2 },
   },
   "WWW-Authenticate": {
-    description: "The scheme to authenticate with; with an error where the password must be given again (RFC 9470).",
+    description: "The scheme to authenticate with; with an error where more must be proven, or again (RFC 9470).",
     schema: {
       type: "string",
-      enum: ["Bearer", 'Bearer error="insufficient_user_authentication", max_age="600"'] as string[],
+      enum: Object.values(challenges),
     },
   },
   "Idempotent-Replayed": {

@@ -11,6 +11,7 @@ import { readClientAddress } from "./middleware/client-address.ts";
 import { log } from "./middleware/log.ts";
 import { outbox } from "./middleware/outbox.ts";
 import { bodyLimit } from "./middleware/request-body.ts";
+import { challenges } from "./headers.ts";
 import { createRouter, describeApi } from "./openapi.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { authRoutes } from "./routes/auth.ts";
@@ -130,9 +131,8 @@ function answerProblem(c: Context<AppEnv>, error: AppError): Response {
   });
 }
 
-/** RFC 6750 §3; for a password that was given too long ago RFC 9470 §3. */
-const challengeOf = ({ code }: AppError) =>
-  code === "reauthentication_required" ? 'Bearer error="insufficient_user_authentication", max_age="600"' : "Bearer";
+/** RFC 6750 §3; RFC 9470 §3 where the person must prove more, or again. */
+const challengeOf = ({ code }: AppError) => challenges[code] ?? challenges.unauthenticated;
 
 /** By the Cron Triggers of wrangler.toml: mails that are still to be sent each minute, the clean-up once an hour. */
 async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<void> {

@@ -37,12 +37,14 @@ function defineRoute(
   contract: Contract,
   extra: { guards: MiddlewareHandler[]; security: boolean; permission?: Permission; errors: ErrorCode[] },
 ) {
-  const { errors = [], failClosed, creates, unverified, fresh, takesCookie, setsCookie, ...route } = contract;
+  const { errors = [], failClosed, creates, unverified, fresh, pending, takesCookie, setsCookie, ...route } = contract;
   const body = route.request?.body;
   const hasInput = !!(body || route.request?.params || route.request?.query || creates);
   const codes: ErrorCode[] = [
     ...(hasInput ? (["invalid_request"] as const) : []),
     ...extra.errors,
+    ...(extra.security && !pending ? (["mfa_required"] as const) : []),
+    ...(extra.permission ? (["mfa_enrollment_required"] as const) : []),
     ...(extra.security && fresh ? (["reauthentication_required"] as const) : []),
     ...(extra.security && !unverified ? (["email_unverified"] as const) : []),
     ...errors,
@@ -65,7 +67,7 @@ function defineRoute(
       { counted: true, security: extra.security, creates, setsCookie },
     ),
     middleware: [
-      ...(extra.security ? [authenticate()] : []),
+      ...(extra.security ? [authenticate({ pending: pending === true })] : []),
       rateLimit({ onFailure: failClosed ? "closed" : "open" }),
       ...(route.request?.query ? [queryNames()] : []),
       ...(body ? [jsonBody({ isOptional: !body.required })] : []),
@@ -183,6 +185,7 @@ const documentInfo = {
   },
   tags: [
     { name: "Auth", description: "Accounts, tokens and sessions." },
+    { name: "MFA", description: "Second factors: authenticator apps, passkeys, recovery codes." },
     { name: "Me", description: "The signed-in person." },
     { name: "Organizations", description: "The tenants." },
     { name: "Members", description: "Who belongs to an organization." },

@@ -2,7 +2,8 @@ import type { Context } from "hono";
 import { deleteCookie, setCookie } from "hono/cookie";
 import type { Settings } from "./env.ts";
 import { AppError } from "./errors.ts";
-import type { PresentedToken, TokenSet } from "./services/auth.ts";
+import type { PresentedToken } from "./services/auth.ts";
+import type { TokenSet } from "./services/session-starts.ts";
 import type { RefreshTokenCarrier } from "./services/tokens.ts";
 
 const NAME = "refresh";

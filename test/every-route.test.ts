@@ -105,8 +105,11 @@ describe("Every operation", () => {
       );
       const [handle, ...rest] = request?.statements[0]?.params ?? [];
       expect(handle).toMatch(/^\\x[\da-f]{64}$/);
-      const tenant = operation.permission ? [organization.id, operation.permission] : [];
-      expect(rest).toEqual([...tenant, "false", String(says(operation, "reauthentication_required"))]);
+      const fresh = String(says(operation, "reauthentication_required"));
+      const pending = String(!says(operation, "mfa_required"));
+      expect(rest).toEqual(
+        operation.permission ? [organization.id, operation.permission, "false", fresh] : ["false", fresh, pending],
+      );
     },
   );
 

@@ -16,6 +16,12 @@ const readableColumns: Record<string, string | null> = {
   one_time_tokens: null,
   outbox: null,
   throttles: null,
+  totp_factors: "id",
+  recovery_codes: "user_id",
+  passkeys: "id",
+  identities: "id",
+  sso_connections: "id",
+  spent_challenges: null,
 };
 
 interface Tenant {
@@ -27,10 +33,36 @@ interface Tenant {
 let mine: Tenant;
 let theirs: Tenant;
 
+/** A row in each table where a new tenant has none; the passkey comes after the session, which needs no second factor. */
+async function giveRows(userId: string, organizationId: string): Promise<void> {
+  await asOwner(
+    [
+      "insert into totp_factors (id, user_id, sealed_seed) values (gen_random_uuid(), $1::uuid, sha256($1::text::bytea))",
+      [userId],
+    ],
+    ["insert into recovery_codes (user_id, key_hash) values ($1::uuid, sha256($1::text::bytea))", [userId]],
+    [
+      `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+       values (gen_random_uuid(), $1::uuid, 'key', sha256($1::text::bytea), 'key', 0, '', false)`,
+      [userId],
+    ],
+    [
+      "insert into identities (id, user_id, provider, subject) values (gen_random_uuid(), $1::uuid, 'google', $1::text)",
+      [userId],
+    ],
+    [
+      `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
+       values ($1::uuid, gen_random_uuid(), $1::text || '.test', 'proof of ' || $1::text, 'https://idp.test', 'client', 'secret')`,
+      [organizationId],
+    ],
+  );
+}
+
 async function newTenant(): Promise<Tenant> {
   const owner = await signUpPerson(service);
   const { id } = await createOrganization(service, owner);
   const handle = await readHandle(owner.token);
+  await giveRows(owner.id, id);
   return { owner, organizationId: id, admission: { handle, organizationId: id, permission: "organization:read" } };
 }
 
@@ -168,10 +200,13 @@ describe("Each table", () => {
   });
 
   it.each(readable)("%s shows a member their own tenant's rows and no other's", async (table, column) => {
-    const rows = await asMember(mine.admission, `select ${column} as id from ${table}`);
+    const admission = { ...mine.admission, permission: table === "sso_connections" ? "sso:read" : "organization:read" };
+    const rows = await asMember(admission, `select ${column} as id from ${table}`);
     const ids = new Set(rows.map(({ id }) => id));
     const [others] = await asOwner([
       `select id from users where id = $1 union all select id from sessions where user_id = $1
+        union all select id from totp_factors where user_id = $1 union all select id from passkeys where user_id = $1
+        union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
       [theirs.owner.id, theirs.organizationId],
     ]);

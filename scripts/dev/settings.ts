@@ -25,6 +25,7 @@ export function makeSettings(
   const origins = [devVars["CORS_ORIGINS"], mailbox?.APP_URL].filter(Boolean);
   return {
     JWT_SECRET: state.jwtSecret,
+    ENCRYPTION_KEY: state.encryptionKey,
     BCRYPT_WORK_FACTOR: "10",
     SESSION_EXPIRATION: "30d/7d",
     RATE_LIMIT_PER_MINUTE: "300",

@@ -7,16 +7,20 @@ import { localDirectory } from "../local/paths.ts";
 /** What is generated once for a clone and kept. */
 export interface State {
   jwtSecret: string;
+  encryptionKey: string;
   demoPassword: string;
 }
 
 /** Reads the kept secrets, making them at the first time. Only their owner can read the file. */
 export function loadState(): State {
   const file = path.join(localDirectory, "secrets.json");
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as State;
+  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<State>) : {};
   const state = {
     jwtSecret: randomBytes(48).toString("base64url"),
+    encryptionKey: randomBytes(48).toString("base64url"),
     demoPassword: `demo-${randomBytes(9).toString("base64url")}`,
+    // Last: what a clone was given before is not made anew for what it lacks.
+    ...kept,
   };
   mkdirSync(localDirectory, { recursive: true });
   writeFileSync(file, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });

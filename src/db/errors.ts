@@ -6,6 +6,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   AP403: "forbidden",
   AP404: "not_found",
   APVER: "email_unverified",
+  APMFA: "mfa_required",
+  APENR: "mfa_enrollment_required",
   APFRS: "reauthentication_required",
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",

@@ -123,17 +123,19 @@ export function openSystemDatabase(options: DatabaseOptions): SystemDatabase {
 export interface SessionRequirements {
   /** That the person's address is verified. */
   verified: boolean;
-  /** That the password was given within 10 minutes. */
+  /** That the person proved who they are within 10 minutes. */
   fresh: boolean;
+  /** That it may still wait for its second factor. */
+  pending: boolean;
 }
 
 /** @param handle SHA-256 of the session's handle, as bytea. */
 export function openPersonDatabase(
   options: DatabaseOptions,
   handle: string,
-  { verified, fresh }: SessionRequirements,
+  { verified, fresh, pending }: SessionRequirements,
 ): PersonDatabase {
-  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, null, null, ${verified}::boolean, ${fresh}::boolean)`;
+  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, null, null, ${verified}::boolean, ${fresh}::boolean, ${pending}::boolean)`;
   return { as: "person", ...openDatabase(options, admit) };
 }
 

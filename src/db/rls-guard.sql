@@ -25,7 +25,7 @@ asked as (
 trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app_definer')),
 -- Callable by the Worker and run with app_definer's rights. A function not on this list fails the check.
 allowed_definers (signature) as (values
-  ('app.admit(bytea,uuid,text,boolean,boolean)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
+  ('app.admit(bytea,uuid,text,boolean,boolean,boolean)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
   ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea)'),

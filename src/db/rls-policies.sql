@@ -101,6 +101,9 @@ grant select, insert, delete on organizations, memberships to app_definer;
 -- To lock a row, which the policy below lets them do and no more.
 grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
+grant select, insert, delete on totp_factors, recovery_codes, passkeys, identities, spent_challenges to app_definer;
+grant select on sso_connections to app_definer;
+grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
@@ -124,13 +127,21 @@ create policy "Definer functions end memberships" on memberships for delete to a
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
+create policy "Definer functions manage authenticator apps" on totp_factors for all to app_definer using (true) with check (true);
+create policy "Definer functions manage recovery codes" on recovery_codes for all to app_definer using (true) with check (true);
+create policy "Definer functions manage passkeys" on passkeys for all to app_definer using (true) with check (true);
+create policy "Definer functions manage identities" on identities for all to app_definer using (true) with check (true);
+create policy "Definer functions read connections" on sso_connections for select to app_definer using (true);
+create policy "Definer functions spend challenges" on spent_challenges for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
 -- set_config is open to everyone, so a setting alone proves nothing. app.context carries
--- user|session|organization|permissions; app.seal is its HMAC, bound to backend and transaction.
+-- user|session|organization|permissions|pending; app.seal is its HMAC, bound to backend and transaction.
 
 set local role app_definer;
+
+drop type if exists app_private.signed_in;
 
 create table if not exists app_private.seal_key (
   only_row boolean primary key default true check (only_row),
@@ -147,8 +158,8 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
@@ -162,7 +173,7 @@ return (
     from app_private.seal_key
 );
 
--- Parts: 1 user, 2 session, 3 organization or '', 4 permissions joined by commas.
+-- Parts: 1 user, 2 session, 3 organization or '', 4 permissions joined by commas, 5 'pending' before the second factor.
 create function app_private.context() returns text[]
 language plpgsql stable parallel restricted set search_path = '' as $$
 declare
@@ -179,12 +190,13 @@ end
 $$;
 
 /* The first statement of every authenticated batch. p_handle is SHA-256 of the session's handle.
-   AP401 unknown, expired or revoked session, disabled user; with p_verified APVER for an address that is not
-   verified; with p_fresh APFRS when the password was given over 10 minutes ago; AP404 not a member; AP403 role
-   lacks p_permission. */
+   AP401 unknown, expired or revoked session, disabled user; APMFA before its second factor, unless p_pending lets
+   it in for that; with p_verified APVER for an address that is not verified; with p_fresh APFRS when the person
+   authenticated over 10 minutes ago; AP404 not a member; APENR where the organization asks for a second factor that
+   the session has not; AP403 role lacks p_permission. */
 create function app.admit(
   p_handle bytea, p_organization_id uuid default null, p_permission text default null,
-  p_verified boolean default false, p_fresh boolean default false
+  p_verified boolean default false, p_fresh boolean default false, p_pending boolean default false
 ) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -193,14 +205,18 @@ declare
   v_role text;
   v_is_verified boolean;
   v_is_fresh boolean;
+  v_second_factor text;
+  v_is_mfa_required boolean;
   v_permissions text[] := '{}';
   v_context text;
 begin
-  select s.user_id, s.id, m.role, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes'
-    into v_user_id, v_session_id, v_role, v_is_verified, v_is_fresh
+  select s.user_id, s.id, m.role, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes',
+         s.second_factor, o.mfa_required
+    into v_user_id, v_session_id, v_role, v_is_verified, v_is_fresh, v_second_factor, v_is_mfa_required
     from public.sessions s
     join public.users u on u.id = s.user_id
     left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
+    left join public.organizations o on o.id = m.organization_id
    where s.handle_hash = pg_catalog.sha256(p_handle)
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
@@ -208,6 +224,9 @@ begin
      and u.disabled_at is null;
   if v_user_id is null then
     raise exception 'no such session' using errcode = 'AP401';
+  end if;
+  if v_second_factor = 'pending' and (not p_pending or p_organization_id is not null) then
+    raise exception 'the second factor is still to be given' using errcode = 'APMFA';
   end if;
   if p_verified and not v_is_verified then
     raise exception 'the address is not verified' using errcode = 'APVER';
@@ -219,13 +238,17 @@ begin
     if v_role is null then
       raise exception 'not a member' using errcode = 'AP404';
     end if;
+    if v_is_mfa_required and v_second_factor is distinct from 'given' then
+      raise exception 'the organization asks for a second factor' using errcode = 'APENR';
+    end if;
     v_permissions := app_private.role_permissions(v_role);
     if (p_permission = any (v_permissions)) is not true then
       raise exception 'the role lacks %', p_permission using errcode = 'AP403';
     end if;
   end if;
   v_context := v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
-            || pg_catalog.array_to_string(v_permissions, ',');
+            || pg_catalog.array_to_string(v_permissions, ',') || '|'
+            || case when v_second_factor = 'pending' then 'pending' else '' end;
   perform pg_catalog.set_config('app.context', v_context, true),
           pg_catalog.set_config('app.seal', app_private.seal(v_context), true);
 end
@@ -234,7 +257,20 @@ $$;
 -- These three are what policies ask. Each verifies the seal; wrap each in (select …), so that it
 -- runs once a statement instead of once a row.
 create function app.user_id() returns uuid
-language sql stable parallel restricted security definer set search_path = ''
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+declare
+  v_context text[] := app_private.context();
+begin
+  if v_context[5] <> '' then
+    raise exception 'the second factor is still to be given' using errcode = 'APMFA';
+  end if;
+  return v_context[1]::uuid;
+end
+$$;
+
+/* The person of a session that may still wait for its second factor: for what gives it, and nothing else. */
+create function app_private.claimant_id() returns uuid
+language sql stable parallel restricted set search_path = ''
 return (app_private.context())[1]::uuid;
 
 create function app.session_id() returns uuid
@@ -330,7 +366,7 @@ $$;
 
 create function app.password_parameters(p_email text) returns table (scheme int, salt text)
 language sql stable security definer set search_path = '' as $$
-  select u.password_scheme, u.password_salt from public.users u where u.email = p_email
+  select u.password_scheme, u.password_salt from public.users u where u.email = p_email and u.password_salt is not null
 $$;
 
 /* Takes an attempt to sign in, for the client's network and for the account. Where p_home_scope is there, as
@@ -358,28 +394,86 @@ begin
 end
 $$;
 
+/* What every way of signing in returns. `factors` are those that the person can still give, and null when the session
+   is complete; `noticed` whether a mail about a new device was queued. */
+create type app_private.signed_in as (
+  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz,
+  expires_at timestamptz, noticed boolean, factors text[]
+);
+
+/* What somebody can give for a second factor; null for whoever has none. Recovery codes alone are none. */
+create function app_private.factors(p_user_id uuid) returns text[]
+language sql stable set search_path = ''
+return (
+  select nullif(pg_catalog.array_agg(factor order by factor), '{recovery_code}')
+    from (select 'totp' as factor from public.totp_factors f where f.user_id = p_user_id and f.activated_at is not null
+          union all
+          (select 'passkey' from public.passkeys p where p.user_id = p_user_id limit 1)
+          union all
+          (select 'recovery_code' from public.recovery_codes c where c.user_id = p_user_id limit 1)) known
+);
+
+/* Starts a session of somebody whose row the caller has locked. It ends after p_lifetime, or after p_idle without a
+   refresh; one that waits for a second factor, which p_factors_given did not bring along, after 10 minutes.
+   Where there are earlier sessions, and none with this user agent in any version, it mails p_notice_… and says so. */
+create function app_private.start_session(
+  p_user public.users, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text,
+  p_user_agent text, p_notice_id uuid, p_notice_key bytea, p_factors_given boolean default false
+) returns setof app_private.signed_in
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_lifetime interval := least(p_lifetime, interval '365 days');
+  v_factors text[] := app_private.factors(p_user.id);
+  v_second_factor text := case when p_factors_given then 'given' when v_factors is not null then 'pending' end;
+  v_expires_at timestamptz;
+  v_noticed boolean;
+begin
+  if v_second_factor = 'pending' then
+    v_lifetime := interval '10 minutes';
+  else
+    v_factors := null;
+  end if;
+  -- Null where nobody has signed in before, which is no news. Bounded: of more than 50 sessions it looks at the
+  -- newest that live, and at some others.
+  select pg_catalog.bool_and(pg_catalog.regexp_replace(known.user_agent, '[0-9._]+', '', 'g')
+           is distinct from pg_catalog.regexp_replace(p_user_agent, '[0-9._]+', '', 'g'))
+    into v_noticed
+    from ((select s.user_agent from public.sessions s
+            where s.user_id = p_user.id and s.revoked_at is null order by s.id desc limit 50)
+          union all
+          (select s.user_agent from public.sessions s where s.user_id = p_user.id limit 50)) known
+   where p_notice_id is not null;
+  if v_noticed then
+    perform app_private.queue_message(p_notice_id, p_notice_key, p_user.id, p_user.email, 'new_device',
+                                      app_private.occasion(p_user.name, p_ip_address, p_user_agent));
+  end if;
+  -- 100 live ones at most: whoever knows the password could else begin so many that none of the statements which
+  -- end them all is done in time.
+  update public.sessions s set revoked_at = pg_catalog.now()
+   where s.id = any (array(select o.id from public.sessions o where o.user_id = p_user.id and o.revoked_at is null
+                            order by o.id desc offset 99 limit 100));
+  insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, second_factor, idle_expires_at, expires_at)
+  values (p_session_id, p_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent, v_second_factor,
+          pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
+  returning expires_at into v_expires_at;
+  return query select p_user.id, p_user.email, p_user.email_verified_at is not null, p_user.name, p_user.created_at,
+                      p_user.updated_at, v_expires_at, coalesce(v_noticed, false), v_factors;
+end
+$$;
+
 /* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
-   It ends after p_lifetime, or after p_idle without a refresh.
    Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account;
    no row when p_hash was made with parameters that another sign-in has replaced since they were read.
-   A success forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. Where there
-   are earlier sessions, and none with this user agent in any version, it mails p_notice_… and says so. */
+   A success forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. */
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
   p_new_scheme int default null, p_new_salt text default null, p_new_hash text default null, p_idle interval default null,
   p_network_scope bytea default null, p_account_scope bytea default null, p_home_scope bytea default null,
   p_notice_id uuid default null, p_notice_key bytea default null
-) returns table (
-  id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz,
-  noticed boolean
-)
+) returns setof app_private.signed_in
 language plpgsql volatile security definer set search_path = '' as $$
-#variable_conflict use_column
 declare
-  v_lifetime interval := least(p_lifetime, interval '365 days');
   v_user public.users;
-  v_expires_at timestamptz;
-  v_noticed boolean;
 begin
   select * into v_user from public.users u
    where u.email = p_email
@@ -402,37 +496,13 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
-  -- Null where nobody has signed in before, which is no news. Bounded: of more than 50 sessions it looks at the
-  -- newest that live, and at some others.
-  select pg_catalog.bool_and(pg_catalog.regexp_replace(known.user_agent, '[0-9._]+', '', 'g')
-           is distinct from pg_catalog.regexp_replace(p_user_agent, '[0-9._]+', '', 'g'))
-    into v_noticed
-    from ((select s.user_agent from public.sessions s
-            where s.user_id = v_user.id and s.revoked_at is null order by s.id desc limit 50)
-          union all
-          (select s.user_agent from public.sessions s where s.user_id = v_user.id limit 50)) known
-   where p_notice_id is not null;
-  if v_noticed then
-    perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'new_device',
-      pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address, 'userAgent', p_user_agent,
-        'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
-  end if;
   update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
   delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
   delete from public.throttles t where t.scope = p_account_scope;
   insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
   on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
-  -- 100 live ones at most: whoever knows the password could else begin so many that none of the statements which
-  -- end them all is done in time.
-  update public.sessions s set revoked_at = pg_catalog.now()
-   where s.id = any (array(select o.id from public.sessions o where o.user_id = v_user.id and o.revoked_at is null
-                            order by o.id desc offset 99 limit 100));
-  insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, idle_expires_at, expires_at)
-  values (p_session_id, v_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent,
-          pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
-  returning expires_at into v_expires_at;
-  return query select v_user.id, v_user.email, v_user.email_verified_at is not null, v_user.name, v_user.created_at,
-                      v_user.updated_at, v_expires_at, coalesce(v_noticed, false);
+  return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                                       p_user_agent, p_notice_id, p_notice_key);
 end
 $$;
 
@@ -453,6 +523,7 @@ begin
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
      and s.idle_expires_at > pg_catalog.now()
+     and s.second_factor is distinct from 'pending'
      and u.disabled_at is null
      for update of s;
   if v_session.id is null then
@@ -471,6 +542,85 @@ begin
     update public.sessions s set revoked_at = pg_catalog.now() where s.id = v_session.id;
     return query select 'reused', v_session.refresh_generation, v_session.user_id, v_session.id, v_session.expires_at;
   end if;
+end
+$$;
+
+-- ── The second factor ────────────────────────────────────────────────────────────────────────────
+-- Whoever has one gives it at every sign-in. Until then the context of their session is good for these functions
+-- alone: app.user_id() refuses it, and so do all policies.
+
+/* The person of the session, locked as app.sign_in locks them: no session starts while their factors change. */
+create function app_private.lock_claimant() returns public.users
+language sql volatile set search_path = '' as $$
+  select u from public.users u where u.id = app_private.claimant_id() for no key update
+$$;
+
+/* Completes the session of the request, under a new handle (ASVS 7.2.4): what was good before the second factor is
+   good for nothing. AP401 when it is complete already, or was ended meanwhile. */
+create function app_private.complete_session(p_user public.users, p_handle bytea, p_lifetime interval, p_idle interval)
+returns setof app_private.signed_in
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_lifetime interval := least(p_lifetime, interval '365 days');
+  v_expires_at timestamptz;
+begin
+  update public.sessions s
+     set second_factor = 'given', handle_hash = pg_catalog.sha256(p_handle), authenticated_at = pg_catalog.now(),
+         expires_at = pg_catalog.now() + v_lifetime, idle_expires_at = pg_catalog.now() + least(p_idle, v_lifetime)
+   where s.id = app.session_id() and s.second_factor = 'pending' and s.revoked_at is null
+  returning s.expires_at into v_expires_at;
+  if v_expires_at is null then
+    raise exception 'no such session' using errcode = 'AP401';
+  end if;
+  return query select p_user.id, p_user.email, p_user.email_verified_at is not null, p_user.name, p_user.created_at,
+                      p_user.updated_at, v_expires_at, false, null::text[];
+end
+$$;
+
+/* For whoever has just got a factor, in the session of the request: it counts as given there, and with the first one
+   the person's other sessions end, and p_recovery_keys are kept. Returns whether they were. */
+create function app_private.take_up_factor(p_user_id uuid, p_recovery_keys bytea[]) returns boolean
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.sessions s set second_factor = 'given' where s.id = app.session_id();
+  update public.sessions s set revoked_at = pg_catalog.now()
+   where s.user_id = p_user_id and s.revoked_at is null and s.second_factor is distinct from 'given';
+  if exists (select from public.recovery_codes c where c.user_id = p_user_id) then
+    return false;
+  end if;
+  perform app_private.replace_recovery_codes(p_user_id, p_recovery_keys);
+  return true;
+end
+$$;
+
+create function app_private.replace_recovery_codes(p_user_id uuid, p_keys bytea[]) returns void
+language sql volatile set search_path = '' as $$
+  delete from public.recovery_codes c where c.user_id = p_user_id;
+  insert into public.recovery_codes (user_id, key_hash) select p_user_id, pg_catalog.sha256(key) from unnest(p_keys) given (key)
+$$;
+
+/* For whoever has just given a factor up: with the last one their recovery codes go, and no session has it any more. */
+create function app_private.give_up_factor(p_user_id uuid) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  if exists (select from public.totp_factors f where f.user_id = p_user_id and f.activated_at is not null)
+     or exists (select from public.passkeys p where p.user_id = p_user_id) then
+    return;
+  end if;
+  delete from public.recovery_codes c where c.user_id = p_user_id;
+  update public.sessions s set revoked_at = pg_catalog.now()
+   where s.user_id = p_user_id and s.second_factor = 'pending' and s.revoked_at is null;
+  update public.sessions s set second_factor = null where s.user_id = p_user_id and s.second_factor = 'given';
+end
+$$;
+
+/* Takes a challenge, once: false when it was taken before. The Worker signs challenges, and takes none that has
+   expired; none is written down before its answer comes. */
+create function app_private.spend_challenge(p_key bytea) returns boolean
+language plpgsql volatile set search_path = '' as $$
+begin
+  insert into public.spent_challenges (key_hash) values (pg_catalog.sha256(p_key)) on conflict do nothing;
+  return found;
 end
 $$;
 
@@ -498,6 +648,12 @@ begin
   return found;
 end
 $$;
+
+/* What a notice says of the device that was the cause. */
+create function app_private.occasion(p_name text, p_ip_address text, p_user_agent text default null) returns json
+language sql stable set search_path = ''
+return pg_catalog.json_build_object('name', p_name, 'ipAddress', p_ip_address, 'userAgent', p_user_agent,
+  'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
 
 /* Queues a mail; p_key is SHA-256 of its token. Without an id nothing is queued: no provider is set up. Nor is an
    eleventh within an hour to an address that is not verified, and may be a stranger's. */
@@ -642,8 +798,7 @@ begin
   update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user_id and s.revoked_at is null;
   perform app_private.end_tokens(v_user_id, '{reset_password,verify_email,change_email_old,change_email_new}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
-    pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
-      'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+    app_private.occasion(v_user.name, p_ip_address));
 end
 $$;
 
@@ -825,8 +980,7 @@ begin
   update public.sessions s set authenticated_at = pg_catalog.now() where s.id = v_session_id;
   perform app_private.end_tokens(v_user_id, '{reset_password,change_email_old,change_email_new}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
-    pg_catalog.json_build_object('name', v_user.name, 'ipAddress', p_ip_address,
-      'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+    app_private.occasion(v_user.name, p_ip_address));
   return true;
 end
 $$;
@@ -893,7 +1047,7 @@ $$;
 /* Creates an organization with the caller as its owner, under the first free slug of p_slugs;
    23505 on organizations_slug_key when none is free. */
 create function app.create_organization(p_id uuid, p_name text, p_slugs text[])
-returns table (id uuid, name text, slug text, role text, created_at timestamptz, updated_at timestamptz)
+returns table (id uuid, name text, slug text, mfa_required boolean, role text, created_at timestamptz, updated_at timestamptz)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
@@ -910,13 +1064,13 @@ begin
     raise unique_violation using message = 'no slug is free', constraint = 'organizations_slug_key';
   end if;
   insert into public.memberships (organization_id, user_id, role) values (p_id, v_user_id, 'owner');
-  return query select v_organization.id, v_organization.name, v_organization.slug, 'owner',
+  return query select v_organization.id, v_organization.name, v_organization.slug, v_organization.mfa_required, 'owner',
                       v_organization.created_at, v_organization.updated_at;
 end
 $$;
 
 create function app.my_organizations(p_after uuid, p_limit int)
-returns table (id uuid, name text, slug text, role text, created_at timestamptz, updated_at timestamptz)
+returns table (id uuid, name text, slug text, mfa_required boolean, role text, created_at timestamptz, updated_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
   -- The page first, from its index alone: a later page must not walk those before it.
   with page as materialized (
@@ -925,7 +1079,7 @@ language sql stable parallel restricted security definer set search_path = '' as
        and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
      order by m.organization_id limit p_limit
   )
-  select o.id, o.name, o.slug, page.role, o.created_at, o.updated_at
+  select o.id, o.name, o.slug, o.mfa_required, page.role, o.created_at, o.updated_at
     from page join public.organizations o on o.id = page.organization_id
    order by page.organization_id
 $$;
@@ -1060,8 +1214,14 @@ language sql volatile security definer set search_path = '' as $$
                               limit 5000 for update skip locked))
        and t.attempted_at < pg_catalog.now() - interval '24 hours'
     returning 1
+  ), old_challenges as (
+    delete from public.spent_challenges c
+     where ctid = any (array(select ctid from public.spent_challenges
+                              where created_at < pg_catalog.now() - interval '1 hour' limit 5000 for update skip locked))
+       and c.created_at < pg_catalog.now() - interval '1 hour'
+    returning 1
   )
-  select (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
+  select (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
        + (select count(*) from dead_messages) + (select count(*) from old_throttles)
 $$;
 
@@ -1078,6 +1238,19 @@ reset role;
 
 -- ── Triggers ─────────────────────────────────────────────────────────────────────────────────────
 
+-- Else whoever asks for it would lock themselves out, and could not take it back.
+create function app_private.check_mfa_required() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if not exists (select from public.sessions s where s.id = (select app.session_id()) and s.second_factor = 'given') then
+    raise exception 'the session has no second factor' using errcode = 'APENR';
+  end if;
+  return new;
+end
+$$;
+create trigger check_mfa_required before update of mfa_required on organizations
+  for each row when (new.mfa_required and not old.mfa_required) execute function app_private.check_mfa_required();
+
 create function app_private.touch_updated_at() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -1088,6 +1261,7 @@ $$;
 
 -- Not for a password that is hashed anew at sign-in: nothing that anybody sees has changed.
 create trigger touch_updated_at before update of name, email on users for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on sso_connections for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
 
 -- ── users: a person's own row ────────────────────────────────────────────────────────────────────
@@ -1104,7 +1278,7 @@ create policy "People update their own account" on users for update to app_user
 
 -- ── sessions: a person's own; revoked once, revoked for good ─────────────────────────────────────
 
-grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, idle_expires_at, expires_at, revoked_at)
+grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, second_factor, idle_expires_at, expires_at, revoked_at)
   on sessions to app_user;
 grant update (revoked_at) on sessions to app_user;
 
@@ -1116,9 +1290,33 @@ create policy "People revoke their own live sessions" on sessions for update to 
   using (user_id = (select app.user_id()) and revoked_at is null)
   with check (user_id = (select app.user_id()) and revoked_at is not null);
 
+-- ── Second factors, identities: a person's own; changed through functions only ──────────────────
+
+grant select (user_id, id, created_at, activated_at) on totp_factors to app_user;
+grant select (user_id, created_at) on recovery_codes to app_user;
+grant select (user_id, id, name, backed_up, created_at, last_used_at) on passkeys to app_user;
+grant select (user_id, id, provider, email, created_at, last_used_at) on identities to app_user;
+
+create policy "An authenticator app is its person's alone" on totp_factors as restrictive to app_user
+  using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
+create policy "People see their own authenticator app" on totp_factors for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "Recovery codes are their person's alone" on recovery_codes as restrictive to app_user
+  using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
+create policy "People count their own recovery codes" on recovery_codes for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "A passkey is its person's alone" on passkeys as restrictive to app_user
+  using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
+create policy "People read their own passkeys" on passkeys for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "An identity is its person's alone" on identities as restrictive to app_user
+  using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
+create policy "People read their own identities" on identities for select to app_user
+  using (user_id = (select app.user_id()));
+
 -- ── organizations ────────────────────────────────────────────────────────────────────────────────
 
-grant select (id, name, slug, created_at, updated_at), update (name, slug), delete on organizations to app_user;
+grant select (id, name, slug, mfa_required, created_at, updated_at), update (name, slug, mfa_required), delete on organizations to app_user;
 
 create policy "An organization is reached only from within" on organizations as restrictive to app_user
   using (id = (select app.org_id())) with check (id = (select app.org_id()));
@@ -1140,16 +1338,36 @@ create policy "Those with members:read read the members, others their own member
   using (organization_id = (select app.org_id())
          and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
 
+-- ── sso_connections ──────────────────────────────────────────────────────────────────────────────
+
+grant select (organization_id, id, domain, txt_record, domain_verified_at, issuer, client_id, created_at, updated_at), delete
+  on sso_connections to app_user;
+grant insert (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret),
+  update (issuer, client_id, sealed_client_secret, domain_verified_at) on sso_connections to app_user;
+
+create policy "A connection is its organization's alone" on sso_connections as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with sso:read read the connections" on sso_connections for select to app_user
+  using (organization_id = (select app.org_id('sso:read')));
+create policy "Those with sso:write add connections" on sso_connections for insert to app_user
+  with check (organization_id = (select app.org_id('sso:write')));
+create policy "Those with sso:write update connections" on sso_connections for update to app_user
+  using (organization_id = (select app.org_id('sso:write')));
+create policy "Those with sso:write delete connections" on sso_connections for delete to app_user
+  using (organization_id = (select app.org_id('sso:write')));
+
 -- ── idempotency_keys: reached through the two functions above only ───────────────────────────────
 
 create policy "Idempotency keys are out of every query's reach" on idempotency_keys as restrictive to app_user
   using (false) with check (false);
 
--- ── one_time_tokens, outbox, throttles: reached through functions only ───────────────────────────
+-- ── Tokens, factors, the outbox, counters: reached through functions only ───────────────────────
 
 create policy "One-time tokens are out of every query's reach" on one_time_tokens as restrictive to app_user
   using (false) with check (false);
 create policy "The outbox is out of every query's reach" on outbox as restrictive to app_user
+  using (false) with check (false);
+create policy "Spent challenges are out of every query's reach" on spent_challenges as restrictive to app_user
   using (false) with check (false);
 create policy "Counted attempts are out of every query's reach" on throttles as restrictive to app_user
   using (false) with check (false);

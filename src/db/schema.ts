@@ -1,5 +1,7 @@
 import { sql } from "drizzle-orm";
 import {
+  bigint,
+  boolean,
   check,
   customType,
   index,
@@ -10,6 +12,7 @@ import {
   smallint,
   text,
   unique,
+  uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
 
@@ -34,7 +37,8 @@ const updatedAt = () =>
 
 /**
  * People. `passwordSalt` holds bcrypt's own salt string (version, cost, 22 characters of salt) and
- * `passwordVerifier` the SHA-256 of the whole bcrypt hash, so what is stored cannot be replayed.
+ * `passwordVerifier` the SHA-256 of the whole bcrypt hash, so what is stored cannot be replayed. Who signs in in
+ * other ways alone has neither.
  */
 export const users = pgTable(
   "users",
@@ -43,9 +47,9 @@ export const users = pgTable(
     email: text("email").notNull(),
     emailVerifiedAt: instant("email_verified_at"),
     name: text("name").notNull(),
-    passwordScheme: smallint("password_scheme").notNull(),
-    passwordSalt: text("password_salt").notNull(),
-    passwordVerifier: bytea("password_verifier").notNull(),
+    passwordScheme: smallint("password_scheme"),
+    passwordSalt: text("password_salt"),
+    passwordVerifier: bytea("password_verifier"),
     disabledAt: instant("disabled_at"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -55,6 +59,7 @@ export const users = pgTable(
     check("users_email_canonical", sql`email = lower(email) and length(email) between 3 and 254`),
     check("users_name_length", sql`length(name) between 1 and 100`),
     check("users_password_salt_shape", sql`password_salt ~ '^\\$2[aby]\\$[0-9]{2}\\$[./A-Za-z0-9]{22}$'`),
+    check("users_password_whole", sql`num_nulls(password_scheme, password_salt, password_verifier) in (0, 3)`),
     check("users_password_verifier_length", sql`length(password_verifier) = 32`),
   ],
 ).enableRLS();
@@ -62,8 +67,9 @@ export const users = pgTable(
 /**
  * One row a sign-in; a refresh rotates `refreshGeneration` within it, so the row is also the
  * refresh tokens' family. `handleHash` is SHA-256 of what the Worker sends, itself SHA-256 of `sid`.
- * `authenticatedAt` is when the password was last given; a session ends at `expiresAt`, or when it was not
- * refreshed until `idleExpiresAt`.
+ * `authenticatedAt` is when the person last proved who they are; a session ends at `expiresAt`, or when it was not
+ * refreshed until `idleExpiresAt`. `secondFactor` is 'pending' until it is given, 'given' then, and null for
+ * whoever has none.
  */
 export const sessions = pgTable(
   "sessions",
@@ -83,6 +89,7 @@ export const sessions = pgTable(
     authenticatedAt: instant("authenticated_at")
       .notNull()
       .default(sql`now()`),
+    secondFactor: text("second_factor"),
     idleExpiresAt: instant("idle_expires_at").notNull(),
     expiresAt: instant("expires_at").notNull(),
     revokedAt: instant("revoked_at"),
@@ -96,6 +103,7 @@ export const sessions = pgTable(
     index("sessions_user_id_idx").on(table.userId),
     // For the clean-up: whichever end came first, where least() passes over null.
     index("sessions_ended_at_idx").on(sql`least(revoked_at, idle_expires_at, expires_at)`),
+    check("sessions_second_factor_known", sql`second_factor in ('pending', 'given')`),
     check("sessions_handle_hash_length", sql`length(handle_hash) = 32`),
     check("sessions_user_agent_length", sql`length(user_agent) <= 512`),
   ],
@@ -107,6 +115,7 @@ export const organizations = pgTable(
     id: uuid("id").primaryKey(),
     name: text("name").notNull(),
     slug: text("slug").notNull(),
+    mfaRequired: boolean("mfa_required").notNull().default(false),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
@@ -139,7 +148,8 @@ export const memberships = pgTable(
 
 /**
  * What mails to a person are good for, once. `keyHash` is SHA-256 of what the Worker sends, itself SHA-256
- * of the token in the mail's link; `id` is that of the mail. `email` is the address that it confirms.
+ * of the token in the mail's link; `id` is that of the mail. `email` is the address that it confirms; `codeHash`
+ * is that of the code to type in, where the mail has one.
  */
 export const oneTimeTokens = pgTable(
   "one_time_tokens",
@@ -151,6 +161,7 @@ export const oneTimeTokens = pgTable(
     purpose: text("purpose").notNull(),
     email: text("email"),
     keyHash: bytea("key_hash").notNull(),
+    codeHash: bytea("code_hash"),
     createdAt: createdAt(),
     expiresAt: instant("expires_at").notNull(),
   },
@@ -161,9 +172,11 @@ export const oneTimeTokens = pgTable(
     check("one_time_tokens_key_hash_length", sql`length(key_hash) = 32`),
     check(
       "one_time_tokens_purpose_known",
-      sql`purpose in ('reset_password', 'verify_email', 'change_email_old', 'change_email_new')`,
+      sql`purpose in ('reset_password', 'verify_email', 'change_email_old', 'change_email_new', 'sign_in')`,
     ),
-    check("one_time_tokens_email_given", sql`(purpose = 'reset_password') = (email is null)`),
+    check("one_time_tokens_email_given", sql`(purpose in ('reset_password', 'sign_in')) = (email is null)`),
+    check("one_time_tokens_code_given", sql`(purpose = 'sign_in') = (code_hash is not null)`),
+    check("one_time_tokens_code_hash_length", sql`length(code_hash) = 32`),
   ],
 ).enableRLS();
 
@@ -241,5 +254,156 @@ export const idempotencyKeys = pgTable(
     primaryKey({ columns: [table.scope, table.key] }),
     index("idempotency_keys_created_at_idx").on(table.createdAt),
     check("idempotency_keys_key_length", sql`length(key) between 1 and 255`),
+  ],
+).enableRLS();
+
+/**
+ * Authenticator apps (RFC 6238): the one that is active, and one that is being set up. `sealedSeed` can be read by
+ * the Worker alone; `lastStep` is the time step of the last code that was taken, and none at or before it is.
+ */
+export const totpFactors = pgTable(
+  "totp_factors",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    sealedSeed: bytea("sealed_seed").notNull(),
+    lastStep: bigint("last_step", { mode: "number" }),
+    createdAt: createdAt(),
+    activatedAt: instant("activated_at"),
+  },
+  (table) => [
+    uniqueIndex("totp_factors_active_key")
+      .on(table.userId)
+      .where(sql`activated_at is not null`),
+    uniqueIndex("totp_factors_new_key")
+      .on(table.userId)
+      .where(sql`activated_at is null`),
+    check("totp_factors_sealed_seed_length", sql`length(sealed_seed) <= 256`),
+  ],
+).enableRLS();
+
+/** Those that are left. `keyHash` is SHA-256 of what the Worker sends, itself SHA-256 of the code. */
+export const recoveryCodes = pgTable(
+  "recovery_codes",
+  {
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    keyHash: bytea("key_hash").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.keyHash] }),
+    check("recovery_codes_key_hash_length", sql`length(key_hash) = 32`),
+  ],
+).enableRLS();
+
+/** Public keys of WebAuthn credentials; `publicKey` is a COSE_Key (RFC 9052 §7), `signCount` the last one seen. */
+export const passkeys = pgTable(
+  "passkeys",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    credentialId: bytea("credential_id").notNull(),
+    publicKey: bytea("public_key").notNull(),
+    signCount: bigint("sign_count", { mode: "number" }).notNull(),
+    transports: text("transports").notNull(),
+    backedUp: boolean("backed_up").notNull(),
+    createdAt: createdAt(),
+    lastUsedAt: instant("last_used_at"),
+  },
+  (table) => [
+    unique("passkeys_credential_id_key").on(table.credentialId),
+    index("passkeys_user_id_id_idx").on(table.userId, table.id),
+    check("passkeys_name_length", sql`length(name) between 1 and 100`),
+    check("passkeys_credential_id_length", sql`length(credential_id) between 1 and 1023`),
+    check("passkeys_public_key_length", sql`length(public_key) <= 2048`),
+  ],
+).enableRLS();
+
+/**
+ * Challenges that were answered, until they would have expired: WebAuthn's, and OAuth's `state`. They are signed and
+ * not written down before, so that whoever asks for one costs no row.
+ */
+export const spentChallenges = pgTable(
+  "spent_challenges",
+  {
+    keyHash: bytea("key_hash").primaryKey(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index("spent_challenges_created_at_idx").on(table.createdAt),
+    check("spent_challenges_key_hash_length", sql`length(key_hash) = 32`),
+  ],
+).enableRLS();
+
+/**
+ * Companies' own identity providers (OpenID Connect), each for the addresses of one domain. `txtRecord` is what a TXT
+ * record of the domain has to say before anybody signs in by it; `sealedClientSecret` the Worker alone can read.
+ */
+export const ssoConnections = pgTable(
+  "sso_connections",
+  {
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    id: uuid("id").notNull(),
+    domain: text("domain").notNull(),
+    txtRecord: text("txt_record").notNull(),
+    domainVerifiedAt: instant("domain_verified_at"),
+    issuer: text("issuer").notNull(),
+    clientId: text("client_id").notNull(),
+    sealedClientSecret: bytea("sealed_client_secret").notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    unique("sso_connections_id_key").on(table.id),
+    unique("sso_connections_organization_id_domain_key").on(table.organizationId, table.domain),
+    uniqueIndex("sso_connections_verified_domain_key")
+      .on(table.domain)
+      .where(sql`domain_verified_at is not null`),
+    check("sso_connections_domain_canonical", sql`domain = lower(domain) and length(domain) between 3 and 253`),
+    check("sso_connections_txt_record_length", sql`length(txt_record) between 20 and 100`),
+    check("sso_connections_issuer_length", sql`length(issuer) between 8 and 255`),
+    check("sso_connections_client_id_length", sql`length(client_id) between 1 and 255`),
+    check("sso_connections_sealed_client_secret_length", sql`length(sealed_client_secret) <= 1024`),
+  ],
+).enableRLS();
+
+/**
+ * Accounts at identity providers that a person signs in with: `subject` is the provider's own name for them, for
+ * good. `email` is what the provider last said, to be shown. Of a company's provider `connectionId` says which.
+ */
+export const identities = pgTable(
+  "identities",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    provider: text("provider").notNull(),
+    connectionId: uuid("connection_id").references(() => ssoConnections.id, { onDelete: "cascade" }),
+    subject: text("subject").notNull(),
+    email: text("email"),
+    createdAt: createdAt(),
+    lastUsedAt: instant("last_used_at"),
+  },
+  (table) => [
+    unique("identities_provider_connection_id_subject_key")
+      .on(table.provider, table.connectionId, table.subject)
+      .nullsNotDistinct(),
+    index("identities_user_id_id_idx").on(table.userId, table.id),
+    index("identities_connection_id_idx").on(table.connectionId),
+    check("identities_provider_known", sql`provider in ('google', 'github', 'microsoft', 'apple', 'sso')`),
+    check("identities_connection_given", sql`(provider = 'sso') = (connection_id is not null)`),
+    check("identities_subject_length", sql`length(subject) between 1 and 255`),
+    check("identities_email_length", sql`length(email) <= 254`),
   ],
 ).enableRLS();

@@ -1,17 +1,22 @@
 import { createMiddleware } from "hono/factory";
 import { AppError } from "../errors.ts";
-import { hashHandle, verifyAccessToken } from "../services/tokens.ts";
+import { hashHandle, isMfaToken, verifyAccessToken, verifyMfaToken } from "../services/tokens.ts";
 import type { AppEnv } from "../types.ts";
 
 /**
  * Verifies the access token (RFC 6750) and sets `identity`. Asks no database: whether the session
  * still lives is for `app.admit` to say, in the batch that answers the request.
+ *
+ * @param pending whether the token of a session before its second factor is taken as well
  */
-export const authenticate = () =>
+export const authenticate = ({ pending }: { pending: boolean }) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const [scheme = "", token = "", ...rest] = (c.req.header("authorization") ?? "").split(" ");
     if (scheme.toLowerCase() !== "bearer" || rest.length > 0) throw new AppError("unauthenticated");
-    const { userId, handle } = await verifyAccessToken(c.var.settings, token);
+    const { settings } = c.var;
+    const isPending = isMfaToken(token);
+    const { userId, handle } = await (isPending ? verifyMfaToken : verifyAccessToken)(settings, token);
+    if (isPending && !pending) throw new AppError("mfa_required");
     c.set("identity", { userId, handle: await hashHandle(handle) });
     await next();
   });

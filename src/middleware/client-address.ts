@@ -1,9 +1,17 @@
+import type { ClientInfo } from "../services/session-starts.ts";
+import type { RequestVariables } from "../types.ts";
+
 /**
  * The address a request came from, as Cloudflare saw it: X-Forwarded-For is anybody's to write.
  * Null when there is none, which only happens off Cloudflare.
  */
 export function readClientAddress(header: string | undefined): string | null {
   return header && /^[\d.:a-f]{2,45}$/i.test(header) ? header.toLowerCase() : null;
+}
+
+/** Who asks for a session. */
+export function readClient({ clientAddress, userAgent }: RequestVariables): ClientInfo {
+  return { ipAddress: clientAddress, network: clientAddress && toNetwork(clientAddress), userAgent };
 }
 
 /** What one subscriber holds: an IPv4 address, or the /64 that an IPv6 address lies in. */

@@ -22,13 +22,19 @@ export const systemContext = () =>
 export interface SessionRules {
   /** Open before the address is verified. */
   unverified?: boolean | undefined;
-  /** Asks for the password again after 10 minutes. */
+  /** Asks the person to prove who they are again after 10 minutes. */
   fresh?: boolean | undefined;
+  /** Open before the session's second factor: for what gives it, and nothing else. */
+  pending?: boolean | undefined;
 }
 
-const requirementsOf = ({ unverified, fresh }: SessionRules, { settings }: RequestVariables): SessionRequirements => ({
+const requirementsOf = (
+  { unverified, fresh, pending }: SessionRules,
+  { settings }: RequestVariables,
+): SessionRequirements => ({
   verified: settings.EMAIL_VERIFICATION === "required" && !unverified,
   fresh: fresh === true,
+  pending: pending === true,
 });
 
 /** For routes about the signed-in person. */

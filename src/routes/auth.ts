@@ -1,11 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { PASSWORD_MIN_LENGTH } from "../env.ts";
-import { toNetwork } from "../middleware/client-address.ts";
+import { readClient } from "../middleware/client-address.ts";
 import { createRouter, json, jsonRequest, optionalJsonRequest, personRoute, publicRoute } from "../openapi.ts";
 import { refreshSession, signIn, signUp } from "../services/auth.ts";
-import { checkCarrier, checkCookie, exchangeToken, forgetCookie, handOver } from "../refresh-cookie.ts";
+import { checkCarrier, checkCookie, exchangeToken, forgetCookie } from "../refresh-cookie.ts";
 import { PASSWORD_MAX_LENGTH } from "../services/passwords/index.ts";
 import { signOut } from "../services/sessions.ts";
+import { answerSignIn, RefreshTokenIn, signInResponses, TokenSet } from "./sign-in-answers.ts";
 import { Email, PersonName, User } from "./users.ts";
 
 export const Password = z.string().max(1024).openapi({ format: "password", example: "correct horse battery" });
@@ -17,24 +18,6 @@ export const NewPassword = Password.openapi({
   description: `${PASSWORD_MIN_LENGTH} to ${PASSWORD_MAX_LENGTH} characters; a deployment can ask for more than ${PASSWORD_MIN_LENGTH}.`,
 });
 
-const TokenSet = z
-  .object({
-    accessToken: z.string().openapi({
-      description: "A JWT, sent as `Authorization: Bearer …`.",
-      example: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2ln",
-    }),
-    tokenType: z.literal("Bearer"),
-    expiresIn: z.int().openapi({ description: "Seconds until the access token expires.", example: 900 }),
-    refreshToken: z.string().optional().openapi({
-      description: "Good for one refresh. Missing where it is in the cookie.",
-      example: "eyJhbGciOiJIUzI1NiJ9.eyJnZW4iOjF9.c2ln",
-    }),
-    sessionExpiresAt: z.iso
-      .datetime()
-      .openapi({ description: "When the session ends.", example: "2026-01-08T09:30:00.000Z" }),
-  })
-  .openapi("TokenSet");
-
 const SignUpBody = z.strictObject({ email: Email, password: NewPassword, name: PersonName }).openapi("SignUp");
 
 const SignUpAccepted = z
@@ -45,11 +28,7 @@ const SignInBody = z
   .strictObject({
     email: Email,
     password: Password,
-    refreshTokenIn: z.enum(["body", "cookie"]).default("body").openapi({
-      description:
-        "Where the refresh token comes, and is to be sent. `cookie` is for pages in browsers: their scripts cannot read it.",
-      example: "body",
-    }),
+    refreshTokenIn: RefreshTokenIn,
   })
   .openapi("SignIn");
 
@@ -85,9 +64,9 @@ const signInRoute = publicRoute({
   tags: ["Auth"],
   summary: "Sign in",
   description:
-    "Starts a session. A wrong password and an unknown address get the same answer. After 5 attempts for an account, or 20 from a network, the next ones must wait: 2 seconds, 4, 8 and so on, 15 minutes at most. With `refreshTokenIn: cookie` the Origin must be PUBLIC_ORIGIN or one of CORS_ORIGINS.",
+    "Starts a session, or for whoever has a second factor (202) one that waits for it for 10 minutes. A wrong password and an unknown address get the same answer. After 5 attempts for an account, or 20 from a network, the next ones must wait: 2 seconds, 4, 8 and so on, 15 minutes at most. With `refreshTokenIn: cookie` the Origin must be PUBLIC_ORIGIN or one of CORS_ORIGINS.",
   request: { body: jsonRequest(SignInBody) },
-  responses: { 200: json(TokenSet.extend({ user: User }).openapi("SignedIn"), "Tokens of a new session.") },
+  responses: signInResponses,
   errors: ["invalid_credentials", "too_many_attempts", "origin_not_allowed"],
   setsCookie: [200],
   failClosed: true,
@@ -129,10 +108,8 @@ export const authRoutes = createRouter()
   .openapi(signInRoute, async (c) => {
     const { refreshTokenIn: carrier, ...credentials } = c.req.valid("json");
     checkCarrier(c, carrier);
-    const { clientAddress: ipAddress, userAgent } = c.var;
-    const client = { ipAddress, network: ipAddress && toNetwork(ipAddress), userAgent };
-    const tokens = await signIn(c.var.database, c.var.settings, { ...credentials, ...client, carrier });
-    return c.json(handOver(c, carrier, tokens), 200);
+    const input = { ...credentials, ...readClient(c.var), carrier };
+    return answerSignIn(c, carrier, await signIn(c.var.database, c.var.settings, input));
   })
   .openapi(refreshRoute, async (c) => {
     const { refreshToken } = c.req.valid("json");

@@ -20,7 +20,7 @@ const changePasswordRoute = personRoute({
   unverified: true,
   request: { body: jsonRequest(ChangePasswordBody) },
   responses: { 204: { description: "The password is changed." } },
-  errors: ["wrong_password", "too_many_attempts"],
+  errors: ["wrong_password", "password_missing", "too_many_attempts"],
   failClosed: true,
 });
 

@@ -26,11 +26,16 @@ const Slug = z
   .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "must be lower-case letters and digits, with single hyphens between them")
   .openapi({ example: "acme" });
 
+const MfaRequired = z
+  .boolean()
+  .openapi({ description: "Whether members reach it only in sessions with a second factor.", example: false });
+
 const Organization = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
     name: z.string().openapi({ example: "Acme" }),
     slug: z.string().openapi({ example: "acme" }),
+    mfaRequired: MfaRequired,
     role: RoleName.openapi({ description: "The caller's own role." }),
     createdAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),
     updatedAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),
@@ -45,8 +50,8 @@ const OrganizationCreate = z
   .openapi("OrganizationCreate");
 
 const OrganizationUpdate = z
-  .strictObject({ name: OrganizationName.optional(), slug: Slug.optional() })
-  .refine((body) => body.name !== undefined || body.slug !== undefined, "must have a name or a slug")
+  .strictObject({ name: OrganizationName.optional(), slug: Slug.optional(), mfaRequired: MfaRequired.optional() })
+  .refine((body) => Object.values(body).some((value) => value !== undefined), "must have something to change")
   .openapi("OrganizationUpdate", { minProperties: 1 });
 
 const listRoute = personRoute({

@@ -13,7 +13,7 @@ const reauthenticateRoute = personRoute({
   unverified: true,
   request: { body: jsonRequest(z.strictObject({ password: Password }).openapi("Reauthentication")) },
   responses: { 204: { description: "The session counts as freshly authenticated." } },
-  errors: ["wrong_password", "too_many_attempts"],
+  errors: ["wrong_password", "password_missing", "too_many_attempts"],
   failClosed: true,
 });
 

@@ -13,40 +13,24 @@ import {
   rehashPassword,
 } from "./passwords/index.ts";
 import { newNotice } from "./outbox.ts";
-import { type AttemptScopes, readParameters, takeAttempt } from "./sign-in-attempts.ts";
 import {
-  ACCESS_TOKEN_LIFETIME,
-  hashHandle,
-  issueAccessToken,
-  issueRefreshToken,
-  newHandle,
-  type RefreshTokenCarrier,
-  type TokenSubject,
-  verifyRefreshToken,
-} from "./tokens.ts";
+  type ClientInfo,
+  issueTokens,
+  type MfaRequired,
+  newSession,
+  type SignedIn,
+  signedInColumns,
+  type SignedInRow,
+  type TokenSet,
+} from "./session-starts.ts";
+import { type AttemptScopes, readParameters, takeAttempt } from "./sign-in-attempts.ts";
+import { hashHandle, type RefreshTokenCarrier, verifyRefreshToken } from "./tokens.ts";
 import type { User } from "./users.ts";
-
-export interface TokenSet {
-  accessToken: string;
-  tokenType: "Bearer";
-  /** Seconds until the access token expires. */
-  expiresIn: number;
-  refreshToken: string;
-  /** When the session ends, whatever is refreshed. */
-  sessionExpiresAt: string;
-}
 
 /** A refresh token, and where it came from. */
 export interface PresentedToken {
   refreshToken: string;
   carrier: RefreshTokenCarrier;
-}
-
-/** What the session list shows of a device, and the network that its attempts are counted for. */
-export interface ClientInfo {
-  ipAddress: string | null;
-  network: string | null;
-  userAgent: string | null;
 }
 
 const userJson = sql`json_build_object('id', u.id, 'email', u.email, 'emailVerified', u.email_verified, 'name', u.name,
@@ -83,7 +67,7 @@ export async function signUp(
 }
 
 /**
- * Starts a session. Two requests to the database, since bcrypt runs between them: its parameters are
+ * Starts a session, which waits for the second factor of whoever has one. Two requests to the database, since bcrypt runs between them: its parameters are
  * read, and the hash it gives is compared by the database, which never shows the one it keeps.
  *
  * @throws AppError `too_many_attempts`; `invalid_credentials`, after the same work for a known and an unknown
@@ -93,7 +77,7 @@ export async function signIn(
   database: SystemDatabase,
   settings: Settings,
   input: { email: string; password: string; carrier: RefreshTokenCarrier } & ClientInfo,
-): Promise<TokenSet & { user: User }> {
+): Promise<SignedIn | MfaRequired> {
   const { scopes, parameters } = await takeAttempt(database, settings, input);
   for (let round = 1; round <= 3; round++) {
     const known = round === 1 ? parameters : await readParameters(database, input.email);
@@ -110,30 +94,23 @@ async function trySignIn(
   input: { email: string; password: string; carrier: RefreshTokenCarrier } & ClientInfo,
   known: PasswordParameters | undefined,
   scopes: AttemptScopes,
-): Promise<(TokenSet & { user: User }) | undefined> {
+): Promise<SignedIn | MfaRequired | undefined> {
   const parameters = known ?? (await decoyParameters(settings, input.email));
   const hash = await rehashPassword(settings, parameters, input.password);
   const renewed = known && isOutdated(settings, known) ? await hashPassword(settings, input.password) : undefined;
 
-  const handle = newHandle();
-  const handleHash = await hashHandle(handle);
-  // Sent only when it was queued, which is seldom: looking for it is another request to the database.
-  const messages: string[] = [];
-  const notice = await newNotice(settings, { ...database, messages });
+  const session = await newSession(settings, database);
   const [signedIn] = await database.run((queries) => [
-    queries.execute<{ user: User; expires_at: string; noticed: boolean }>(sql`
-      select ${userJson} as "user", ${isoInstant(sql`u.expires_at`)} as expires_at, u.noticed
-        from app.sign_in(${input.email}, ${hash}, ${uuidv7()}::uuid, ${handleHash}::bytea,
-          make_interval(secs => ${settings.SESSION_EXPIRATION.absolute}::int), ${input.ipAddress}::text, ${input.userAgent}::text,
+    queries.execute<SignedInRow>(sql`
+      select ${signedInColumns}
+        from app.sign_in(${input.email}, ${hash}, ${session.id}::uuid, ${session.handleHash}::bytea,
+          ${session.lifetime}, ${input.ipAddress}::text, ${input.userAgent}::text,
           ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text,
-          make_interval(secs => ${settings.SESSION_EXPIRATION.idle}::int), ${scopes.network}::bytea, ${scopes.account}::bytea,
-          ${scopes.home}::bytea, ${notice.id}::uuid, ${notice.key}::bytea) u`),
+          ${session.idle}, ${scopes.network}::bytea, ${scopes.account}::bytea,
+          ${scopes.home}::bytea, ${session.notice.id}::uuid, ${session.notice.key}::bytea) u`),
   ]);
   const row = signedIn.rows[0];
-  if (!row) return undefined;
-  if (row.noticed) database.messages.push(...messages);
-  const { user, expires_at: sessionExpiresAt } = row;
-  return { ...(await issueTokens(settings, { userId: user.id, handle }, 1, sessionExpiresAt, input.carrier)), user };
+  return row && session.answer(row, input.carrier);
 }
 
 /**
@@ -158,18 +135,4 @@ export async function refreshSession(
   if (!row) throw new Error("app.refresh_session returned no row");
   if (row.outcome === "reused") throw new AppError("refresh_token_reused");
   return issueTokens(settings, subject, row.generation, row.expires_at, carrier);
-}
-
-async function issueTokens(
-  settings: Settings,
-  subject: TokenSubject,
-  generation: number,
-  sessionExpiresAt: string,
-  carrier: RefreshTokenCarrier,
-): Promise<TokenSet> {
-  const [accessToken, refreshToken] = await Promise.all([
-    issueAccessToken(settings, subject),
-    issueRefreshToken(settings, subject, generation, new Date(sessionExpiresAt), carrier),
-  ]);
-  return { accessToken, tokenType: "Bearer", expiresIn: ACCESS_TOKEN_LIFETIME, refreshToken, sessionExpiresAt };
 }

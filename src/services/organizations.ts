@@ -11,13 +11,15 @@ export interface Organization {
   id: string;
   name: string;
   slug: string;
+  /** Whether members reach it only in sessions with a second factor. */
+  mfaRequired: boolean;
   /** The caller's own. */
   role: Role;
   createdAt: string;
   updatedAt: string;
 }
 
-const organizationJson = sql`json_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'role', o.role,
+const organizationJson = sql`json_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'mfaRequired', o.mfa_required, 'role', o.role,
   'createdAt', ${isoInstant(sql`o.created_at`)}, 'updatedAt', ${isoInstant(sql`o.updated_at`)})`;
 
 /**
@@ -65,6 +67,7 @@ const organizationFields = {
   id: organizations.id,
   name: organizations.name,
   slug: organizations.slug,
+  mfaRequired: organizations.mfaRequired,
   createdAt: organizations.createdAt,
   updatedAt: organizations.updatedAt,
 };
@@ -85,10 +88,10 @@ export async function readOrganization(database: TenantDatabase): Promise<Organi
   return organization;
 }
 
-/** @throws AppError `slug_taken`. */
+/** @throws AppError `slug_taken`; `mfa_enrollment_required` for `mfaRequired` from a session without a second factor. */
 export async function updateOrganization(
   database: TenantDatabase,
-  input: { name?: string | undefined; slug?: string | undefined },
+  input: { name?: string | undefined; slug?: string | undefined; mfaRequired?: boolean | undefined },
 ): Promise<Organization> {
   const [[organization]] = await database.run((queries) => [
     queries

@@ -20,7 +20,7 @@ export interface PasswordProof {
  * wrong password must stay counted although the second fails.
  *
  * @param compare false when the hash's parameters were replaced since they were read: they are read again.
- * @throws AppError `too_many_attempts` after five wrong ones, each time for longer, 15 minutes at most.
+ * @throws AppError `password_missing`; `too_many_attempts` after five wrong ones, each time for longer, 15 minutes at most.
  */
 export async function provePassword(
   database: PersonDatabase,
@@ -31,7 +31,7 @@ export async function provePassword(
   const scope = await attemptScope(settings, "reauthentication");
   for (let attempt = 1; attempt <= 3; attempt++) {
     const [begun] = await database.run((queries) => [
-      queries.execute<{ wait_seconds: number; scheme: number; salt: string; email: string; name: string }>(
+      queries.execute<{ wait_seconds: number; scheme: number; salt: string | null; email: string; name: string }>(
         sql`select wait_seconds, scheme, salt, email, name from app.begin_reauthentication(${scope}::bytea)`,
       ),
     ]);
@@ -39,6 +39,7 @@ export async function provePassword(
     if (!row) throw new AppError("unauthenticated");
     const { wait_seconds: seconds, scheme, salt, email, name } = row;
     refuseWhileWaiting(seconds);
+    if (salt === null) throw new AppError("password_missing");
     const parameters = { scheme, salt };
     const hash = await rehashPassword(settings, parameters, password);
     if (await compare({ scope, hash, parameters, account: { email, name } })) return;

@@ -18,6 +18,9 @@ const ISSUER = "saas-backend-layer";
 /** Seconds an access token is valid; a revoked session's is refused at once all the same. */
 export const ACCESS_TOKEN_LIFETIME = 900;
 
+/** Seconds that are left to give the second factor: the session ends with its token. */
+export const MFA_TOKEN_LIFETIME = 600;
+
 const CLOCK_TOLERANCE = 5;
 
 /** `sid` is the session's handle: 256 random bits that the database knows by a hash alone. */
@@ -40,6 +43,8 @@ export interface TokenSubject {
   /** base64url of 32 bytes. */
   handle: string;
 }
+
+const MFA_TYPE = "mfa+jwt";
 
 const encoder = new TextEncoder();
 
@@ -142,6 +147,34 @@ export async function verifyAccessToken(settings: Settings, token: string): Prom
     "at+jwt",
     `${ISSUER}/api`,
     ACCESS_TOKEN_LIFETIME,
+    token,
+    AccessClaims,
+  );
+  return { userId: sub, handle: sid };
+}
+
+/** What a session has before its second factor: good for giving it. Nobody else verifies it, so HS256. */
+export function issueMfaToken(settings: Settings, subject: TokenSubject): Promise<string> {
+  const expiresAt = new Date(Date.now() + MFA_TOKEN_LIFETIME * 1000);
+  return sign(secretKey(settings.JWT_SECRET), MFA_TYPE, `${ISSUER}/mfa`, expiresAt, subject, {});
+}
+
+/** Whether the token says of itself that it is one of these, which nobody has verified yet. */
+export function isMfaToken(token: string): boolean {
+  try {
+    return decodeProtectedHeader(token).typ === MFA_TYPE;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws AppError `unauthenticated` for anything but one of these that has not expired. */
+export async function verifyMfaToken(settings: Settings, token: string): Promise<TokenSubject> {
+  const { sub, sid } = await verify(
+    () => secretsOf(settings).map(secretKey),
+    MFA_TYPE,
+    `${ISSUER}/mfa`,
+    MFA_TOKEN_LIFETIME,
     token,
     AccessClaims,
   );

@@ -9,6 +9,7 @@ export interface Admission {
   permission: string | null;
   verified?: boolean;
   fresh?: boolean;
+  pending?: boolean;
 }
 
 /** What the Worker sends the database for the session of an access token. */
@@ -23,9 +24,10 @@ export function admitStatement({
   permission,
   verified = false,
   fresh = false,
+  pending = false,
 }: Admission): [string, unknown[]] {
   return [
-    "select set_config('role', 'app_user', true), app.admit($1::bytea, $2::uuid, $3, $4::boolean, $5::boolean)",
-    [handle, organizationId, permission, verified, fresh],
+    "select set_config('role', 'app_user', true), app.admit($1::bytea, $2::uuid, $3, $4::boolean, $5::boolean, $6::boolean)",
+    [handle, organizationId, permission, verified, fresh, pending],
   ];
 }

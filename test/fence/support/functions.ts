@@ -56,7 +56,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
     if (!victim) throw new Error("there is no victim");
     // A row that a function makes is not a stranger's, so only the rows that strangers have are looked at.
     const ofStrangers = (relation: Relation) =>
-      /\.(users|sessions|organizations|memberships|idempotency_keys|one_time_tokens|outbox|throttles)$/.test(
+      /\.(users|sessions|organizations|memberships|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
         relation.name,
       )
         ? belongsTo(relation, strangers)

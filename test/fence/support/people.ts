@@ -41,18 +41,28 @@ const memberships: Record<string, Record<string, string>> = {
   spare: {},
 };
 
+/** Those whose sessions begin without a second factor. */
+const signsInByPasswordAlone = new Set(["owner", "member", "viewer", "spare", "disabled"]);
+
 export async function addPeople(client: Client): Promise<People> {
   for (const [slug, organizationId] of Object.entries(organizations)) {
     await client.query("insert into organizations (id, name, slug) values ($1, 'Organization ' || $2, 'slug-' || $2)", [
       organizationId,
       slug,
     ]);
+    await client.query(
+      `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
+       values ($1, gen_random_uuid(), $2::text || '.test', 'proof of ' || $2::text || ' for a domain', 'https://' || $2::text || '.test', 'client of ' || $2::text, sha256($2::text::bytea))`,
+      [organizationId, slug],
+    );
   }
+  await client.query("insert into spent_challenges (key_hash) values (sha256('spent'))");
   const people: People = {};
   for (const [name, roleIn] of Object.entries(memberships)) {
     const person = makePerson(100 + Object.keys(people).length);
     people[name] = person;
     await addPerson(client, person);
+    if (!signsInByPasswordAlone.has(name)) await addPasskey(client, person);
     for (const [organizationId, role] of Object.entries(roleIn)) {
       await client.query("insert into memberships (organization_id, user_id, role) values ($1, $2, $3)", [
         organizationId,
@@ -104,12 +114,29 @@ async function addPerson(client: Client, person: Person): Promise<void> {
   );
   await client.query("insert into throttles (scope, attempts) values (sha256($1::text::bytea), 1)", [person.id]);
   await client.query(
+    `with app as (
+       insert into totp_factors (id, user_id, sealed_seed, last_step) values (gen_random_uuid(), $1::uuid, sha256(('seed ' || $1::text)::bytea), 1)),
+     code as (insert into recovery_codes (user_id, key_hash) values ($1::uuid, sha256(('code ' || $1::text)::bytea)))
+     insert into identities (id, user_id, provider, subject, email)
+     values (gen_random_uuid(), $1::uuid, 'google', 'subject ' || $1::text, 'identity of ' || $2::text)`,
+    [person.id, person.email],
+  );
+  await client.query(
     `with token as (
        insert into one_time_tokens (id, user_id, purpose, key_hash, expires_at)
        values ($1, $2, 'reset_password', sha256($3::bytea), now() + interval '1 hour') returning *)
      insert into outbox (id, key_hash, user_id, recipient, template, data)
      select id, key_hash, user_id, $4::text, purpose, json_build_object('name', 'Data of ' || $4::text) from token`,
     [person.messageId, person.id, person.messageKey, person.email],
+  );
+}
+
+/** A public key, which is a second factor as well. */
+async function addPasskey(client: Client, { id, email }: Person): Promise<void> {
+  await client.query(
+    `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up, last_used_at)
+     values (gen_random_uuid(), $1::uuid, 'Passkey of ' || $2::text, sha256(('credential ' || $1::text)::bytea), sha256(('public key ' || $1::text)::bytea), 1, 'usb', false, now())`,
+    [id, email],
   );
 }
 

@@ -11,8 +11,8 @@ export const unnoticed: Record<string, string> = {
   "public.organizations: grant SELECT": "every column is granted one by one already",
   "schema app: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
   "schema app_private: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
-  "app.admit(bytea,uuid,text,boolean,boolean): false instead of true": failsClosed,
-  "app.admit(bytea,uuid,text,boolean,boolean): false instead of true (2)": failsClosed,
+  "app.admit(bytea,uuid,text,boolean,boolean,boolean): false instead of true": failsClosed,
+  "app.admit(bytea,uuid,text,boolean,boolean,boolean): false instead of true (2)": failsClosed,
   "app.delete_account(uuid,bytea): without and m.user_id = v_user_id":
     "asked together with whether nobody else owns it, so whoever owns it is the caller; by their key it is one row",
   "app.purge_expired(): without and k.created_at < pg_catalog.now() - interval '24 hours'": innerQueryDecides,
