@@ -45,6 +45,11 @@ const statements = [
   `insert into throttles (scope, attempts, attempted_at)
    select sha256(n::text::bytea), case when n % 2 = 1 then n % 10 else 0 end, now() - n * interval '40 seconds'
      from generate_series(0, 99999) n`,
+  `insert into identities (id, user_id, provider, subject)
+   select ${message("n")}, ${user("n % 50000")}, (array['google', 'github'])[1 + n % 2], 'subject-' || n
+     from generate_series(0, 99999) n`,
+  `insert into spent_challenges (key_hash, created_at)
+   select sha256(n::text::bytea), now() - n * interval '80 ms' from generate_series(0, 99999) n`,
   "vacuum analyze",
 ];
 

@@ -63,9 +63,8 @@ export async function signInAtProvider({ url }: Flow, login: string): Promise<UR
     const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1];
     if (!action) throw new Error(`${response.status} at the provider: ${page}`);
     const isLogin = page.includes('name="login"');
-    response = await visit(jar, new URL(action, url).href, {
-      ...(isLogin ? { prompt: "login", login, password: "any" } : { prompt: "consent" }),
-    });
+    const form = isLogin ? { prompt: "login", login, password: "any" } : { prompt: "consent" };
+    response = await visit(jar, new URL(action, url).href, form);
   }
   throw new Error("the provider does not let go");
 }
