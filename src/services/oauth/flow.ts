@@ -8,6 +8,7 @@ import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
 import { gitHubAuthorizationEndpoint, readGitHubProfile } from "./github.ts";
 import { type AuthorizationAnswer, exchangeForIdToken, findAuthorizationEndpoint } from "./oidc.ts";
+import { ProviderError } from "./provider-fetch.ts";
 import { cleanName, type ProviderProfile } from "./profiles.ts";
 import type { ProviderConfig } from "./providers.ts";
 import { closeTicket } from "./tickets.ts";
@@ -150,8 +151,9 @@ const frontendUrl = ({ APP_URL = "" }: Settings, values: Record<string, string>)
 const failureUrl = (settings: Settings, error: FlowError): string => frontendUrl(settings, { error });
 
 function logFailure({ key, connectionId }: ProviderConfig, error: unknown): void {
-  const { name, message, code } = error as { name?: string; message?: string; code?: string };
-  // The library's own words; what the provider wrote is in `cause`, and stays there.
+  const { name, message: words, code } = error as { name?: string; message?: string; code?: string };
+  // In the library's words or in ours. What the provider wrote is in `cause`, and stays there.
+  const message = code !== undefined || error instanceof ProviderError ? words : undefined;
   const entry = {
     level: "error",
     message: "provider failed",
