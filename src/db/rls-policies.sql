@@ -449,10 +449,12 @@ begin
                                       app_private.occasion(p_user.name, p_ip_address, p_user_agent));
   end if;
   -- 100 live ones at most: whoever knows the password could else begin so many that none of the statements which
-  -- end them all is done in time.
+  -- end them all is done in time. 10 that wait for a second factor: those push out no other.
   update public.sessions s set revoked_at = pg_catalog.now()
-   where s.id = any (array(select o.id from public.sessions o where o.user_id = p_user.id and o.revoked_at is null
-                            order by o.id desc offset 99 limit 100));
+   where s.id = any (array(select o.id from public.sessions o
+                            where o.user_id = p_user.id and o.revoked_at is null
+                              and (o.second_factor is not distinct from 'pending') = (v_second_factor is not distinct from 'pending')
+                            order by o.id desc offset case when v_second_factor = 'pending' then 9 else 99 end limit 100));
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, second_factor, idle_expires_at, expires_at)
   values (p_session_id, p_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent, v_second_factor,
           pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
