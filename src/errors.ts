@@ -9,7 +9,7 @@ export const errorTable = {
   invalid_credentials: [401, "The e-mail address or the password is wrong"],
   refresh_token_reused: [401, "The refresh token was already used; the session is revoked"],
   mfa_required: [401, "The second factor is still to be given"],
-  reauthentication_required: [401, "The password was given too long ago for this"],
+  reauthentication_required: [401, "You proved who you are too long ago for this"],
   mfa_enrollment_required: [403, "The organization asks for a second factor, and this session has none"],
   email_unverified: [403, "The e-mail address is not verified yet"],
   wrong_password: [403, "The password is wrong"],

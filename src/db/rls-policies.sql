@@ -233,7 +233,7 @@ begin
     raise exception 'the address is not verified' using errcode = 'APVER';
   end if;
   if p_fresh and not v_is_fresh then
-    raise exception 'the password was given too long ago' using errcode = 'APFRS';
+    raise exception 'the person proved who they are too long ago' using errcode = 'APFRS';
   end if;
   if p_organization_id is not null then
     if v_role is null then
