@@ -274,12 +274,8 @@ export const totpFactors = pgTable(
     activatedAt: instant("activated_at"),
   },
   (table) => [
-    uniqueIndex("totp_factors_active_key")
-      .on(table.userId)
-      .where(sql`activated_at is not null`),
-    uniqueIndex("totp_factors_new_key")
-      .on(table.userId)
-      .where(sql`activated_at is null`),
+    // One of each. Not two partial ones: the deletion of an account would use neither.
+    uniqueIndex("totp_factors_user_id_active_key").on(table.userId, sql`(activated_at is not null)`),
     check("totp_factors_sealed_seed_length", sql`length(sealed_seed) <= 256`),
   ],
 ).enableRLS();
