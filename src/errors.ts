@@ -7,6 +7,7 @@ export const errorTable = {
   invalid_token: [400, "The link is not valid, was used already, or has expired"],
   unauthenticated: [401, "Authentication is required"],
   invalid_credentials: [401, "The e-mail address or the password is wrong"],
+  invalid_code: [401, "The code is wrong, was used already, or has expired"],
   refresh_token_reused: [401, "The refresh token was already used; the session is revoked"],
   mfa_required: [401, "The second factor is still to be given"],
   reauthentication_required: [401, "You proved who you are too long ago for this"],

@@ -20,6 +20,7 @@ import { docsRoutes } from "./routes/docs.ts";
 import { jwksRoutes } from "./routes/jwks.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { emailAddressRoutes } from "./routes/email-addresses.ts";
+import { emailSignInRoutes } from "./routes/email-sign-in.ts";
 import { healthRoutes, operationRoutes } from "./routes/operations.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import { passwordResetRoutes } from "./routes/password-resets.ts";
@@ -100,6 +101,7 @@ app.use(outbox());
 
 app.route("/", authRoutes);
 app.route("/", passwordResetRoutes);
+app.route("/", emailSignInRoutes);
 app.route("/", emailAddressRoutes);
 app.route("/", changePasswordRoutes);
 app.route("/", reauthenticationRoutes);

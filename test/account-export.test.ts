@@ -74,6 +74,7 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       purpose: "purpose",
       email: "email",
       key_hash: "not: a secret's hash",
+      code_hash: "not: a secret's hash",
       created_at: "createdAt",
       expires_at: "expiresAt",
     },

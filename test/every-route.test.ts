@@ -25,6 +25,7 @@ const bcryptRoutes = new Set([
 /** Answers that may give a browser its refresh token in a cookie, or take it back. */
 const cookieStatuses: Record<string, string[]> = {
   "POST /v1/auth/sign-in": ["200"],
+  "POST /v1/auth/email-sign-in/verify": ["200"],
   "POST /v1/auth/refresh": ["200", "401"],
   "POST /v1/auth/sign-out": ["204"],
   "POST /v1/auth/reset-password": ["204"],
@@ -60,6 +61,8 @@ describe("Every operation", () => {
       "POST /v1/auth/change-email",
       "POST /v1/auth/change-email/confirm",
       "POST /v1/auth/change-password",
+      "POST /v1/auth/email-sign-in",
+      "POST /v1/auth/email-sign-in/verify",
       "POST /v1/auth/forgot-password",
       "POST /v1/auth/reauthenticate",
       "POST /v1/auth/refresh",

@@ -100,6 +100,20 @@ password.
 Reset your password:
 
 https://app.example.com/forgot-password`,
+  sign_in: `
+Somebody asked to sign in to your account at app.example.com. If it was
+you, type this code where you asked for it: 04718293
+
+Or open this link on the device that you want to sign in on.
+
+Sign in:
+
+https://app.example.com/sign-in#token=mT3k_9vQ-x2
+
+The code and the link are good for 10 minutes, and one of them for one
+use. Give them to nobody.
+
+If you did not ask for this, ignore this message. Nobody has signed in.`,
   account_deleted: `
 Your account at app.example.com was deleted. Goodbye.
 
@@ -108,7 +122,12 @@ message.`,
 };
 
 it.each(Object.keys(mailTemplates) as MailTemplate[])("%s reads so", (template) => {
-  const { text } = renderMail(template, { appUrl: "https://app.example.com", token: "mT3k_9vQ-x2", data });
+  const { text } = renderMail(template, {
+    appUrl: "https://app.example.com",
+    token: "mT3k_9vQ-x2",
+    code: "04718293",
+    data,
+  });
   expect(text).toBe(
     `Hello Ada Lovelace,\n${texts[template]}\n\n--\n\nThis message is about an account at app.example.com.\n`,
   );

@@ -360,7 +360,7 @@ begin
   if v_user.id is not null then
     perform app_private.mail_token(v_user, 'verify_email', 'verify_email', p_email, p_message_id, p_key);
   else
-    perform app_private.mail_reset_token(p_email, 'account_exists', p_message_id, p_key);
+    perform app_private.mail_token_unseen(p_email, 'reset_password', 'account_exists', p_message_id, p_key);
   end if;
 end
 $$;
@@ -393,6 +393,17 @@ begin
   end;
   return next;
 end
+$$;
+
+/* After a success: forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. */
+create function app_private.settle_sign_in_attempt(p_network_scope bytea, p_account_scope bytea, p_home_scope bytea)
+returns void
+language sql volatile set search_path = '' as $$
+  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
+  delete from public.throttles t where t.scope = p_account_scope;
+  insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
+  on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
 $$;
 
 /* What every way of signing in returns. `factors` are those that the person can still give, and null when the session
@@ -499,11 +510,7 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
-  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
-  delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
-  delete from public.throttles t where t.scope = p_account_scope;
-  insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
-  on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
+  perform app_private.settle_sign_in_attempt(p_network_scope, p_account_scope, p_home_scope);
   return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                        p_user_agent, p_notice_id, p_notice_key);
 end
@@ -683,9 +690,10 @@ language sql volatile set search_path = '' as $$
    where t.user_id = p_user_id and t.purpose = any (p_purposes) and t.expires_at > pg_catalog.now()
 $$;
 
-/* Mails somebody a token for p_purpose, five an hour at most of each. Without an id none is made. */
+/* Mails somebody a token for p_purpose, five an hour at most of each. Without an id none is made. One to sign in with
+   has a code that does the same, and ends those before it: there is never more than one code to guess. */
 create function app_private.mail_token(
-  p_user public.users, p_purpose text, p_template text, p_email text, p_id uuid, p_key bytea
+  p_user public.users, p_purpose text, p_template text, p_email text, p_id uuid, p_key bytea, p_code_key bytea default null
 ) returns boolean language plpgsql volatile set search_path = '' as $$
 begin
   if p_id is null
@@ -693,9 +701,14 @@ begin
           where t.user_id = p_user.id and t.purpose = p_purpose and t.created_at > pg_catalog.now() - interval '1 hour') >= 5 then
     return false;
   end if;
-  insert into public.one_time_tokens (id, user_id, purpose, email, key_hash, expires_at)
-  values (p_id, p_user.id, p_purpose, case when p_purpose <> 'reset_password' then p_email end, pg_catalog.sha256(p_key),
-          pg_catalog.now() + case when p_purpose = 'verify_email' then interval '24 hours' else interval '1 hour' end);
+  if p_purpose = 'sign_in' then
+    perform app_private.end_tokens(p_user.id, '{sign_in}');
+  end if;
+  insert into public.one_time_tokens (id, user_id, purpose, email, key_hash, code_hash, expires_at)
+  values (p_id, p_user.id, p_purpose, case when p_purpose not in ('reset_password', 'sign_in') then p_email end,
+          pg_catalog.sha256(p_key), pg_catalog.sha256(p_code_key),
+          pg_catalog.now() + case p_purpose when 'verify_email' then interval '24 hours'
+                                            when 'sign_in' then interval '10 minutes' else interval '1 hour' end);
   case p_purpose
     -- No name: whoever reads the new address may be a stranger to the person.
     when 'change_email_new' then
@@ -755,7 +768,9 @@ $$;
 
 /* Mails a token to an address that has an account, five times an hour at most. For any other a message to
    nobody is queued, so that both take the same time. */
-create function app_private.mail_reset_token(p_email text, p_template text, p_message_id uuid, p_key bytea) returns void
+create function app_private.mail_token_unseen(
+  p_email text, p_purpose text, p_template text, p_message_id uuid, p_key bytea, p_code_key bytea default null
+) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   v_user public.users;
@@ -763,7 +778,8 @@ begin
   -- The account's lock makes requests for one address wait for each other: those for no account wait as well.
   perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_email, 4));
   select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
-  if v_user.id is null or not app_private.mail_token(v_user, 'reset_password', p_template, p_email, p_message_id, p_key) then
+  if v_user.id is null
+     or not app_private.mail_token(v_user, p_purpose, p_template, p_email, p_message_id, p_key, p_code_key) then
     perform app_private.queue_message(p_message_id, p_key, null, null, p_template, '{}');
   end if;
 end
@@ -771,7 +787,7 @@ $$;
 
 create function app.forgot_password(p_email text, p_message_id uuid, p_key bytea) returns void
 language sql volatile security definer set search_path = '' as $$
-  select app_private.mail_reset_token(p_email, 'reset_password', p_message_id, p_key)
+  select app_private.mail_token_unseen(p_email, 'reset_password', 'reset_password', p_message_id, p_key)
 $$;
 
 /* Replaces the password of the account that p_key's mail was for, once: its sessions and its other tokens
@@ -799,9 +815,102 @@ begin
          email_verified_at = coalesce(u.email_verified_at, pg_catalog.now())
    where u.id = v_user_id returning u.* into v_user;
   update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user_id and s.revoked_at is null;
-  perform app_private.end_tokens(v_user_id, '{reset_password,verify_email,change_email_old,change_email_new}');
+  perform app_private.end_tokens(v_user_id, '{reset_password,verify_email,change_email_old,change_email_new,sign_in}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     app_private.occasion(v_user.name, p_ip_address));
+end
+$$;
+
+-- ── Sign-in by mail ──────────────────────────────────────────────────────────────────────────────
+-- A link, or a code to type in: two forms of one token, which is good for ten minutes and one session.
+
+create function app.request_email_sign_in(p_email text, p_message_id uuid, p_key bytea, p_code_key bytea) returns void
+language sql volatile security definer set search_path = '' as $$
+  select app_private.mail_token_unseen(p_email, 'sign_in', 'sign_in', p_message_id, p_key, p_code_key)
+$$;
+
+/* Starts a session of somebody whose row and whose token the caller has taken. Where nobody had ever proved that the
+   address is theirs, whoever registered it is put out with all that they could sign in with. Not where a second
+   factor is set up: the mail stands in for none, and until it is given the address is not proved either. */
+create function app_private.start_mailed_session(
+  p_user public.users, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text,
+  p_user_agent text, p_notice_id uuid, p_notice_key bytea
+) returns setof app_private.signed_in
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_user public.users := p_user;
+begin
+  perform app_private.end_tokens(v_user.id, '{sign_in}');
+  if v_user.email_verified_at is null and app_private.factors(v_user.id) is null then
+    update public.users u
+       set email_verified_at = pg_catalog.now(), password_scheme = null, password_salt = null, password_verifier = null
+     where u.id = v_user.id returning u.* into v_user;
+    update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user.id and s.revoked_at is null;
+    delete from public.identities i where i.user_id = v_user.id;
+    delete from public.totp_factors f where f.user_id = v_user.id;
+    delete from public.recovery_codes c where c.user_id = v_user.id;
+    perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new}');
+  end if;
+  return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                                       p_user_agent, p_notice_id, p_notice_key);
+end
+$$;
+
+/* Signs in whom p_key's mail was for, once. APTOK for a token that is unknown, used or expired, or of a disabled account. */
+create function app.sign_in_by_link(
+  p_key bytea, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text,
+  p_user_agent text, p_notice_id uuid default null, p_notice_key bytea default null
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  -- In the order in which all lock them: see "Deleting an account".
+  select * into v_user from public.users u
+   where u.id = (select t.user_id from public.one_time_tokens t
+                  where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'sign_in')
+     and u.disabled_at is null
+     for no key update;
+  update public.one_time_tokens t set expires_at = t.created_at
+   where t.key_hash = pg_catalog.sha256(p_key) and t.user_id = v_user.id and t.expires_at > pg_catalog.now();
+  if not found then
+    raise exception 'no such token' using errcode = 'APTOK';
+  end if;
+  return query select * from app_private.start_mailed_session(v_user, p_session_id, p_handle, p_lifetime, p_idle,
+                                                              p_ip_address, p_user_agent, p_notice_id, p_notice_key);
+end
+$$;
+
+/* Signs in whom the code was mailed to, once; p_code_keys are what it may be under the Worker's secrets. Counts the
+   attempt as app.take_sign_in_attempt does, and settles it as app.sign_in. One row: the seconds to wait, and then
+   the code was not looked at; or the session, null for a wrong code, an unknown address or a disabled account. No
+   error, so that the attempt stays counted. */
+create function app.sign_in_by_code(
+  p_email text, p_code_keys bytea[], p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval,
+  p_ip_address text, p_user_agent text, p_network_scope bytea, p_account_scope bytea, p_home_scope bytea,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns table (wait_seconds int, session app_private.signed_in)
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+  v_account_scope bytea;
+begin
+  -- The person before the counters, as app.sign_in locks them.
+  select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
+  select a.account_scope, a.wait_seconds into v_account_scope, wait_seconds
+    from app.take_sign_in_attempt(p_network_scope, p_account_scope, p_home_scope) a;
+  if wait_seconds = 0 then
+    update public.one_time_tokens t set expires_at = t.created_at
+     where t.user_id = v_user.id and t.purpose = 'sign_in' and t.expires_at > pg_catalog.now()
+       and t.code_hash = any (array(select pg_catalog.sha256(key) from pg_catalog.unnest(p_code_keys) given (key)));
+    if found then
+      perform app_private.settle_sign_in_attempt(p_network_scope, v_account_scope, p_home_scope);
+      select s.* into session
+        from app_private.start_mailed_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                              p_user_agent, p_notice_id, p_notice_key) s;
+    end if;
+  end if;
+  return next;
 end
 $$;
 
@@ -892,7 +1001,7 @@ begin
     return 'pending';
   end if;
   update public.users u set email = v_email, email_verified_at = pg_catalog.now() where u.id = v_user.id;
-  perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new}');
+  perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new,sign_in}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'email_changed',
     pg_catalog.json_build_object('name', v_user.name, 'newEmail', v_email));
   return 'changed';
@@ -959,8 +1068,8 @@ begin
 end
 $$;
 
-/* Replaces the signed-in person's password: their other sessions end, and so do links to a new password or to
-   another address, whoever asked for them. False and APPWD as above. */
+/* Replaces the signed-in person's password: their other sessions end, and so do links to a new password, to another
+   address or to a session, whoever asked for them. False and APPWD as above. */
 create function app.change_password(
   p_scope bytea, p_hash text, p_scheme int, p_salt text, p_new_hash text, p_ip_address text,
   p_notice_id uuid default null, p_notice_key bytea default null
@@ -981,7 +1090,7 @@ begin
   update public.sessions s set revoked_at = pg_catalog.now()
    where s.user_id = v_user_id and s.id <> v_session_id and s.revoked_at is null;
   update public.sessions s set authenticated_at = pg_catalog.now() where s.id = v_session_id;
-  perform app_private.end_tokens(v_user_id, '{reset_password,change_email_old,change_email_new}');
+  perform app_private.end_tokens(v_user_id, '{reset_password,change_email_old,change_email_new,sign_in}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     app_private.occasion(v_user.name, p_ip_address));
   return true;

@@ -6,6 +6,8 @@ interface Values {
   /** The host of the product's frontend, which names it: "app.example.com". */
   site: string;
   newEmail: string;
+  /** Eight digits, which stand for the token. */
+  code: string;
   /** A sentence, or empty. */
   occasion: string;
 }
@@ -94,6 +96,18 @@ export const mailTemplates = {
     ],
     action: resetWithoutToken,
   },
+  sign_in: {
+    subject: "Sign in",
+    opening: ({ site, code }) => [
+      `Somebody asked to sign in to your account at ${site}. If it was you, type this code where you asked for it: ${code}`,
+      "Or open this link on the device that you want to sign in on.",
+    ],
+    action: { label: "Sign in", path: "sign-in", withToken: true },
+    closing: [
+      "The code and the link are good for 10 minutes, and one of them for one use. Give them to nobody.",
+      "If you did not ask for this, ignore this message. Nobody has signed in.",
+    ],
+  },
   account_deleted: {
     subject: "Your account was deleted",
     opening: ({ site }) => [`Your account at ${site} was deleted. Goodbye.`, contactUs],
@@ -106,6 +120,7 @@ export type MailTemplate = keyof typeof mailTemplates;
 export interface MailInput {
   appUrl: string;
   token: string;
+  code?: string;
   data: Record<string, string | null>;
 }
 
@@ -116,12 +131,13 @@ export interface MailContent {
 }
 
 /** The same input gives the same mail to the byte: a provider refuses another one under the same key. */
-export function renderMail(template: MailTemplate, { appUrl, token, data }: MailInput): MailContent {
+export function renderMail(template: MailTemplate, { appUrl, token, code = "", data }: MailInput): MailContent {
   const { subject, opening, action, closing = [] }: Template = mailTemplates[template];
   const site = URL.parse(appUrl)?.host ?? appUrl;
   const values = {
     site,
     newEmail: cleanAddress(data["newEmail"]) || "another address",
+    code,
     occasion: describeOccasion(data),
   };
   // A fragment reaches neither a server's log nor a Referer header; the frontend takes the token from there.

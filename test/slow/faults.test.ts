@@ -92,6 +92,8 @@ describe("every writing operation", () => {
       "POST /v1/auth/refresh": [200, 200],
       "POST /v1/auth/forgot-password": [202, 202],
       "POST /v1/auth/reset-password": [204, 400],
+      "POST /v1/auth/email-sign-in": [202, 202],
+      "POST /v1/auth/email-sign-in/verify": [200, 400],
       "POST /v1/auth/resend-verification": [202, 202],
       "POST /v1/auth/verify-email": [200, 400],
       "POST /v1/auth/change-email": [202, 202],
@@ -113,7 +115,7 @@ describe("every writing operation", () => {
     // A time that is renewed looks as it did before.
     if (plan.name !== "POST /v1/auth/reauthenticate") expect(plan.done).not.toEqual(plan.before);
     // Each sign-in is a session, and each mail has a token of its own.
-    const adding = ["sign-in", "forgot-password", "resend-verification", "change-email"];
+    const adding = ["sign-in", "email-sign-in", "forgot-password", "resend-verification", "change-email"];
     if (adding.some((action) => plan.name === `POST /v1/auth/${action}`))
       expect(plan.twice).toHaveLength(plan.done.length + 1);
     else expect(plan.twice).toEqual(plan.done);

@@ -33,6 +33,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     token: person.mailedTokens?.reset_password,
     password: "another harbour at dusk",
   }),
+  "POST /v1/auth/email-sign-in": ({ email }) => ({ email }),
+  "POST /v1/auth/email-sign-in/verify": (person) => ({ token: person.mailedTokens?.sign_in }),
   "POST /v1/auth/verify-email": (person) => ({ token: person.mailedTokens?.verify_email }),
   "POST /v1/auth/change-email": (_, mark) => ({ newEmail: `${mark}@example.com` }),
   "POST /v1/auth/change-email/confirm": (person) => ({ token: person.mailedTokens?.change_email_new }),
