@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AppError } from "./errors.ts";
+import { checkProviders, providerSettings } from "./provider-settings.ts";
 
 const duration = z
   .string()
@@ -141,6 +142,7 @@ const SettingsSchema = z
       .regex(/^re_[\w-]+$/, "must look like re_…")
       .optional(),
     RESEND_API_URL: origin.default("https://api.resend.com"),
+    ...providerSettings,
   })
   .transform((settings) => ({
     ...settings,
@@ -161,6 +163,7 @@ const SettingsSchema = z
         context.addIssue({ code: "custom", path: [name], message: "is missing" });
     }
   })
+  .superRefine(checkProviders)
   .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {
     path: ["BCRYPT_WORK_FACTOR"],
     message: "must be between 10 and 14",

@@ -114,6 +114,19 @@ The code and the link are good for 10 minutes, and one of them for one
 use. Give them to nobody.
 
 If you did not ask for this, ignore this message. Nobody has signed in.`,
+  identity_linked: `
+Your account at app.example.com can now be signed in to with an account
+at another provider.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, unlink it in
+your account, and reset your password.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
   account_deleted: `
 Your account at app.example.com was deleted. Goodbye.
 

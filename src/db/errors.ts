@@ -14,6 +14,10 @@ const raisedCodes: Record<string, ErrorCode> = {
   APLIM: "rate_limited",
   APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
+  APOTK: "invalid_oauth_code",
+  APPEV: "provider_email_unverified",
+  APIDT: "identity_taken",
+  APLST: "last_sign_in_method",
 };
 
 /** Unique constraints a client can run into. */

@@ -108,6 +108,15 @@ export const mailTemplates = {
       "If you did not ask for this, ignore this message. Nobody has signed in.",
     ],
   },
+  identity_linked: {
+    subject: "A new way to sign in was added",
+    opening: ({ site, occasion }) => [
+      `Your account at ${site} can now be signed in to with an account at another provider.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, unlink it in your account, and reset your password.",
+    ],
+    action: resetWithoutToken,
+  },
   account_deleted: {
     subject: "Your account was deleted",
     opening: ({ site }) => [`Your account at ${site} was deleted. Goodbye.`, contactUs],

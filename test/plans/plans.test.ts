@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { asOwner } from "../support/database.ts";
+import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { databaseFreeRoutes, operations } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
@@ -55,7 +56,15 @@ async function newCaller(): Promise<Caller> {
   );
   const [sessions] = await asOwner(["select id from sessions where user_id = $1 and revoked_at is null", [person.id]]);
   person.mailedTokens = await giveMailedTokens(person.id);
-  return { person, ids: { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"] } };
+  person.flowProofs = await makeProofs(person.id);
+  const identityId = await giveIdentity(person.id);
+  await asOwner([
+    `insert into identities (id, user_id, provider, subject)
+     select gen_random_uuid(), $1::uuid, 'google', $1 || ' ' || n from generate_series(1, 1000) n`,
+    [person.id],
+  ]);
+  const ids = { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"], identityId };
+  return { person, ids: { ...ids, provider: "google" } };
 }
 
 /** A member of one large organization, with one session. */
