@@ -75,10 +75,12 @@ CREATE TABLE "totp_factors" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"user_id" uuid NOT NULL,
 	"sealed_seed" "bytea" NOT NULL,
+	"key_hash" "bytea" NOT NULL,
 	"last_step" bigint,
 	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	"activated_at" timestamp(3) with time zone,
-	CONSTRAINT "totp_factors_sealed_seed_length" CHECK (length(sealed_seed) <= 256)
+	CONSTRAINT "totp_factors_sealed_seed_length" CHECK (length(sealed_seed) <= 256),
+	CONSTRAINT "totp_factors_key_hash_length" CHECK (length(key_hash) = 32)
 );
 --> statement-breakpoint
 ALTER TABLE "totp_factors" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint

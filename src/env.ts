@@ -121,6 +121,10 @@ const SettingsSchema = z
     JWT_SIGNING_KEYS: SigningKeys.optional(),
     ENCRYPTION_KEY: secret.optional(),
     ENCRYPTION_KEY_PREVIOUS: secret.optional(),
+    TOTP_ISSUER: z
+      .string()
+      .regex(/^[^\s:][^:\p{Cc}]{0,62}$/u, "must be 1 to 63 characters without a colon")
+      .optional(),
     BCRYPT_WORK_FACTOR: integer(4, 14),
     SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),

@@ -105,6 +105,7 @@ grant select, insert, delete on totp_factors, recovery_codes, passkeys, identiti
 grant select on sso_connections to app_definer;
 grant update (email, last_used_at) on identities to app_definer;
 grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
+grant update (last_step, activated_at) on totp_factors to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
@@ -1162,10 +1163,10 @@ $$;
 -- Each of these needs the whole bcrypt hash, as sign-in does: an injected statement neither makes a session
 -- fresh nor changes a password without knowing it. Attempts are taken in a transaction before, which commits.
 
-/* The signed-in person's part of a scope that the Worker names: nobody counts attempts for somebody else. */
+/* The person's part of a scope that the Worker names: nobody counts attempts for somebody else. */
 create function app_private.own_scope(p_scope bytea) returns bytea
 language sql stable set search_path = ''
-return pg_catalog.sha256(p_scope || pg_catalog.uuid_send(app.user_id()));
+return pg_catalog.sha256(p_scope || pg_catalog.uuid_send(app_private.claimant_id()));
 
 /* Takes an attempt of the signed-in person's to give their password, and tells what to hash it with. */
 create function app.begin_reauthentication(p_scope bytea)
@@ -1244,6 +1245,148 @@ begin
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     app_private.occasion(v_user.name, p_ip_address));
   return true;
+end
+$$;
+
+-- ── Authenticator apps and recovery codes ───────────────────────────────────────────────────────
+-- Only the Worker can compare a code with its app's seed. Afterwards it shows a key that it makes from the seed: an
+-- injected statement, which sees the sealed seed at best, neither activates an app nor completes a session.
+
+/* The person of a session that waits for its second factor; APCMP for one that is complete. */
+create function app_private.pending_id() returns uuid
+language plpgsql stable set search_path = '' as $$
+begin
+  if (app_private.context())[5] = '' then
+    raise exception 'the session is complete' using errcode = 'APCMP';
+  end if;
+  return app_private.claimant_id();
+end
+$$;
+
+/* Takes an attempt at the second factor, and tells of the active app, if there is one. APCMP as above. */
+create function app.begin_totp(p_scope bytea) returns table (wait_seconds int, id uuid, sealed_seed text)
+language sql volatile security definer set search_path = '' as $$
+  select app_private.take_attempt(app_private.own_scope(p_scope), 5), f.id, '\x' || pg_catalog.encode(f.sealed_seed, 'hex')
+    from (select app_private.pending_id() as user_id) me
+    left join public.totp_factors f on f.user_id = me.user_id and f.activated_at is not null
+$$;
+
+/* Completes the session with a code of this time step: APCOD for one at or before the last one that was taken, for a
+   key that is not the active app's, and for an app that is not active any more. */
+create function app.verify_totp(
+  p_scope bytea, p_id uuid, p_key bytea, p_step bigint, p_handle bytea, p_lifetime interval, p_idle interval
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_claimant();
+begin
+  update public.totp_factors f set last_step = p_step
+   where f.user_id = v_user.id and f.id = p_id and f.activated_at is not null
+     and f.key_hash = pg_catalog.sha256(p_key) and f.last_step < p_step;
+  if not found then
+    raise exception 'wrong code' using errcode = 'APCOD';
+  end if;
+  delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+  return query select * from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle);
+end
+$$;
+
+/* Takes an attempt at the second factor, and with a recovery code uses it up, completes the session and mails a
+   notice; without one there is no session. APCMP as above. */
+create function app.use_recovery_code(
+  p_scope bytea, p_key bytea, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text, p_user_agent text,
+  p_notice_id uuid, p_notice_key bytea
+) returns table (wait_seconds int, session app_private.signed_in)
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_pending_id uuid := app_private.pending_id();
+  v_user public.users := app_private.lock_claimant();
+begin
+  wait_seconds := app_private.take_attempt(app_private.own_scope(p_scope), 5);
+  if wait_seconds = 0 then
+    delete from public.recovery_codes c where c.user_id = v_pending_id and c.key_hash = pg_catalog.sha256(p_key);
+    if found then
+      delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+      perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'recovery_code_used',
+                                        app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+      session := (select s from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle) s);
+    end if;
+  end if;
+  return next;
+end
+$$;
+
+/* Begins with a new app, in place of one that was not activated. Returns the person's address, for the app to show. */
+create function app.enroll_totp(p_id uuid, p_sealed_seed bytea, p_key bytea) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.totp_factors f where f.user_id = v_user.id and f.activated_at is null;
+  insert into public.totp_factors (id, user_id, sealed_seed, key_hash)
+  select p_id, v_user.id, p_sealed_seed, pg_catalog.sha256(p_key) where v_user.id is not null;
+  return v_user.email;
+end
+$$;
+
+/* Takes an attempt at the code of the new app, and tells of it, if there is one. */
+create function app.begin_totp_activation(p_scope bytea) returns table (wait_seconds int, id uuid, sealed_seed text)
+language sql volatile security definer set search_path = '' as $$
+  select app_private.take_attempt(app_private.own_scope(p_scope), 5), f.id, '\x' || pg_catalog.encode(f.sealed_seed, 'hex')
+    from (select app.user_id() as user_id) me
+    left join public.totp_factors f on f.user_id = me.user_id and f.activated_at is null
+$$;
+
+/* Makes the new app the person's app, and mails a notice. Returns whether p_recovery_keys are kept, as with the first
+   factor. APCOD for a key that is not the new app's. */
+create function app.activate_totp(
+  p_scope bytea, p_id uuid, p_key bytea, p_step bigint, p_recovery_keys bytea[], p_ip_address text, p_user_agent text,
+  p_notice_id uuid, p_notice_key bytea
+) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.totp_factors f where f.user_id = v_user.id and f.activated_at is not null;
+  update public.totp_factors f set activated_at = pg_catalog.now(), last_step = p_step
+   where f.user_id = v_user.id and f.id = p_id and f.key_hash = pg_catalog.sha256(p_key);
+  if not found then
+    raise exception 'wrong code' using errcode = 'APCOD';
+  end if;
+  delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'mfa_enabled',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+  return app_private.take_up_factor(v_user.id, p_recovery_keys);
+end
+$$;
+
+/* Removes the person's app, and one that was not activated, and mails a notice. AP404 without one that is active. */
+create function app.remove_totp(p_ip_address text, p_user_agent text, p_notice_id uuid, p_notice_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.totp_factors f where f.user_id = v_user.id and f.activated_at is not null;
+  if not found then
+    raise exception 'no active app' using errcode = 'AP404';
+  end if;
+  delete from public.totp_factors f where f.user_id = v_user.id;
+  perform app_private.give_up_factor(v_user.id);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'mfa_disabled',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+end
+$$;
+
+/* Replaces the person's recovery codes. APNOF without a second factor that they could stand in for. */
+create function app.replace_recovery_codes(p_keys bytea[]) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  if app_private.factors(v_user.id) is null then
+    raise exception 'no second factor' using errcode = 'APNOF';
+  end if;
+  perform app_private.replace_recovery_codes(v_user.id, p_keys);
 end
 $$;
 
