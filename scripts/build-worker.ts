@@ -14,7 +14,7 @@ const options = {
   // The same name whatever the entry: it is `main` in wrangler.toml.
   entryPoints: { index: process.argv[2] ?? "src/index.ts" },
   outdir: folder,
-  // wrangler takes every file of this ending as an ES module.
+  // What wrangler.toml has a rule for.
   outExtension: { ".js": ".mjs" },
   bundle: true,
   splitting: true,
