@@ -1,11 +1,12 @@
 import { desc, eq, sql } from "drizzle-orm";
 import type { PersonDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
-import { sessions, users } from "../db/schema.ts";
+import { passkeys, sessions, users } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import type { Role } from "../permissions.ts";
 import { newNotice } from "./outbox.ts";
+import { type Passkey, passkeyFields } from "./passkeys.ts";
 import { isMe, type User, userFields } from "./users.ts";
 
 /** Of each list in an export, the newest: an answer of the database has a limit too. */
@@ -26,6 +27,7 @@ export interface AccountExport {
     expiresAt: string;
     revokedAt: string | null;
   }[];
+  passkeys: Passkey[];
   memberships: { organizationId: string; name: string; slug: string; role: Role; since: string }[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
   /** Mails that are still to be sent, or that could not be. */
@@ -51,7 +53,7 @@ export async function deleteAccount(database: PersonDatabase, settings: Settings
 
 /** Everything that is kept of the signed-in person, without secrets: the newest 10,000 of each kind. */
 export async function exportAccount(database: PersonDatabase): Promise<AccountExport> {
-  const [[found], mySessions, memberships, oneTimeTokens, messages] = await database.run((queries) => [
+  const [[found], mySessions, myPasskeys, memberships, oneTimeTokens, messages] = await database.run((queries) => [
     queries
       .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
       .from(users)
@@ -71,6 +73,12 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
       .from(sessions)
       .where(eq(sessions.userId, sql`(select app.user_id())`))
       .orderBy(desc(sessions.id))
+      .limit(EXPORT_LIMIT),
+    queries
+      .select(passkeyFields)
+      .from(passkeys)
+      .where(eq(passkeys.userId, sql`(select app.user_id())`))
+      .orderBy(desc(passkeys.id))
       .limit(EXPORT_LIMIT),
     queries.execute<{ body: AccountExport["memberships"][number] }>(
       sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
@@ -92,6 +100,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     exportedAt,
     account,
     sessions: mySessions,
+    passkeys: myPasskeys,
     memberships: bodies(memberships),
     oneTimeTokens: bodies(oneTimeTokens),
     messages: bodies(messages),
