@@ -15,6 +15,9 @@ const raisedCodes: Record<string, ErrorCode> = {
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
   APLIM: "rate_limited",
+  APPSK: "invalid_passkey",
+  APPSR: "passkey_refused",
+  APPSL: "passkey_limit",
   APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
   APOTK: "invalid_oauth_code",
@@ -27,6 +30,7 @@ const raisedCodes: Record<string, ErrorCode> = {
 const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
+  passkeys_credential_id_key: "passkey_taken",
 };
 
 interface DatabaseFailure {

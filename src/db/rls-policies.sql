@@ -106,6 +106,7 @@ grant select on sso_connections to app_definer;
 grant update (email, last_used_at) on identities to app_definer;
 grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
 grant update (last_step, activated_at) on totp_factors to app_definer;
+grant update (sign_count, backed_up, last_used_at) on passkeys to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
@@ -1497,6 +1498,159 @@ language sql stable parallel restricted security definer set search_path = '' as
    where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
 $$;
 
+-- ── Passkeys ─────────────────────────────────────────────────────────────────────────────────────
+-- The Worker verifies signatures, which Postgres cannot. What a session takes here is the credential's id: at least
+-- 16 bytes that an authenticator has drawn, and that these functions tell to the person alone whose it is.
+
+/* What a browser is told of the credentials that somebody has. */
+create function app_private.passkey_descriptors(p_user_id uuid) returns json
+language sql stable set search_path = ''
+return (
+  select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('id', pg_catalog.encode(p.credential_id, 'hex'),
+                    'transports', p.transports) order by p.id), '[]')
+    from public.passkeys p where p.user_id = p_user_id
+);
+
+/* The signed-in person, as an authenticator names them, and the passkeys that they have. */
+create function app.begin_passkey_registration()
+returns table (user_id uuid, email text, name text, passkeys json)
+language sql stable security definer set search_path = '' as $$
+  select u.id, u.email, u.name, app_private.passkey_descriptors(u.id) from public.users u where u.id = app.user_id()
+$$;
+
+/* Adds a passkey to the signed-in person, and mails them a notice. Returns whether p_recovery_keys were kept: it is
+   their first factor. APPSR for a challenge that was spent; APPSL for a 21st; 23505 on passkeys_credential_id_key;
+   AP401 when the account is gone. */
+create function app.add_passkey(
+  p_challenge bytea, p_id uuid, p_name text, p_credential_id bytea, p_public_key bytea, p_sign_count bigint,
+  p_transports text, p_backed_up boolean, p_recovery_keys bytea[], p_ip_address text, p_user_agent text,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  if v_user.id is null then
+    raise exception 'the account was deleted' using errcode = 'AP401';
+  end if;
+  if not app_private.spend_challenge(p_challenge) then
+    raise exception 'the challenge was spent' using errcode = 'APPSR';
+  end if;
+  if (select count(*) from public.passkeys p where p.user_id = v_user.id) >= 20 then
+    raise exception '20 passkeys' using errcode = 'APPSL';
+  end if;
+  insert into public.passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+  values (p_id, v_user.id, p_name, p_credential_id, p_public_key, p_sign_count, p_transports, p_backed_up);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'passkey_added',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+  return app_private.take_up_factor(v_user.id, p_recovery_keys);
+end
+$$;
+
+/* Removes a passkey of the signed-in person, and mails them a notice. AP404 for any other. */
+create function app.remove_passkey(
+  p_id uuid, p_ip_address text, p_user_agent text, p_notice_id uuid default null, p_notice_key bytea default null
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.passkeys p where p.id = p_id and p.user_id = v_user.id;
+  if not found then
+    raise exception 'no such passkey' using errcode = 'AP404';
+  end if;
+  perform app_private.give_up_factor(v_user.id);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'passkey_removed',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+end
+$$;
+
+/* Writes down that a passkey was used. APPSK when it is gone, another's, or was used since p_sign_count was read. */
+create function app_private.use_passkey(
+  p_user_id uuid, p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean
+) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.passkeys p set sign_count = p_new_sign_count, backed_up = p_backed_up, last_used_at = pg_catalog.now()
+   where p.credential_id = p_credential_id and p.user_id = p_user_id and p.sign_count = p_sign_count;
+  if not found then
+    raise exception 'no such passkey' using errcode = 'APPSK';
+  end if;
+end
+$$;
+
+/* Takes an attempt to sign in with a passkey, spends its challenge, and tells what its signature is verified with.
+   The key is null for a challenge that was spent and for an unknown credential; or there are seconds to wait, and
+   then nothing is taken. */
+create function app.begin_passkey_sign_in(p_scope bytea, p_challenge bytea, p_credential_id bytea)
+returns table (wait_seconds int, user_id uuid, public_key bytea, sign_count bigint)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  wait_seconds := app_private.take_attempt(p_scope, 20);
+  if wait_seconds = 0 and app_private.spend_challenge(p_challenge) then
+    select p.user_id, p.public_key, p.sign_count into user_id, public_key, sign_count
+      from public.passkeys p where p.credential_id = p_credential_id;
+  end if;
+  return next;
+end
+$$;
+
+/* Starts a session of whose passkey it is: both factors, since it verifies the person. APPSK as above, and for a
+   disabled account. A success gives p_scope its attempt back. */
+create function app.sign_in_with_passkey(
+  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean, p_scope bytea,
+  p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text, p_user_agent text,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  select u.* into v_user from public.users u
+   where u.id = (select p.user_id from public.passkeys p where p.credential_id = p_credential_id)
+     and u.disabled_at is null
+     for no key update;
+  perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
+  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_scope and t.attempts = 0;
+  return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                                       p_user_agent, p_notice_id, p_notice_key, true);
+end
+$$;
+
+/* The passkeys of the session's person, who may still have to give one of them. */
+create function app.claimant_passkeys() returns json
+language sql stable security definer set search_path = ''
+return app_private.passkey_descriptors(app_private.claimant_id());
+
+/* As app.begin_passkey_sign_in, for the second factor of the session's person: no other's passkey is one. */
+create function app.begin_passkey_factor(p_challenge bytea, p_credential_id bytea)
+returns table (user_id uuid, public_key bytea, sign_count bigint)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  if app_private.spend_challenge(p_challenge) then
+    return query select p.user_id, p.public_key, p.sign_count from public.passkeys p
+                  where p.credential_id = p_credential_id and p.user_id = app_private.claimant_id();
+  end if;
+end
+$$;
+
+/* Completes the session of the request, which waits for it. APPSK as above; AP401 when it does not wait. */
+create function app.complete_sign_in_with_passkey(
+  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean,
+  p_handle bytea, p_lifetime interval, p_idle interval
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_claimant();
+begin
+  perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
+  return query select * from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle);
+end
+$$;
+
 -- ── Deleting an account ──────────────────────────────────────────────────────────────────────────
 -- Locks are taken in one order: people (hold_account, or FOR UPDATE), organizations by id, then all else.
 -- Who adds a member locks the organization FOR KEY SHARE, as a membership's foreign key does; who takes a role
@@ -1695,11 +1849,11 @@ create policy "People revoke their own live sessions" on sessions for update to 
   using (user_id = (select app.user_id()) and revoked_at is null)
   with check (user_id = (select app.user_id()) and revoked_at is not null);
 
--- ── Second factors, identities: a person's own; changed through functions only ──────────────────
+-- ── Second factors, identities: a person's own; changed through functions only, but for names ────
 
 grant select (user_id, id, created_at, activated_at) on totp_factors to app_user;
 grant select (user_id, created_at) on recovery_codes to app_user;
-grant select (user_id, id, name, backed_up, created_at, last_used_at) on passkeys to app_user;
+grant select (user_id, id, name, backed_up, created_at, last_used_at), update (name) on passkeys to app_user;
 grant select (user_id, id, provider, email, created_at, last_used_at) on identities to app_user;
 
 create policy "An authenticator app is its person's alone" on totp_factors as restrictive to app_user
@@ -1713,6 +1867,8 @@ create policy "People count their own recovery codes" on recovery_codes for sele
 create policy "A passkey is its person's alone" on passkeys as restrictive to app_user
   using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
 create policy "People read their own passkeys" on passkeys for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "People rename their own passkeys" on passkeys for update to app_user
   using (user_id = (select app.user_id()));
 create policy "An identity is its person's alone" on identities as restrictive to app_user
   using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));

@@ -4,6 +4,7 @@ import { forgetCookie } from "../refresh-cookie.ts";
 import { deleteAccount, exportAccount } from "../services/accounts.ts";
 import { Identity } from "./identities.ts";
 import { RoleName } from "./organizations.ts";
+import { Passkey } from "./passkeys.ts";
 import { User } from "./users.ts";
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
@@ -51,6 +52,7 @@ const AccountExport = z
     account: User,
     sessions: z.array(StoredSession).openapi({ description: "Live ones, and ended ones for 30 days." }),
     identities: z.array(Identity),
+    passkeys: z.array(Passkey),
     memberships: z.array(ExportedMembership),
     oneTimeTokens: z.array(ExportedToken).openapi({ description: "Of links in mails; without the token." }),
     messages: z.array(ExportedMessage).openapi({ description: "Mails on their way, or that could not be sent." }),
