@@ -656,8 +656,8 @@ return case when p_connection_id is null
   else (select i.user_id from public.identities i
          where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject) end;
 
-/* For whoever has proven that the address of a never verified account is theirs: it becomes theirs, and whatever
-   lets anybody else in, who may have registered it before them, ends. */
+/* For whoever has proven that the address of a never verified account is theirs, which has no second factor: it becomes
+   theirs, and whatever lets anybody else in, who may have registered it before them, ends. */
 create function app_private.hand_over_account(p_user_id uuid) returns public.users
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -670,7 +670,6 @@ begin
   update public.one_time_tokens t set expires_at = t.created_at
    where t.user_id = p_user_id and t.expires_at > pg_catalog.now();
   delete from public.identities i where i.user_id = p_user_id;
-  delete from public.passkeys p where p.user_id = p_user_id;
   delete from public.totp_factors f where f.user_id = p_user_id;
   delete from public.recovery_codes c where c.user_id = p_user_id;
   return v_user;
@@ -678,7 +677,7 @@ end
 $$;
 
 /* Signs in who has the identity; without one, who has the address, which must be verified by the provider: an account
-   is made for it, or linked and told by mail, or handed over where it never verified the address. Returns the session,
+   is made for it, or linked and told by mail, or handed over where it never verified the address (APVER where it has a second factor). Returns the session,
    and whether that mail was queued. APOTK for a ticket that was used; APEVR for no verified address; APCRD for a
    disabled account; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
 create function app.sign_in_with_provider(
@@ -712,6 +711,10 @@ begin
     on conflict (email) do nothing;
     select * into v_user from public.users u where u.email = p_email for no key update;
     if v_user.email_verified_at is null then
+      -- A mailbox stands in for no second factor, and an identity must not be linked to what may be a stranger's.
+      if app_private.factors(v_user.id) is not null then
+        raise exception 'the account has a second factor and no verified address' using errcode = 'APVER';
+      end if;
       v_user := app_private.hand_over_account(v_user.id);
     end if;
     insert into public.identities (id, user_id, provider, connection_id, subject, email, last_used_at)
@@ -994,14 +997,7 @@ declare
 begin
   perform app_private.end_tokens(v_user.id, '{sign_in}');
   if v_user.email_verified_at is null and app_private.factors(v_user.id) is null then
-    update public.users u
-       set email_verified_at = pg_catalog.now(), password_scheme = null, password_salt = null, password_verifier = null
-     where u.id = v_user.id returning u.* into v_user;
-    update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user.id and s.revoked_at is null;
-    delete from public.identities i where i.user_id = v_user.id;
-    delete from public.totp_factors f where f.user_id = v_user.id;
-    delete from public.recovery_codes c where c.user_id = v_user.id;
-    perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new}');
+    v_user := app_private.hand_over_account(v_user.id);
   end if;
   return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                        p_user_agent, p_notice_id, p_notice_key);
