@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AppError } from "./errors.ts";
+import { checkProviders, providerSettings } from "./provider-settings.ts";
 
 const duration = z
   .string()
@@ -120,6 +121,10 @@ const SettingsSchema = z
     JWT_SIGNING_KEYS: SigningKeys.optional(),
     ENCRYPTION_KEY: secret.optional(),
     ENCRYPTION_KEY_PREVIOUS: secret.optional(),
+    TOTP_ISSUER: z
+      .string()
+      .regex(/^[^\s:][^:\p{Cc}]{0,62}$/u, "must be 1 to 63 characters without a colon")
+      .optional(),
     BCRYPT_WORK_FACTOR: integer(4, 14),
     SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
@@ -141,6 +146,7 @@ const SettingsSchema = z
       .regex(/^re_[\w-]+$/, "must look like re_…")
       .optional(),
     RESEND_API_URL: origin.default("https://api.resend.com"),
+    ...providerSettings,
   })
   .transform((settings) => ({
     ...settings,
@@ -161,6 +167,7 @@ const SettingsSchema = z
         context.addIssue({ code: "custom", path: [name], message: "is missing" });
     }
   })
+  .superRefine(checkProviders)
   .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {
     path: ["BCRYPT_WORK_FACTOR"],
     message: "must be between 10 and 14",

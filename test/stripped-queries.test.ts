@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addMember, asOwner } from "./support/database.ts";
 import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
+import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { operations } from "./support/operations.ts";
 import { type Caller, recordRequests } from "./support/recorded-requests.ts";
@@ -11,7 +12,8 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * The fence must hold when queries are wrong. So every statement that an operation sends is run again by
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
-const tables = "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles".split(" ");
+const tables =
+  "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles identities".split(" ");
 
 async function newCaller(): Promise<Caller> {
   const service = openService();
@@ -21,7 +23,10 @@ async function newCaller(): Promise<Caller> {
   await addMember(organization.id, (await signUpPerson(service)).id, "owner");
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
   person.mailedTokens = await giveMailedTokens(person.id);
-  return { person, ids: { organizationId: organization.id, sessionId: rows?.[0]?.["id"] } };
+  person.flowProofs = await makeProofs(person.id);
+  const identityId = await giveIdentity(person.id);
+  const ids = { organizationId: organization.id, sessionId: rows?.[0]?.["id"], identityId, provider: "google" };
+  return { person, ids };
 }
 
 const isMine = "t::text ~ $1";
@@ -39,6 +44,7 @@ const strangers = `
   select array_agg(v) as values from (
     select unnest(array[id::text, email]) from users t where not ${isMine} and id not in (select user_id from shared)
     union all select unnest(array[id::text, slug]) from organizations t where not ${isMine}
+    union all select id::text from identities t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 
 /** What a statement, run after `context`, showed or changed of others; undefined where Postgres refused it. */

@@ -28,6 +28,11 @@ allowed_definers (signature) as (values
   ('app.admit(bytea,uuid,text,boolean,boolean,boolean)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
+  ('app.begin_totp(bytea)'), ('app.verify_totp(bytea,uuid,bytea,bigint,bytea,interval,interval)'),
+  ('app.use_recovery_code(bytea,bytea,bytea,interval,interval,text,text,uuid,bytea)'),
+  ('app.enroll_totp(uuid,bytea,bytea)'), ('app.begin_totp_activation(bytea)'),
+  ('app.activate_totp(bytea,uuid,bytea,bigint,bytea[],text,text,uuid,bytea)'),
+  ('app.remove_totp(text,text,uuid,bytea)'), ('app.replace_recovery_codes(bytea[])'),
   ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea)'),
   ('app.refresh_session(bytea,integer,interval)'), ('app.claim_idempotency_key(bytea,text,bytea)'),
   ('app.keep_response(bytea,text,json)'), ('app.create_organization(uuid,text,text[])'),
@@ -41,6 +46,9 @@ allowed_definers (signature) as (values
   ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
   ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()'),
+  ('app.spend_state(bytea)'), ('app.unlink_identity(uuid)'),
+  ('app.link_identity(bytea,text,uuid,text,text,uuid,uuid,bytea)'),
+  ('app.sign_in_with_provider(bytea,text,uuid,text,text,boolean,text,uuid,uuid,uuid,bytea,interval,interval,text,text,uuid,bytea,uuid,bytea)'),
   ('app.delete_account(uuid,bytea)'), ('app.my_memberships(integer)'), ('app.my_one_time_tokens(integer)'), ('app.my_messages(integer)')
 )
 select 'login is not app_user' as problem, session_user::text as object where session_user <> 'app_user'

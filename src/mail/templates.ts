@@ -108,6 +108,42 @@ export const mailTemplates = {
       "If you did not ask for this, ignore this message. Nobody has signed in.",
     ],
   },
+  identity_linked: {
+    subject: "A new way to sign in was added",
+    opening: ({ site, occasion }) => [
+      `Your account at ${site} can now be signed in to with an account at another provider.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, unlink it in your account, and reset your password.",
+    ],
+    action: resetWithoutToken,
+  },
+  mfa_enabled: {
+    subject: "An authenticator app was set up for your account",
+    opening: ({ site, occasion }) => [
+      `An authenticator app was set up for your account at ${site}. Signing in asks for its code from now on.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, reset your password, and contact our support.",
+    ],
+    action: resetWithoutToken,
+  },
+  mfa_disabled: {
+    subject: "The authenticator app of your account was removed",
+    opening: ({ site, occasion }) => [
+      `The authenticator app of your account at ${site} was removed. Signing in does not ask for its code any more.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, reset your password, and contact our support.",
+    ],
+    action: resetWithoutToken,
+  },
+  recovery_code_used: {
+    subject: "A recovery code of your account was used",
+    opening: ({ site, occasion }) => [
+      `Somebody signed in to your account at ${site} with a recovery code, which is used up now.`,
+      occasion,
+      "If it was you, see to it that you have others left. If it was not you, reset your password, and replace your recovery codes.",
+    ],
+    action: resetWithoutToken,
+  },
   account_deleted: {
     subject: "Your account was deleted",
     opening: ({ site }) => [`Your account at ${site} was deleted. Goodbye.`, contactUs],

@@ -1,10 +1,11 @@
 import { desc, eq, sql } from "drizzle-orm";
 import type { PersonDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
-import { sessions, users } from "../db/schema.ts";
+import { identities, sessions, users } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import type { Role } from "../permissions.ts";
+import { type Identity, identityFields } from "./identities.ts";
 import { newNotice } from "./outbox.ts";
 import { isMe, type User, userFields } from "./users.ts";
 
@@ -26,6 +27,7 @@ export interface AccountExport {
     expiresAt: string;
     revokedAt: string | null;
   }[];
+  identities: Identity[];
   memberships: { organizationId: string; name: string; slug: string; role: Role; since: string }[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
   /** Mails that are still to be sent, or that could not be. */
@@ -51,7 +53,7 @@ export async function deleteAccount(database: PersonDatabase, settings: Settings
 
 /** Everything that is kept of the signed-in person, without secrets: the newest 10,000 of each kind. */
 export async function exportAccount(database: PersonDatabase): Promise<AccountExport> {
-  const [[found], mySessions, memberships, oneTimeTokens, messages] = await database.run((queries) => [
+  const [[found], mySessions, myIdentities, memberships, oneTimeTokens, messages] = await database.run((queries) => [
     queries
       .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
       .from(users)
@@ -71,6 +73,12 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
       .from(sessions)
       .where(eq(sessions.userId, sql`(select app.user_id())`))
       .orderBy(desc(sessions.id))
+      .limit(EXPORT_LIMIT),
+    queries
+      .select(identityFields)
+      .from(identities)
+      .where(eq(identities.userId, sql`(select app.user_id())`))
+      .orderBy(desc(identities.id))
       .limit(EXPORT_LIMIT),
     queries.execute<{ body: AccountExport["memberships"][number] }>(
       sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
@@ -92,6 +100,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     exportedAt,
     account,
     sessions: mySessions,
+    identities: myIdentities,
     memberships: bodies(memberships),
     oneTimeTokens: bodies(oneTimeTokens),
     messages: bodies(messages),

@@ -1,4 +1,5 @@
 import { asOwner } from "../support/database.ts";
+import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { contract, creates, databaseFreeRoutes, fillPath, newMark, optionsOf } from "../support/operations.ts";
@@ -35,7 +36,9 @@ export async function makeWorld(): Promise<World> {
   const { body: sessions } = await sound.call("GET", "/v1/auth/sessions", ada);
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
   ada.mailedTokens = await giveMailedTokens(ada.id);
-  const ids = { organizationId: organization.id, sessionId: other.id };
+  ada.flowProofs = await makeProofs(ada.id);
+  const identityId = await giveIdentity(ada.id);
+  const ids = { organizationId: organization.id, sessionId: other.id, identityId };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
 

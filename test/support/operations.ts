@@ -1,5 +1,6 @@
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
+import { giveIdentity, makeProofs } from "./identities.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
 
@@ -17,11 +18,24 @@ export const operations = {
   withBody: named.filter(([, { bodySchema }]) => bodySchema),
   withParameters: named.filter(([, { parameters }]) => parameters.some(({ in: place }) => place !== "header")),
   /** Whose path names something that is somebody's. */
-  owned: named.filter(([, { path }]) => path.includes("{")),
+  owned: named.filter(([, { path }]) => /\{(?!provider\})/.test(path)),
 };
 
 /** Those that ask no database. */
-export const databaseFreeRoutes = new Set(["GET /health", "GET /.well-known/jwks.json"]);
+export const databaseFreeRoutes = new Set([
+  "GET /health",
+  "GET /.well-known/jwks.json",
+  "GET /v1/auth/providers",
+  "GET /v1/auth/oauth/{provider}",
+  // Without the flow's cookie; with it, see oauth.test.ts.
+  "GET /v1/auth/oauth/{provider}/callback",
+  "POST /v1/auth/oauth/{provider}/callback",
+]);
+
+/** The query without which an operation does not succeed. */
+const queries: Record<string, string> = {
+  "GET /v1/auth/oauth/{provider}": "?codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+};
 
 /** A right body for every operation that takes one; a new route gets its own here. `mark` names what it makes. */
 const bodies: Record<string, (person: Person, mark: string) => Record<string, unknown>> = {
@@ -43,6 +57,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     newPassword: "another harbour at dusk",
   }),
   "POST /v1/auth/reauthenticate": ({ password }) => ({ password }),
+  "POST /v1/auth/oauth/token": ({ flowProofs }) => ({ ...flowProofs?.own }),
+  "POST /v1/users/me/identities": ({ flowProofs }) => ({ ...flowProofs?.new }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
@@ -78,6 +94,10 @@ export const fillPath = (path: string, ids: Record<string, string>) =>
     return id;
   });
 
+/** Where the operation is called. */
+export const targetOf = ({ name, path }: Operation, ids: Record<string, string>) =>
+  `${fillPath(path, ids)}${queries[name] ?? ""}`;
+
 /** The path with ids that nobody has. */
 export const strangePath = (path: string) => path.replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
 
@@ -85,7 +105,7 @@ export interface Prepared {
   person: Person;
   organization: { id: string; slug: string };
   /** What the parameters of paths stand for. */
-  ids: { organizationId: string; sessionId: string };
+  ids: { organizationId: string; sessionId: string; identityId: string; provider: string };
 }
 
 /** A person with an organization, and the real ids for a path. */
@@ -94,5 +114,8 @@ export async function prepare(service: Service, name?: string): Promise<Prepared
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
   person.mailedTokens = await giveMailedTokens(person.id);
-  return { person, organization, ids: { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]) } };
+  person.flowProofs = await makeProofs(person.id);
+  const identityId = await giveIdentity(person.id);
+  const ids = { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]), identityId, provider: "google" };
+  return { person, organization, ids };
 }

@@ -1,5 +1,5 @@
 import type { Operation } from "./contract.ts";
-import { creates, fillPath, optionsOf } from "./operations.ts";
+import { creates, optionsOf, targetOf } from "./operations.ts";
 import { type DatabaseRequest, openService, type Person } from "./service.ts";
 
 /** Somebody for whom every operation must succeed, and the identifiers for its path. */
@@ -15,13 +15,13 @@ async function call(operation: Operation, caller: Caller, query: string, letThro
   // Three, since a read is tried again.
   if (letThrough !== undefined) await service.injectFault({ fault: "not-json", times: 3 });
   const { person, ids } = caller;
-  const answer = await service.call(operation.method, fillPath(operation.path, ids) + query, {
+  const answer = await service.call(operation.method, targetOf(operation, ids) + query, {
     ...optionsOf(operation, person),
     ...(creates(operation) && { headers: { "idempotency-key": crypto.randomUUID() } }),
   });
   const requests = await service.databaseRequests();
   const isComplete = letThrough === undefined || requests.length <= letThrough;
-  if (isComplete && answer.status >= 300) {
+  if (isComplete && answer.status >= 400) {
     throw new Error(`${operation.name}: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
   return { answer, requests, isComplete };

@@ -1,6 +1,7 @@
 import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import worker from "../../src/index.ts";
+import type { FlowProofs } from "./identities.ts";
 import type { MailedTokens } from "./one-time-tokens.ts";
 
 /** Settings of the running Worker, for tests that need others. */
@@ -130,6 +131,8 @@ export interface Person {
   refreshToken: string;
   /** Where a test has made them: see one-time-tokens.ts. */
   mailedTokens?: MailedTokens;
+  /** Likewise: see identities.ts. */
+  flowProofs?: FlowProofs;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
