@@ -993,14 +993,7 @@ declare
 begin
   perform app_private.end_tokens(v_user.id, '{sign_in}');
   if v_user.email_verified_at is null and app_private.factors(v_user.id) is null then
-    update public.users u
-       set email_verified_at = pg_catalog.now(), password_scheme = null, password_salt = null, password_verifier = null
-     where u.id = v_user.id returning u.* into v_user;
-    update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user.id and s.revoked_at is null;
-    delete from public.identities i where i.user_id = v_user.id;
-    delete from public.totp_factors f where f.user_id = v_user.id;
-    delete from public.recovery_codes c where c.user_id = v_user.id;
-    perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new}');
+    v_user := app_private.hand_over_account(v_user.id);
   end if;
   return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                        p_user_agent, p_notice_id, p_notice_key);
