@@ -10,7 +10,7 @@ const service = openService();
 
 const addApp = ({ id }: Person, activatedAt: string | null) =>
   asOwner([
-    "insert into totp_factors (id, user_id, sealed_seed, activated_at) values (gen_random_uuid(), $1, 'sealed', $2)",
+    "insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at) values (gen_random_uuid(), $1, 'sealed', sha256('key'), $2)",
     [id, activatedAt],
   ]);
 const addRecoveryCode = ({ id }: Person) =>

@@ -232,6 +232,6 @@ const resetPassword = (token: string) =>
 
 const addApp = (userId: string) =>
   asOwner([
-    "insert into totp_factors (id, user_id, sealed_seed, activated_at) values (gen_random_uuid(), $1, 'sealed', now())",
+    "insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at) values (gen_random_uuid(), $1, 'sealed', sha256('key'), now())",
     [userId],
   ]);
