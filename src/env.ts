@@ -235,7 +235,7 @@ export function readSettings(env: object): Settings {
       ({ code, path: [name = ""], message }) =>
         `${String(name)} ${name in env || code === "custom" ? message : "is missing"}`,
     );
-    throw new AppError("misconfigured", { detail: `Settings: ${problems.join("; ")}.` });
+    throw new AppError("misconfigured", { detail: `Settings: ${[...new Set(problems)].join("; ")}.` });
   }
   parsed.set(env, result.data);
   return result.data;

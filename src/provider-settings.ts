@@ -71,8 +71,5 @@ export function checkProviders(settings: object, context: z.RefinementCtx): void
     if (names.every((name) => values[name] === undefined)) continue;
     for (const name of [...names, "PUBLIC_ORIGIN", "APP_URL"]) if (values[name] === undefined) missing.add(name);
   }
-  for (const name of missing) {
-    const message = "is missing, and a provider that people sign in with needs it";
-    context.addIssue({ code: "custom", path: [name], message });
-  }
+  for (const name of missing) context.addIssue({ code: "custom", path: [name], message: "is missing" });
 }

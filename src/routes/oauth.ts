@@ -147,7 +147,7 @@ export const oauthRoutes = createRouter()
   })
   .openapi(callbackFormRoute, async (c) => {
     const provider = findProvider(c.var.settings, c.req.valid("param").provider);
-    const parameters = new URLSearchParams(await c.req.text());
+    const parameters = new URLSearchParams(new TextDecoder().decode(await c.req.arrayBuffer()));
     const input = { cookie: takeFlowCookie(c), parameters };
     return c.redirect(await completeFlow(c.var.database, c.var.settings, provider.key, () => provider, input), 302);
   })
