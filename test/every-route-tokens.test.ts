@@ -137,11 +137,11 @@ const spellings: Record<string, (path: string) => string> = {
 /** The statements that a request sent, and what its transaction was admitted to. */
 async function traceOf(service: Service) {
   const [request] = await service.databaseRequests();
-  // The handle, the tenant if there is one, and what is asked of the session.
-  const admission = request?.statements[0]?.params.slice(1, -2) ?? [];
+  // After the handle: the tenant if there is one, and what is asked of the session, which is not looked at here.
+  const [, ...admission] = request?.statements[0]?.params ?? [];
   return {
     statements: request?.statements.map(({ query }) => query),
-    admission: admission.map((value) => String(value).toLowerCase()),
+    admission: admission.map((value) => String(value).toLowerCase()).filter((value) => !/^(true|false)$/.test(value)),
   };
 }
 

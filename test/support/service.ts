@@ -130,6 +130,9 @@ export interface Person {
   refreshToken: string;
   /** Where a test has made them: see one-time-tokens.ts. */
   mailedTokens?: MailedTokens;
+  /** Where a test has made them, of a session that waits for its second factor and of an app: see factors.ts. */
+  mfaToken?: string;
+  totpCode?: string;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
