@@ -106,7 +106,7 @@ describe("The cookie alone", () => {
   });
 
   it.each(operations.guarded)("adds nothing to a token at %s: whose token it is, is served", async (_, operation) => {
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, operation);
     const stranger = await signInBrowser(service);
     const options = optionsOf(operation, person);
     const headers = browserHeaders(stranger.cookie);

@@ -1,6 +1,7 @@
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
+import { arrange } from "./factors.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
 
@@ -59,6 +60,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/auth/reauthenticate": ({ password }) => ({ password }),
   "POST /v1/auth/oauth/token": ({ flowProofs }) => ({ ...flowProofs?.own }),
   "POST /v1/users/me/identities": ({ flowProofs }) => ({ ...flowProofs?.new }),
+  "POST /v1/auth/mfa/totp/activate": ({ totpCode = "123456" }) => ({ code: totpCode }),
+  "POST /v1/auth/mfa/verify": ({ totpCode = "123456" }) => ({ code: totpCode }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
@@ -80,11 +83,16 @@ export function bodyOf(
 /** What to call the operation with as this person, or as nobody when it is open to all. */
 export function optionsOf(operation: Operation, person: Person, mark?: string) {
   const body = bodyOf(operation, person, mark);
-  return { ...(body && { body }), ...(operation.isGuarded && { token: person.token }) };
+  const token = takesPending(operation) ? (person.mfaToken ?? person.token) : person.token;
+  return { ...(body && { body }), ...(operation.isGuarded && { token }) };
 }
 
 /** A creating POST: it takes an Idempotency-Key. */
 export const creates = ({ parameters }: Operation) => parameters.some(({ name }) => name === "idempotency-key");
+
+/** Open to a session that waits for its second factor. */
+export const takesPending = ({ isGuarded, responses }: Operation) =>
+  isGuarded && !Object.hasOwn(responses["401"]?.content?.["application/problem+json"]?.examples ?? {}, "mfa_required");
 
 /** Puts ids into a path; one that nobody has made is an error. */
 export const fillPath = (path: string, ids: Record<string, string>) =>
@@ -108,8 +116,8 @@ export interface Prepared {
   ids: { organizationId: string; sessionId: string; identityId: string; provider: string };
 }
 
-/** A person with an organization, and the real ids for a path. */
-export async function prepare(service: Service, name?: string): Promise<Prepared> {
+/** A person with an organization, the real ids for a path, and what else the operation needs to succeed. */
+export async function prepare(service: Service, name?: string, operation?: Operation): Promise<Prepared> {
   const person = await signUpPerson(service, name);
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
@@ -117,5 +125,6 @@ export async function prepare(service: Service, name?: string): Promise<Prepared
   person.flowProofs = await makeProofs(person.id);
   const identityId = await giveIdentity(person.id);
   const ids = { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]), identityId, provider: "google" };
+  await arrange(service, person, operation?.name);
   return { person, organization, ids };
 }

@@ -133,6 +133,9 @@ export interface Person {
   mailedTokens?: MailedTokens;
   /** Likewise: see identities.ts. */
   flowProofs?: FlowProofs;
+  /** Where a test has made them, of a session that waits for its second factor and of an app: see factors.ts. */
+  mfaToken?: string;
+  totpCode?: string;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
