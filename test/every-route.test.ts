@@ -8,6 +8,7 @@ import {
   operations,
   optionsOf,
   prepare,
+  prepareFor,
   strangePath,
 } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -20,11 +21,16 @@ const bcryptRoutes = new Set([
   "POST /v1/auth/sign-in",
   "POST /v1/auth/change-password",
   "POST /v1/auth/reauthenticate",
+  // Here it is the signature's verification.
+  "POST /v1/auth/passkeys/authentication",
+  "POST /v1/auth/mfa/passkey",
 ]);
 
 /** Answers that may give a browser its refresh token in a cookie, or take it back. */
 const cookieStatuses: Record<string, string[]> = {
   "POST /v1/auth/sign-in": ["200"],
+  "POST /v1/auth/passkeys/authentication": ["200"],
+  "POST /v1/auth/mfa/passkey": ["200"],
   "POST /v1/auth/refresh": ["200", "401"],
   "POST /v1/auth/sign-out": ["204"],
   "POST /v1/auth/reset-password": ["204"],
@@ -42,6 +48,7 @@ const says = ({ responses }: Operation, code: string) =>
 describe("Every operation", () => {
   it("is one of those that the product has", () => {
     expect(contract.operations.map(({ name }) => name).toSorted()).toEqual([
+      "DELETE /v1/auth/passkeys/{passkeyId}",
       "DELETE /v1/auth/sessions",
       "DELETE /v1/auth/sessions/{sessionId}",
       "DELETE /v1/organizations/{organizationId}",
@@ -49,18 +56,26 @@ describe("Every operation", () => {
       "GET /.well-known/jwks.json",
       "GET /health",
       "GET /ready",
+      "GET /v1/auth/passkeys",
       "GET /v1/auth/sessions",
       "GET /v1/organizations",
       "GET /v1/organizations/{organizationId}",
       "GET /v1/organizations/{organizationId}/members",
       "GET /v1/users/me",
       "GET /v1/users/me/export",
+      "PATCH /v1/auth/passkeys/{passkeyId}",
       "PATCH /v1/organizations/{organizationId}",
       "PATCH /v1/users/me",
       "POST /v1/auth/change-email",
       "POST /v1/auth/change-email/confirm",
       "POST /v1/auth/change-password",
       "POST /v1/auth/forgot-password",
+      "POST /v1/auth/mfa/passkey",
+      "POST /v1/auth/mfa/passkey-options",
+      "POST /v1/auth/passkeys",
+      "POST /v1/auth/passkeys/authentication",
+      "POST /v1/auth/passkeys/authentication-options",
+      "POST /v1/auth/passkeys/registration-options",
       "POST /v1/auth/reauthenticate",
       "POST /v1/auth/refresh",
       "POST /v1/auth/resend-verification",
@@ -77,7 +92,7 @@ describe("Every operation", () => {
     "%s asks the database once (with bcrypt in between: at most twice)",
     async (name, operation) => {
       const service = openService();
-      const { person, ids } = await prepare(service);
+      const { person, ids } = await prepareFor(operation, service);
       await service.databaseRequests();
       const answer = await service.call(operation.method, fillPath(operation.path, ids), optionsOf(operation, person));
       expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
@@ -94,7 +109,7 @@ describe("Every operation", () => {
     "%s begins its transaction with app.admit, and hands it what the contract says",
     async (_, operation) => {
       const service = openService();
-      const { person, organization, ids } = await prepare(service);
+      const { person, organization, ids } = await prepareFor(operation, service);
       await service.databaseRequests();
       await service.call(operation.method, fillPath(operation.path, ids), optionsOf(operation, person));
       const [request] = await service.databaseRequests();
@@ -115,7 +130,7 @@ describe("Every operation", () => {
 
   it.each(operations.guarded)("%s is open to an unverified address only where the contract says so", async (_, op) => {
     const service = openService({ EMAIL_VERIFICATION: "required" });
-    const { person, ids } = await prepare(openService());
+    const { person, ids } = await prepareFor(op, openService());
     const call = () => service.call(op.method, fillPath(op.path, ids), optionsOf(op, person));
     const answer = await call();
     expectContract(contract, op, answer);
@@ -128,7 +143,7 @@ describe("Every operation", () => {
 
   it.each(operations.guarded)("%s asks for the password again only where the contract says so", async (_, op) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepareFor(op, service);
     await asOwner([
       "update sessions set authenticated_at = now() - interval '601 seconds' where user_id = $1",
       [person.id],
@@ -219,7 +234,7 @@ describe("Every operation", () => {
 describe("Every path", () => {
   it.each(Object.keys(document.paths))("%s refuses every other method with 405 and Allow", async (path) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepareFor({ name: path }, service);
     await service.databaseRequests();
     const known = Object.keys(document.paths[path]).map((verb) => verb.toUpperCase());
     if (known.includes("GET")) known.push("HEAD");
@@ -240,7 +255,7 @@ describe("Every path", () => {
   });
 
   it.each(Object.keys(document.paths))("%s says so in a problem", async (path) => {
-    const { ids } = await prepare(openService());
+    const { ids } = await prepareFor({ name: path }, openService());
     expectProblem(await openService().call("PUT", fillPath(path, ids)), "method_not_allowed");
   });
 });
@@ -248,7 +263,7 @@ describe("Every path", () => {
 describe("Every operation whose path names something", () => {
   it.each(operations.owned)("%s answers an outsider with 404, the same as for an id that never was", async (_, op) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepareFor(op, service);
     const outsider = await signUpPerson(service);
     const call = (path: string) => service.call(op.method, path, optionsOf(op, outsider));
     const real = await call(fillPath(op.path, ids));

@@ -10,7 +10,7 @@ import {
   startBrowserSession,
 } from "./support/cookies.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
-import { bodyOf, fillPath, operations, optionsOf, prepare } from "./support/operations.ts";
+import { bodyOf, fillPath, operations, optionsOf, prepareFor } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, type Person } from "./support/service.ts";
 
@@ -91,7 +91,7 @@ describe("A session that ends takes its cookie back", () => {
 describe("The cookie alone", () => {
   it.each(operations.guarded)("reaches nothing at %s, and asks no database", async (_, operation) => {
     const counted = openForBrowsers();
-    const { person, ids } = await prepare(counted);
+    const { person, ids } = await prepareFor(operation, counted);
     const { cookie } = await startBrowserSession(counted, person);
     await counted.databaseRequests();
     const path = fillPath(operation.path, ids);
@@ -106,7 +106,7 @@ describe("The cookie alone", () => {
   });
 
   it.each(operations.guarded)("adds nothing to a token at %s: whose token it is, is served", async (_, operation) => {
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepareFor(operation, service);
     const stranger = await signInBrowser(service);
     const options = optionsOf(operation, person);
     const headers = browserHeaders(stranger.cookie);

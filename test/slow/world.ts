@@ -1,6 +1,7 @@
 import { asOwner } from "../support/database.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
+import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { contract, creates, databaseFreeRoutes, fillPath, newMark, optionsOf } from "../support/operations.ts";
 import {
   type Answer,
@@ -24,7 +25,8 @@ export interface World {
 /** Every operation that asks the database. */
 export const operationsOfTheDatabase = contract.operations.filter(({ name }) => !databaseFreeRoutes.has(name));
 
-export async function makeWorld(): Promise<World> {
+/** @param operation what is to be sent in it */
+export async function makeWorld(operation?: Operation): Promise<World> {
   const sound = openService();
   const ada = await signUpPerson(sound, "Before");
   const { body: organization } = await sound.call("POST", "/v1/organizations", {
@@ -35,7 +37,8 @@ export async function makeWorld(): Promise<World> {
   const { body: sessions } = await sound.call("GET", "/v1/auth/sessions", ada);
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
   ada.mailedTokens = await giveMailedTokens(ada.id);
-  const ids = { organizationId: organization.id, sessionId: other.id };
+  const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
+  const ids = { organizationId: organization.id, sessionId: other.id, ...(passkeyId && { passkeyId }) };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
 

@@ -1,6 +1,7 @@
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
+import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
 
 /** The service's contract as /openapi.json states it, so that a new route is held to everything by being mounted. */
@@ -12,6 +13,8 @@ const named = contract.operations.map((operation): [string, Operation] => [opera
 export const operations = {
   all: named,
   guarded: named.filter(([, { isGuarded }]) => isGuarded),
+  /** Those that a complete session may call, and its end ends. */
+  signedIn: named.filter(([name, { isGuarded }]) => isGuarded && name !== "POST /v1/auth/mfa/passkey"),
   /** Those of an organization. */
   tenant: named.filter(([, { permission }]) => permission),
   withBody: named.filter(([, { bodySchema }]) => bodySchema),
@@ -21,7 +24,11 @@ export const operations = {
 };
 
 /** Those that ask no database. */
-export const databaseFreeRoutes = new Set(["GET /health", "GET /.well-known/jwks.json"]);
+export const databaseFreeRoutes = new Set([
+  "GET /health",
+  "GET /.well-known/jwks.json",
+  "POST /v1/auth/passkeys/authentication-options",
+]);
 
 /** A right body for every operation that takes one; a new route gets its own here. `mark` names what it makes. */
 const bodies: Record<string, (person: Person, mark: string) => Record<string, unknown>> = {
@@ -41,6 +48,10 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     newPassword: "another harbour at dusk",
   }),
   "POST /v1/auth/reauthenticate": ({ password }) => ({ password }),
+  "POST /v1/auth/passkeys": ({ passkeyAnswer: credential }) => ({ credential }),
+  "PATCH /v1/auth/passkeys/{passkeyId}": (_, mark) => ({ name: mark }),
+  "POST /v1/auth/passkeys/authentication": ({ passkeyAnswer: credential }) => ({ credential }),
+  "POST /v1/auth/mfa/passkey": ({ passkeyAnswer: credential }) => ({ credential }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
@@ -69,7 +80,7 @@ export function optionsOf(operation: Operation, person: Person, mark?: string) {
 export const creates = ({ parameters }: Operation) => parameters.some(({ name }) => name === "idempotency-key");
 
 /** Puts ids into a path; one that nobody has made is an error. */
-export const fillPath = (path: string, ids: Record<string, string>) =>
+export const fillPath = (path: string, ids: Record<string, string | undefined>) =>
   path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const id = ids[name];
     if (!id) throw new Error(`nobody has made a ${name}`);
@@ -83,7 +94,14 @@ export interface Prepared {
   person: Person;
   organization: { id: string; slug: string };
   /** What the parameters of paths stand for. */
-  ids: { organizationId: string; sessionId: string };
+  ids: { organizationId: string; sessionId: string; passkeyId?: string };
+}
+
+/** The same, with what this operation asks for beforehand. */
+export async function prepareFor({ name }: Pick<Operation, "name">, service: Service): Promise<Prepared> {
+  const prepared = await prepare(service);
+  if (!takesPasskey(name)) return prepared;
+  return { ...prepared, ids: { ...prepared.ids, passkeyId: await givePasskeyFor(name, prepared.person) } };
 }
 
 /** A person with an organization, and the real ids for a path. */

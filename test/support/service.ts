@@ -130,6 +130,8 @@ export interface Person {
   refreshToken: string;
   /** Where a test has made them: see one-time-tokens.ts. */
   mailedTokens?: MailedTokens;
+  /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
+  passkeyAnswer?: unknown;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
