@@ -22,6 +22,9 @@ const bcryptRoutes = new Set([
   "POST /v1/auth/sign-in",
   "POST /v1/auth/change-password",
   "POST /v1/auth/reauthenticate",
+  // Here it is the signature's verification.
+  "POST /v1/auth/passkeys/authentication",
+  "POST /v1/auth/mfa/passkey",
 ]);
 
 /** Where the Worker compares a code in between, whose attempt must stay counted. */
@@ -31,6 +34,8 @@ const codeRoutes = new Set(["POST /v1/auth/mfa/totp/activate", "POST /v1/auth/mf
 const cookieStatuses: Record<string, string[]> = {
   "POST /v1/auth/sign-in": ["200"],
   "POST /v1/auth/email-sign-in/verify": ["200"],
+  "POST /v1/auth/passkeys/authentication": ["200"],
+  "POST /v1/auth/mfa/passkey": ["200"],
   "POST /v1/auth/refresh": ["200", "401"],
   "POST /v1/auth/oauth/token": ["200"],
   "GET /v1/auth/oauth/{provider}": ["302"],
@@ -52,54 +57,61 @@ const says = ({ responses }: Operation, code: string) =>
 
 describe("Every operation", () => {
   it("is one of those that the product has", () => {
-    expect(contract.operations.map(({ name }) => name).toSorted()).toEqual(
-      [
-        "DELETE /v1/auth/mfa/totp",
-        "DELETE /v1/auth/sessions",
-        "DELETE /v1/auth/sessions/{sessionId}",
-        "DELETE /v1/organizations/{organizationId}",
-        "DELETE /v1/users/me",
-        "DELETE /v1/users/me/identities/{identityId}",
-        "GET /.well-known/jwks.json",
-        "GET /health",
-        "GET /ready",
-        "GET /v1/auth/oauth/{provider}",
-        "GET /v1/auth/oauth/{provider}/callback",
-        "GET /v1/auth/providers",
-        "GET /v1/auth/mfa",
-        "GET /v1/auth/sessions",
-        "GET /v1/organizations",
-        "GET /v1/organizations/{organizationId}",
-        "GET /v1/organizations/{organizationId}/members",
-        "GET /v1/users/me",
-        "GET /v1/users/me/export",
-        "GET /v1/users/me/identities",
-        "PATCH /v1/organizations/{organizationId}",
-        "PATCH /v1/users/me",
-        "POST /v1/auth/change-email",
-        "POST /v1/auth/change-email/confirm",
-        "POST /v1/auth/change-password",
-        "POST /v1/auth/email-sign-in",
-        "POST /v1/auth/email-sign-in/verify",
-        "POST /v1/auth/forgot-password",
-        "POST /v1/auth/oauth/token",
-        "POST /v1/auth/oauth/{provider}/callback",
-        "POST /v1/auth/mfa/recovery-codes",
-        "POST /v1/auth/mfa/totp",
-        "POST /v1/auth/mfa/totp/activate",
-        "POST /v1/auth/mfa/verify",
-        "POST /v1/auth/reauthenticate",
-        "POST /v1/auth/refresh",
-        "POST /v1/auth/resend-verification",
-        "POST /v1/auth/reset-password",
-        "POST /v1/auth/sign-in",
-        "POST /v1/auth/sign-out",
-        "POST /v1/auth/sign-up",
-        "POST /v1/auth/verify-email",
-        "POST /v1/organizations",
-        "POST /v1/users/me/identities",
-      ].toSorted(),
-    );
+    expect(contract.operations.map(({ name }) => name).toSorted()).toEqual([
+      "DELETE /v1/auth/mfa/totp",
+      "DELETE /v1/auth/passkeys/{passkeyId}",
+      "DELETE /v1/auth/sessions",
+      "DELETE /v1/auth/sessions/{sessionId}",
+      "DELETE /v1/organizations/{organizationId}",
+      "DELETE /v1/users/me",
+      "DELETE /v1/users/me/identities/{identityId}",
+      "GET /.well-known/jwks.json",
+      "GET /health",
+      "GET /ready",
+      "GET /v1/auth/mfa",
+      "GET /v1/auth/oauth/{provider}",
+      "GET /v1/auth/oauth/{provider}/callback",
+      "GET /v1/auth/passkeys",
+      "GET /v1/auth/providers",
+      "GET /v1/auth/sessions",
+      "GET /v1/organizations",
+      "GET /v1/organizations/{organizationId}",
+      "GET /v1/organizations/{organizationId}/members",
+      "GET /v1/users/me",
+      "GET /v1/users/me/export",
+      "GET /v1/users/me/identities",
+      "PATCH /v1/auth/passkeys/{passkeyId}",
+      "PATCH /v1/organizations/{organizationId}",
+      "PATCH /v1/users/me",
+      "POST /v1/auth/change-email",
+      "POST /v1/auth/change-email/confirm",
+      "POST /v1/auth/change-password",
+      "POST /v1/auth/email-sign-in",
+      "POST /v1/auth/email-sign-in/verify",
+      "POST /v1/auth/forgot-password",
+      "POST /v1/auth/mfa/passkey",
+      "POST /v1/auth/mfa/passkey-options",
+      "POST /v1/auth/mfa/recovery-codes",
+      "POST /v1/auth/mfa/totp",
+      "POST /v1/auth/mfa/totp/activate",
+      "POST /v1/auth/mfa/verify",
+      "POST /v1/auth/oauth/token",
+      "POST /v1/auth/oauth/{provider}/callback",
+      "POST /v1/auth/passkeys",
+      "POST /v1/auth/passkeys/authentication",
+      "POST /v1/auth/passkeys/authentication-options",
+      "POST /v1/auth/passkeys/registration-options",
+      "POST /v1/auth/reauthenticate",
+      "POST /v1/auth/refresh",
+      "POST /v1/auth/resend-verification",
+      "POST /v1/auth/reset-password",
+      "POST /v1/auth/sign-in",
+      "POST /v1/auth/sign-out",
+      "POST /v1/auth/sign-up",
+      "POST /v1/auth/verify-email",
+      "POST /v1/organizations",
+      "POST /v1/users/me/identities",
+    ]);
   });
 
   it.each(operations.all)(
@@ -249,7 +261,7 @@ describe("Every operation", () => {
 describe("Every path", () => {
   it.each(Object.keys(document.paths))("%s refuses every other method with 405 and Allow", async (path) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, { name: path });
     await service.databaseRequests();
     // Of two patterns that the path fits, each has its methods.
     const fitting = Object.keys(document.paths).filter((pattern) =>
@@ -274,7 +286,7 @@ describe("Every path", () => {
   });
 
   it.each(Object.keys(document.paths))("%s says so in a problem", async (path) => {
-    const { ids } = await prepare(openService());
+    const { ids } = await prepare(openService(), undefined, { name: path });
     expectProblem(await openService().call("PUT", fillPath(path, ids)), "method_not_allowed");
   });
 });
@@ -282,7 +294,7 @@ describe("Every path", () => {
 describe("Every operation whose path names something", () => {
   it.each(operations.owned)("%s answers an outsider with 404, the same as for an id that never was", async (_, op) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, op);
     const outsider = await signUpPerson(service);
     const call = (path: string) => service.call(op.method, path, optionsOf(op, outsider));
     const real = await call(fillPath(op.path, ids));

@@ -91,7 +91,7 @@ describe("A session that ends takes its cookie back", () => {
 describe("The cookie alone", () => {
   it.each(operations.guarded)("reaches nothing at %s, and asks no database", async (_, operation) => {
     const counted = openForBrowsers();
-    const { person, ids } = await prepare(counted);
+    const { person, ids } = await prepare(counted, undefined, operation);
     const { cookie } = await startBrowserSession(counted, person);
     await counted.databaseRequests();
     const path = fillPath(operation.path, ids);

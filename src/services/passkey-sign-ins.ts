@@ -69,7 +69,7 @@ export async function signInWithPasskey(
   { credential, carrier, ...client }: GivenPasskey & ClientInfo,
 ): Promise<SignedIn | MfaRequired> {
   const { spent, id } = await readGiven(settings, signIn, credential);
-  const scope = await attemptScope(settings, `passkeys\n${client.network ?? "unknown"}`);
+  const scope = await passkeyScope(settings, client.network);
   const [begun] = await database.run((queries) => [
     queries.execute<CredentialRow & { wait_seconds: number }>(
       sql`select wait_seconds, user_id, public_key::text, sign_count
@@ -129,6 +129,10 @@ export async function givePasskey(
   ]);
   return session.answer(firstOf(completed.rows), carrier);
 }
+
+/** @param network null for what came from nowhere. */
+export const passkeyScope = (settings: Settings, network: string | null): Promise<string> =>
+  attemptScope(settings, `passkeys\n${network ?? "unknown"}`);
 
 /** The challenge and the credential's id, as bytea; nothing is asked of the database for what is not ours. */
 async function readGiven(settings: Settings, use: ChallengeUse, credential: Assertion) {

@@ -2,6 +2,7 @@ import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
+import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { contract, creates, databaseFreeRoutes, fillPath, newMark, optionsOf } from "../support/operations.ts";
 import {
   type Answer,
@@ -25,7 +26,8 @@ export interface World {
 /** Every operation that asks the database. */
 export const operationsOfTheDatabase = contract.operations.filter(({ name }) => !databaseFreeRoutes.has(name));
 
-export async function makeWorld(): Promise<World> {
+/** @param operation what is to be sent in it */
+export async function makeWorld(operation?: Operation): Promise<World> {
   const sound = openService();
   const ada = await signUpPerson(sound, "Before");
   const { body: organization } = await sound.call("POST", "/v1/organizations", {
@@ -38,7 +40,8 @@ export async function makeWorld(): Promise<World> {
   ada.mailedTokens = await giveMailedTokens(ada.id);
   ada.flowProofs = await makeProofs(ada.id);
   const identityId = await giveIdentity(ada.id);
-  const ids = { organizationId: organization.id, sessionId: other.id, identityId };
+  const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
+  const ids = { organizationId: organization.id, sessionId: other.id, identityId, ...(passkeyId && { passkeyId }) };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
 

@@ -2,8 +2,11 @@ import { env } from "cloudflare:test";
 import { vi } from "vitest";
 import type { Settings } from "../../src/env.ts";
 import { type ChallengeUse, newChallenge } from "../../src/services/passkey-challenges.ts";
+import { toBytea } from "../../src/crypto.ts";
+import { userHandleOf } from "../../src/services/passkeys.ts";
 import { hashHandle } from "../../src/services/tokens.ts";
 import { Authenticator } from "./authenticator.ts";
+import { asOwner } from "./database.ts";
 import { newAddress, openService, type Person, type Service } from "./service.ts";
 import { claimsOf } from "./tokens.ts";
 
@@ -75,3 +78,39 @@ export async function askForFactor(token: string) {
 
 export const giveFactor = (token: string, credential: unknown, more: object = {}) =>
   service.call("POST", "/v1/auth/mfa/passkey", { token, body: { credential, ...more } });
+
+const rpId = "app.acme.example";
+
+/**
+ * Gives somebody what an operation of passkeys asks for: a passkey whose id is returned, and an answer to a challenge
+ * for it, or for another passkey; and what takes a second factor, a session that waits for it.
+ */
+export async function givePasskeyFor(operation: string, person: Person): Promise<string> {
+  const authenticator = await Authenticator.open();
+  const session = await sessionOf(person.token);
+  const id = crypto.randomUUID();
+  const user = { id: userHandleOf(person.id) };
+  if (operation === "POST /v1/auth/passkeys") {
+    const challenge = await makeChallenge({ purpose: "registration", session });
+    person.passkeyAnswer = await authenticator.create({ rp: { id: rpId }, user, challenge });
+    return id;
+  }
+  await asOwner([
+    `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+     values ($1, $2, 'Passkey', $3::bytea, $4::bytea, 0, 'internal', false)`,
+    [id, person.id, toBytea(authenticator.credentialId), toBytea(await authenticator.publicKey())],
+  ]);
+  if (operation === "POST /v1/auth/passkeys/authentication") {
+    const challenge = await makeChallenge({ purpose: "sign-in", session: null });
+    person.passkeyAnswer = await authenticator.get({ rpId, challenge });
+  } else if (operation === "POST /v1/auth/mfa/passkey") {
+    const challenge = await makeChallenge({ purpose: "second factor", session });
+    person.passkeyAnswer = await authenticator.get({ rpId, challenge });
+    await asOwner(["update sessions set second_factor = 'pending' where handle_hash = sha256($1::bytea)", [session]]);
+  }
+  return id;
+}
+
+/** Whether it asks for that. */
+export const takesPasskey = (operation: string): boolean =>
+  ["/{passkeyId}", "/authentication", "/mfa/passkey", "POST /v1/auth/passkeys"].some((end) => operation.endsWith(end));

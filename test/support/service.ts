@@ -136,6 +136,8 @@ export interface Person {
   /** Where a test has made them, of a session that waits for its second factor and of an app: see factors.ts. */
   mfaToken?: string;
   totpCode?: string;
+  /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
+  passkeyAnswer?: unknown;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
