@@ -4,7 +4,8 @@ import { requestsTo, type RequestPlan } from "./support/arbitraries.ts";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
-import { bodyOf, contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
+import { bodyOf, contract, fillPath, operations, optionsOf, prepare, type Prepared } from "./support/operations.ts";
+import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
 import { forgetAttempts } from "./support/throttles.ts";
@@ -46,6 +47,7 @@ function fillIn(text: string, { person, ids }: Prepared, token: unknown): string
     currentPassword: person.password,
     refreshToken: person.refreshToken,
     token: String(token),
+    code: person.totpCode ?? "123456",
     ...ids,
     "canary.userId": canary.person.id,
     "canary.email": canary.person.email,
@@ -76,7 +78,7 @@ function send(operation: Operation, plan: RequestPlan, { person }: Prepared) {
   const query = plan.query.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
   return service.call(operation.method, query ? `${path}?${query}` : path, {
     ...(plan.body !== undefined && { rawBody: plan.body }),
-    ...(operation.isGuarded && { token: person.token }),
+    ...(operation.isGuarded && { token: optionsOf(operation, person).token }),
     headers: {
       "cf-connecting-ip": address,
       ...plan.headers,
@@ -136,6 +138,7 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
     return { ...sender, person: { ...sender.person, mailedTokens: await giveMailedTokens(sender.person.id) } };
   }
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
+  if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{organizationId}")) {
     const organization = await createOrganization(service, sender.person);
@@ -155,7 +158,7 @@ describe("Whatever it is sent,", () => {
   it.concurrent.each(operations.all)(
     "%s keeps to its contract, refuses what it says it refuses, and shows nothing of others",
     async (_, operation) => {
-      let sender = await prepare(service);
+      let sender = await prepare(service, undefined, operation);
       const statuses = new Set<number>();
       await fc.assert(
         fc.asyncProperty(requestsTo(operation, contract.requests), async (plan) => {
@@ -165,6 +168,7 @@ describe("Whatever it is sent,", () => {
           if (answer.status < 300) sender = await renew(sender, operation, answer.body, filled.body);
           if (answer.body?.code === "too_many_attempts") {
             const { id: userId, email } = sender.person;
+            await forgetFactorAttempts({ id: userId });
             for (const attempts of [{ userId }, { email, address }]) await forgetAttempts(attempts);
           }
 

@@ -28,7 +28,7 @@ const TotpActivated = z
       .array(RecoveryCode)
       .nullable()
       .openapi({
-        descriptexample: ["K7QW-2MZP-LD4X-6RTA"],
+        example: ["K7QW-2MZP-LD4X-6RTA"],
         description:
           "With the first second factor: 10 codes, each good once in place of it. Else null: those of before stay.",
       }),

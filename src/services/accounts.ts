@@ -1,7 +1,7 @@
 import { desc, eq, sql } from "drizzle-orm";
 import type { PersonDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
-import { sessions, users } from "../db/schema.ts";
+import { passkeys, recoveryCodes, sessions, totpFactors, users } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import type { Role } from "../permissions.ts";
@@ -21,11 +21,16 @@ export interface AccountExport {
     userAgent: string | null;
     createdAt: string;
     authenticatedAt: string;
+    secondFactor: "given" | "pending" | null;
     lastUsedAt: string;
     idleExpiresAt: string;
     expiresAt: string;
     revokedAt: string | null;
   }[];
+  authenticatorApps: { id: string; createdAt: string; activatedAt: string | null }[];
+  /** Those that are left; of a code itself nothing is kept. */
+  recoveryCodes: { createdAt: string }[];
+  passkeys: { id: string; name: string; backedUp: boolean; createdAt: string; lastUsedAt: string | null }[];
   memberships: { organizationId: string; name: string; slug: string; role: Role; since: string }[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
   /** Mails that are still to be sent, or that could not be. */
@@ -51,40 +56,63 @@ export async function deleteAccount(database: PersonDatabase, settings: Settings
 
 /** Everything that is kept of the signed-in person, without secrets: the newest 10,000 of each kind. */
 export async function exportAccount(database: PersonDatabase): Promise<AccountExport> {
-  const [[found], mySessions, memberships, oneTimeTokens, messages] = await database.run((queries) => [
-    queries
-      .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
-      .from(users)
-      .where(isMe),
-    queries
-      .select({
-        id: sessions.id,
-        ipAddress: sessions.ipAddress,
-        userAgent: sessions.userAgent,
-        createdAt: sessions.createdAt,
-        authenticatedAt: sessions.authenticatedAt,
-        lastUsedAt: sessions.refreshedAt,
-        idleExpiresAt: sessions.idleExpiresAt,
-        expiresAt: sessions.expiresAt,
-        revokedAt: sessions.revokedAt,
-      })
-      .from(sessions)
-      .where(eq(sessions.userId, sql`(select app.user_id())`))
-      .orderBy(desc(sessions.id))
-      .limit(EXPORT_LIMIT),
-    queries.execute<{ body: AccountExport["memberships"][number] }>(
-      sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
+  const [[found], mySessions, apps, codes, keys, memberships, oneTimeTokens, messages] = await database.run(
+    (queries) => [
+      queries
+        .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
+        .from(users)
+        .where(isMe),
+      queries
+        .select({
+          id: sessions.id,
+          ipAddress: sessions.ipAddress,
+          userAgent: sessions.userAgent,
+          createdAt: sessions.createdAt,
+          authenticatedAt: sessions.authenticatedAt,
+          secondFactor: sql<"given" | "pending" | null>`${sessions.secondFactor}`,
+          lastUsedAt: sessions.refreshedAt,
+          idleExpiresAt: sessions.idleExpiresAt,
+          expiresAt: sessions.expiresAt,
+          revokedAt: sessions.revokedAt,
+        })
+        .from(sessions)
+        .where(eq(sessions.userId, sql`(select app.user_id())`))
+        .orderBy(desc(sessions.id))
+        .limit(EXPORT_LIMIT),
+      queries
+        .select({ id: totpFactors.id, createdAt: totpFactors.createdAt, activatedAt: totpFactors.activatedAt })
+        .from(totpFactors)
+        .where(eq(totpFactors.userId, sql`(select app.user_id())`)),
+      queries
+        .select({ createdAt: recoveryCodes.createdAt })
+        .from(recoveryCodes)
+        .where(eq(recoveryCodes.userId, sql`(select app.user_id())`)),
+      queries
+        .select({
+          id: passkeys.id,
+          name: passkeys.name,
+          backedUp: passkeys.backedUp,
+          createdAt: passkeys.createdAt,
+          lastUsedAt: passkeys.lastUsedAt,
+        })
+        .from(passkeys)
+        .where(eq(passkeys.userId, sql`(select app.user_id())`))
+        .orderBy(desc(passkeys.id))
+        .limit(EXPORT_LIMIT),
+      queries.execute<{ body: AccountExport["memberships"][number] }>(
+        sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
             'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_memberships(${EXPORT_LIMIT}::int) m`,
-    ),
-    queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
-      sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
+      ),
+      queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
+        sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
             'expiresAt', ${isoInstant(sql`t.expires_at`)}) as body from app.my_one_time_tokens(${EXPORT_LIMIT}::int) t`,
-    ),
-    queries.execute<{ body: AccountExport["messages"][number] }>(
-      sql`select json_build_object('template', o.template, 'recipient', o.recipient, 'data', o.data, 'attempts', o.attempts,
+      ),
+      queries.execute<{ body: AccountExport["messages"][number] }>(
+        sql`select json_build_object('template', o.template, 'recipient', o.recipient, 'data', o.data, 'attempts', o.attempts,
             'createdAt', ${isoInstant(sql`o.created_at`)}) as body from app.my_messages(${EXPORT_LIMIT}::int) o`,
-    ),
-  ]);
+      ),
+    ],
+  );
   if (!found) throw new AppError("unauthenticated");
   const { exportedAt, ...account } = found;
   const bodies = <T>({ rows }: { rows: { body: T }[] }) => rows.map(({ body }) => body);
@@ -92,6 +120,9 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     exportedAt,
     account,
     sessions: mySessions,
+    authenticatorApps: apps,
+    recoveryCodes: codes,
+    passkeys: keys,
     memberships: bodies(memberships),
     oneTimeTokens: bodies(oneTimeTokens),
     messages: bodies(messages),

@@ -21,7 +21,7 @@ interface Plan extends Operation {
 }
 
 async function learn(operation: Operation): Promise<Plan> {
-  const world = await makeWorld();
+  const world = await makeWorld(operation);
   const service = openService();
   const before = await observe(world);
   const first = await send(operation, world, service);
@@ -98,6 +98,11 @@ describe("every writing operation", () => {
       "POST /v1/auth/change-email/confirm": [200, 400],
       "POST /v1/auth/change-password": [204, 403],
       "POST /v1/auth/reauthenticate": [204, 204],
+      "POST /v1/auth/mfa/totp": [200, 200],
+      "POST /v1/auth/mfa/totp/activate": [200, 404],
+      "DELETE /v1/auth/mfa/totp": [204, 404],
+      "POST /v1/auth/mfa/recovery-codes": [200, 200],
+      "POST /v1/auth/mfa/verify": [200, 401],
       "POST /v1/auth/sign-out": [204, 401],
       "DELETE /v1/auth/sessions": [204, 204],
       "DELETE /v1/auth/sessions/{sessionId}": [204, 404],
@@ -132,7 +137,7 @@ const cases = writes.flatMap((plan) =>
 
 describe("a write whose outcome nobody knows", () => {
   it.each(cases)("$name, request $request: $fault.fault $at", async ({ plan, fault, request }) => {
-    const world = await makeWorld();
+    const world = await makeWorld(plan);
     expect(await observe(world)).toEqual(plan.before);
     const service = await openFaulty(fault, request);
     expectUnavailable(await send(plan, world, service), true);
@@ -147,7 +152,7 @@ describe("a write that was certainly not begun", () => {
   const each = writes.flatMap((plan) => plan.statements.map((_, request) => ({ ...plan, plan, request })));
 
   it.each(each)("$name, request $request: is repeated and done once", async ({ plan, request }) => {
-    const world = await makeWorld();
+    const world = await makeWorld(plan);
     const service = await openFaulty(refused, request);
     expect((await send(plan, world, service)).status).toBe(plan.first);
     expect(await service.databaseRequests()).toHaveLength(plan.statements.length + 1);
@@ -155,7 +160,7 @@ describe("a write that was certainly not begun", () => {
   });
 
   it.each(each)("$name, request $request: says so when that lasts", async ({ plan, request }) => {
-    const world = await makeWorld();
+    const world = await makeWorld(plan);
     const service = await openFaulty({ ...refused, times: 50 }, request);
     expectUnavailable(await send(plan, world, service), false);
     expect(await service.databaseRequests()).toHaveLength(request + 3);
@@ -195,7 +200,7 @@ describe("a database that answers too late", () => {
   it("is given up by every operation, which can be repeated and was not done", async () => {
     const requests = plans.flatMap((plan) => plan.statements.map((_, request) => ({ plan, request })));
     const late = requests.map(async ({ plan, request }) => {
-      const world = await makeWorld();
+      const world = await makeWorld(plan);
       const service = await openFaulty({ fault: "delay", milliseconds: 10_000 }, request);
       expectUnavailable(await send(plan, world, service), plan.method !== "GET");
       expect(await service.databaseRequests()).toHaveLength(request + 1);

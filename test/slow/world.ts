@@ -1,4 +1,5 @@
 import { asOwner } from "../support/database.ts";
+import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { contract, creates, databaseFreeRoutes, fillPath, newMark, optionsOf } from "../support/operations.ts";
@@ -24,7 +25,7 @@ export interface World {
 /** Every operation that asks the database. */
 export const operationsOfTheDatabase = contract.operations.filter(({ name }) => !databaseFreeRoutes.has(name));
 
-export async function makeWorld(): Promise<World> {
+export async function makeWorld(operation?: Operation): Promise<World> {
   const sound = openService();
   const ada = await signUpPerson(sound, "Before");
   const { body: organization } = await sound.call("POST", "/v1/organizations", {
@@ -35,6 +36,7 @@ export async function makeWorld(): Promise<World> {
   const { body: sessions } = await sound.call("GET", "/v1/auth/sessions", ada);
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
   ada.mailedTokens = await giveMailedTokens(ada.id);
+  await arrange(sound, ada, operation?.name);
   const ids = { organizationId: organization.id, sessionId: other.id };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
@@ -81,6 +83,7 @@ function simplify(row: string): string {
     .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
     .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
-    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64}/g, "<hash>")
+    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64,}/g, "<hash>")
+    .replaceAll(/"last_step": [1-9]\d*/g, "<step>")
     .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>");
 }

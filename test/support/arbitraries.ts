@@ -16,7 +16,7 @@ export interface RequestPlan {
 }
 
 /** Fields whose right value only the sender knows. */
-const own = ["email", "password", "currentPassword", "refreshToken", "token", "organizationId", "sessionId"];
+const own = ["email", "password", "currentPassword", "refreshToken", "token", "code", "organizationId", "sessionId"];
 
 /** Ids and texts of the planted account, as a thief could have learnt them. */
 export const stolen = fc.constantFrom(
