@@ -6,7 +6,8 @@ import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
-import { bodyOf, contract, fillPath, operations, prepare, type Prepared } from "./support/operations.ts";
+import { bodyOf, contract, fillPath, operations, optionsOf, prepare, type Prepared } from "./support/operations.ts";
+import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
 import { forgetAttempts } from "./support/throttles.ts";
@@ -83,7 +84,7 @@ function send(operation: Operation, plan: RequestPlan, { person }: Prepared) {
   const query = plan.query.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
   return service.call(operation.method, query ? `${path}?${query}` : path, {
     ...(plan.body !== undefined && { rawBody: plan.body }),
-    ...(operation.isGuarded && { token: person.token }),
+    ...(operation.isGuarded && { token: optionsOf(operation, person).token }),
     headers: {
       "cf-connecting-ip": address,
       ...plan.headers,
@@ -150,6 +151,7 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   }
   if (takesPasskey(operation.name)) return prepare(service, undefined, operation);
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
+  if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{organizationId}")) {
     const organization = await createOrganization(service, sender.person);
@@ -181,6 +183,7 @@ describe("Whatever it is sent,", () => {
             sender = await renew(sender, operation, answer.body, filled.body);
           if (answer.body?.code === "too_many_attempts") {
             const { id: userId, email } = sender.person;
+            await forgetFactorAttempts({ id: userId });
             for (const attempts of [{ userId }, { email, address }]) await forgetAttempts(attempts);
           }
 
