@@ -7,6 +7,17 @@ import type { MailedTokens } from "./one-time-tokens.ts";
 /** Settings of the running Worker, for tests that need others. */
 export type SettingsOverride = Record<string, string | undefined>;
 
+/** A deployment that says of no origin that it is its own or its frontend's, and has nothing that needs one. */
+export const withoutFrontend: SettingsOverride = {
+  APP_URL: undefined,
+  PUBLIC_ORIGIN: undefined,
+  EMAIL_PROVIDER: undefined,
+  GOOGLE_CLIENT_ID: undefined,
+  GITHUB_CLIENT_ID: undefined,
+  MICROSOFT_CLIENT_ID: undefined,
+  APPLE_CLIENT_ID: undefined,
+};
+
 interface CallOptions {
   body?: unknown;
   /** Sent as it is, instead of `body` as JSON. */
