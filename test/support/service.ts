@@ -8,15 +8,15 @@ import type { MailedTokens } from "./one-time-tokens.ts";
 export type SettingsOverride = Record<string, string | undefined>;
 
 /** A deployment that says of no origin that it is its own or its frontend's, and has nothing that needs one. */
-export const withoutFrontend: SettingsOverride = {
-  APP_URL: undefined,
-  PUBLIC_ORIGIN: undefined,
-  EMAIL_PROVIDER: undefined,
-  GOOGLE_CLIENT_ID: undefined,
-  GITHUB_CLIENT_ID: undefined,
-  MICROSOFT_CLIENT_ID: undefined,
-  APPLE_CLIENT_ID: undefined,
-};
+export const withoutFrontend: SettingsOverride = Object.fromEntries(
+  [
+    "APP_URL",
+    "PUBLIC_ORIGIN",
+    "EMAIL_PROVIDER",
+    ...["GOOGLE", "GITHUB", "MICROSOFT"].flatMap((name) => [`${name}_CLIENT_ID`, `${name}_CLIENT_SECRET`]),
+    ...["CLIENT_ID", "TEAM_ID", "KEY_ID", "PRIVATE_KEY"].map((name) => `APPLE_${name}`),
+  ].map((name) => [name, undefined]),
+);
 
 interface CallOptions {
   body?: unknown;
