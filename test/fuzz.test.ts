@@ -21,7 +21,8 @@ let canaryBefore: unknown;
 
 const canaryTexts = () => {
   const { person, organization, ids, name } = canary;
-  return [name, person.id, person.email, organization.slug, person.token, person.refreshToken, ...Object.values(ids)];
+  const { provider: _, ...own } = ids;
+  return [name, person.id, person.email, organization.slug, person.token, person.refreshToken, ...Object.values(own)];
 };
 
 async function lookAtCanary() {

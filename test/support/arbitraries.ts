@@ -16,7 +16,16 @@ export interface RequestPlan {
 }
 
 /** Fields whose right value only the sender knows. */
-const own = ["email", "password", "currentPassword", "refreshToken", "organizationId", "sessionId", "passkeyId"];
+const own = [
+  "email",
+  "password",
+  "currentPassword",
+  "refreshToken",
+  "organizationId",
+  "sessionId",
+  "identityId",
+  "passkeyId",
+];
 
 /** Those of which a service refuses any other, whatever it looks like. */
 const secrets = ["token", "code", "codeVerifier"];
