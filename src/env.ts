@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AppError } from "./errors.ts";
+import { checkProviders, providerSettings } from "./provider-settings.ts";
 
 const duration = z
   .string()
@@ -129,6 +130,10 @@ const SettingsSchema = z
     JWT_SIGNING_KEYS: SigningKeys.optional(),
     ENCRYPTION_KEY: secret.optional(),
     ENCRYPTION_KEY_PREVIOUS: secret.optional(),
+    TOTP_ISSUER: z
+      .string()
+      .regex(/^[^\s:][^:\p{Cc}]{0,62}$/u, "must be 1 to 63 characters without a colon")
+      .optional(),
     BCRYPT_WORK_FACTOR: integer(4, 14),
     SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
@@ -151,6 +156,7 @@ const SettingsSchema = z
       .regex(/^re_[\w-]+$/, "must look like re_…")
       .optional(),
     RESEND_API_URL: origin.default("https://api.resend.com"),
+    ...providerSettings,
   })
   .transform((settings) => ({
     ...settings,
@@ -171,6 +177,7 @@ const SettingsSchema = z
         context.addIssue({ code: "custom", path: [name], message: "is missing" });
     }
   })
+  .superRefine(checkProviders)
   .refine((settings) => settings.BCRYPT_WORK_FACTOR >= 10 || settings.ENVIRONMENT === "test", {
     path: ["BCRYPT_WORK_FACTOR"],
     message: "must be between 10 and 14",
@@ -228,7 +235,7 @@ export function readSettings(env: object): Settings {
       ({ code, path: [name = ""], message }) =>
         `${String(name)} ${name in env || code === "custom" ? message : "is missing"}`,
     );
-    throw new AppError("misconfigured", { detail: `Settings: ${problems.join("; ")}.` });
+    throw new AppError("misconfigured", { detail: `Settings: ${[...new Set(problems)].join("; ")}.` });
   }
   parsed.set(env, result.data);
   return result.data;

@@ -64,6 +64,18 @@ const headers = {
       example: "__Host-refresh=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict",
     },
   },
+  Location: {
+    description: "Where the browser goes on.",
+    schema: { type: "string", example: "https://app.example.com/oauth/callback#code=Y29kZQ&redirectTo=%2F" },
+  },
+  "Flow-Set-Cookie": {
+    description: "What comes back from the provider with the browser, encrypted; or nothing, which takes it back.",
+    schema: {
+      type: "string",
+      pattern: "^__Host-oauth=[\\w-]*; Max-Age=\\d+; Path=/; HttpOnly; Secure; SameSite=(Lax|None)$",
+      example: "__Host-oauth=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax",
+    },
+  },
 } satisfies Record<string, Header>;
 
 type HeaderName = keyof typeof headers;
@@ -83,6 +95,8 @@ interface Shape {
   creates?: boolean | undefined;
   /** Statuses of answers that may set a cookie. */
   setsCookie?: readonly number[] | undefined;
+  /** Its redirects may set the cookie of a flow, or take it back. */
+  setsFlowCookie?: boolean | undefined;
 }
 
 /** The responses with the headers that each of them carries. */
@@ -99,7 +113,7 @@ export function withHeaders<const R extends Responses>(responses: R, shape: Shap
 /** The body's size is looked at before the request is counted; a missing token and some failures end it before, too. */
 function headersOf(
   status: number,
-  { counted, security, creates, setsCookie }: Shape,
+  { counted, security, creates, setsCookie, setsFlowCookie }: Shape,
 ): Record<string, { $ref: string }> {
   const isCounted = counted && status !== 413;
   const mayBeEarly = status >= 500 || (status === 401 && security);
@@ -109,6 +123,7 @@ function headersOf(
     "Server-Timing",
     ...(mayBeEarly ? [] : limits),
     ...(status === 401 ? (["WWW-Authenticate"] as const) : []),
+    ...(status === 302 ? (["Location"] as const) : []),
     ...(status === 429 || status === 503 ? (["Retry-After"] as const) : []),
   ];
   const sometimes: HeaderName[] = [
@@ -116,7 +131,9 @@ function headersOf(
     ...(creates && (status === 201 || status === 202) ? (["Idempotent-Replayed"] as const) : []),
     ...(setsCookie?.includes(status) ? (["Set-Cookie"] as const) : []),
   ];
+  const flowCookie = { "Set-Cookie": { $ref: "#/components/headers/Optional-Flow-Set-Cookie" } };
   return Object.fromEntries([
+    ...(setsFlowCookie && status === 302 ? Object.entries(flowCookie) : []),
     ...always.map((name) => [name, { $ref: `#/components/headers/${name}` }]),
     ...sometimes.map((name) => [name, { $ref: `#/components/headers/Optional-${name}` }]),
   ]);

@@ -28,6 +28,10 @@ type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> &
     takesCookie?: boolean;
     /** Statuses of answers that may set the refresh cookie or take it back. */
     setsCookie?: readonly number[];
+    /** Its redirects may set the cookie of a flow, or take it back. */
+    setsFlowCookie?: boolean;
+    /** A GET that writes all the same, since a browser is sent to it: its transaction is not read-only. */
+    writes?: boolean;
   };
 
 /** A contract with its guard. The guard is inside the route, so no other way of writing a path passes by it. */
@@ -37,7 +41,19 @@ function defineRoute(
   contract: Contract,
   extra: { guards: MiddlewareHandler[]; security: boolean; permission?: Permission; errors: ErrorCode[] },
 ) {
-  const { errors = [], failClosed, creates, unverified, fresh, pending, takesCookie, setsCookie, ...route } = contract;
+  const {
+    errors = [],
+    failClosed,
+    creates,
+    unverified,
+    fresh,
+    pending,
+    takesCookie,
+    setsCookie,
+    setsFlowCookie,
+    writes: _,
+    ...route
+  } = contract;
   const body = route.request?.body;
   const hasInput = !!(body || route.request?.params || route.request?.query || creates);
   const codes: ErrorCode[] = [
@@ -64,7 +80,7 @@ function defineRoute(
     ...(extra.permission && { "x-permission": extra.permission }),
     responses: withHeaders(
       { ...route.responses, ...errorResponses(codes) },
-      { counted: true, security: extra.security, creates, setsCookie },
+      { counted: true, security: extra.security, creates, setsCookie, setsFlowCookie },
     ),
     middleware: [
       ...(extra.security ? [authenticate({ pending: pending === true })] : []),
@@ -92,10 +108,11 @@ const IdempotencyHeaders = z.object({
 /** A route that anyone may call. */
 export function publicRoute<const R extends Contract>(contract: R) {
   // createRoute's own type would carry the error responses too, which handlers throw and never return.
-  return defineRoute(contract, { guards: [systemContext()], security: false, errors: [] }) as unknown as Guarded<
-    R,
-    MiddlewareHandler<SystemEnv>
-  >;
+  return defineRoute(contract, {
+    guards: [systemContext(contract)],
+    security: false,
+    errors: [],
+  }) as unknown as Guarded<R, MiddlewareHandler<SystemEnv>>;
 }
 
 /** A route about the signed-in person. */

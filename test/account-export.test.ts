@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addMember, asOwner } from "./support/database.ts";
+import { giveIdentity } from "./support/identities.ts";
 import { failMail } from "./support/mailbox.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -18,6 +19,7 @@ async function makeFullPerson(name: string) {
   const own = await createOrganization(service, person, `Own of ${name}`);
   const shared = await createOrganization(service, await signUpPerson(service), `Shared with ${name}`);
   await addMember(shared.id, person.id, "viewer");
+  await giveIdentity(person.id, { email: "ada@github.example" });
   await failMail({ to: person.email, status: 500 });
   await service.call("POST", "/v1/auth/forgot-password", { body: { email: person.email } });
   return { person, own, shared };
@@ -74,8 +76,22 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       purpose: "purpose",
       email: "email",
       key_hash: "not: a secret's hash",
+      code_hash: "not: a secret's hash",
       created_at: "createdAt",
       expires_at: "expiresAt",
+    },
+  },
+  identities: {
+    list: "identities",
+    columns: {
+      id: "id",
+      user_id: "not: the account's id",
+      provider: "provider",
+      connection_id: "not: the organization's own",
+      subject: "not: a key to the account",
+      email: "email",
+      created_at: "createdAt",
+      last_used_at: "lastUsedAt",
     },
   },
   outbox: {
@@ -147,6 +163,15 @@ describe("GET /v1/users/me/export", () => {
       sessions: [
         { ...session, revokedAt: instant },
         { ...session, revokedAt: null },
+      ],
+      identities: [
+        {
+          id: expect.any(String),
+          provider: "google",
+          email: "ada@github.example",
+          createdAt: instant,
+          lastUsedAt: null,
+        },
       ],
       memberships: [
         membership(shared, "Shared with Ada Lovelace", "viewer"),

@@ -138,10 +138,10 @@ const spellings: Record<string, (path: string) => string> = {
 async function traceOf(service: Service) {
   const [request] = await service.databaseRequests();
   // The handle, the tenant if there is one, and what is asked of the session.
-  const admission = request?.statements[0]?.params.slice(1, -2) ?? [];
+  const admission = (request?.statements[0]?.params ?? []).slice(1).map((value) => String(value).toLowerCase());
   return {
     statements: request?.statements.map(({ query }) => query),
-    admission: admission.map((value) => String(value).toLowerCase()),
+    admission: admission.filter((value) => value !== "true" && value !== "false"),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   register,
   sessionOf,
   signInWith,
+  withoutFrontend,
 } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, newAddress, openService, type Person, signUpPerson } from "./support/service.ts";
@@ -79,7 +80,7 @@ describe("POST /v1/auth/passkeys/authentication-options", () => {
   });
 
   it("says 501 where no setting says whose pages there are", async () => {
-    const off = openService({ EMAIL_PROVIDER: undefined, APP_URL: undefined });
+    const off = openService(withoutFrontend);
     expectProblem(await off.call("POST", "/v1/auth/passkeys/authentication-options"), "passkeys_off");
     const credential = await (await Authenticator.open()).get(await askToSignIn());
     expectProblem(await signInWith(credential, {}, undefined, off), "passkeys_off");

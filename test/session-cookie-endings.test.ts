@@ -10,7 +10,7 @@ import {
   startBrowserSession,
 } from "./support/cookies.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
-import { bodyOf, fillPath, operations, optionsOf, prepareFor } from "./support/operations.ts";
+import { bodyOf, equip, fillPath, operations, optionsOf, prepare, prepareFor } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, type Person } from "./support/service.ts";
 
@@ -91,8 +91,9 @@ describe("A session that ends takes its cookie back", () => {
 describe("The cookie alone", () => {
   it.each(operations.guarded)("reaches nothing at %s, and asks no database", async (_, operation) => {
     const counted = openForBrowsers();
-    const { person, ids } = await prepareFor(operation, counted);
-    const { cookie } = await startBrowserSession(counted, person);
+    const prepared = await prepare(counted);
+    const { cookie } = await startBrowserSession(counted, prepared.person);
+    const { person, ids } = await equip(operation, prepared);
     await counted.databaseRequests();
     const path = fillPath(operation.path, ids);
     const body = bodyOf(operation, person);

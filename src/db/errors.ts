@@ -8,6 +8,9 @@ const raisedCodes: Record<string, ErrorCode> = {
   APVER: "email_unverified",
   APMFA: "mfa_required",
   APENR: "mfa_enrollment_required",
+  APCMP: "mfa_not_required",
+  APCOD: "wrong_code",
+  APNOF: "second_factor_missing",
   APFRS: "reauthentication_required",
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
@@ -17,6 +20,10 @@ const raisedCodes: Record<string, ErrorCode> = {
   APPSL: "passkey_limit",
   APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
+  APOTK: "invalid_oauth_code",
+  APEVR: "provider_email_unverified",
+  APIDT: "identity_taken",
+  APLST: "last_sign_in_method",
 };
 
 /** Unique constraints a client can run into. */

@@ -12,9 +12,10 @@ function identityOf({ identity }: RequestVariables): Identity {
 }
 
 /** For routes that come before sign-in. */
-export const systemContext = () =>
+export const systemContext = ({ writes }: { writes?: boolean | undefined } = {}) =>
   createMiddleware<SystemEnv>(async (c, next) => {
-    c.set("database", openSystemDatabase(optionsOf(c.var)));
+    const options = optionsOf(c.var);
+    c.set("database", openSystemDatabase({ ...options, readOnly: options.readOnly && !writes }));
     await next();
   });
 

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { createRouter, json, personRoute } from "../openapi.ts";
 import { forgetCookie } from "../refresh-cookie.ts";
 import { deleteAccount, exportAccount } from "../services/accounts.ts";
+import { Identity } from "./identities.ts";
 import { RoleName } from "./organizations.ts";
 import { Passkey } from "./passkeys.ts";
 import { User } from "./users.ts";
@@ -50,6 +51,7 @@ const AccountExport = z
     exportedAt: Instant,
     account: User,
     sessions: z.array(StoredSession).openapi({ description: "Live ones, and ended ones for 30 days." }),
+    identities: z.array(Identity),
     passkeys: z.array(Passkey),
     memberships: z.array(ExportedMembership),
     oneTimeTokens: z.array(ExportedToken).openapi({ description: "Of links in mails; without the token." }),

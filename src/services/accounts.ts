@@ -1,10 +1,11 @@
 import { desc, eq, sql } from "drizzle-orm";
 import type { PersonDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
-import { passkeys, sessions, users } from "../db/schema.ts";
+import { identities, passkeys, sessions, users } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import type { Role } from "../permissions.ts";
+import { type Identity, identityFields } from "./identities.ts";
 import { newNotice } from "./outbox.ts";
 import { type Passkey, passkeyFields } from "./passkeys.ts";
 import { isMe, type User, userFields } from "./users.ts";
@@ -27,6 +28,7 @@ export interface AccountExport {
     expiresAt: string;
     revokedAt: string | null;
   }[];
+  identities: Identity[];
   passkeys: Passkey[];
   memberships: { organizationId: string; name: string; slug: string; role: Role; since: string }[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
@@ -53,46 +55,54 @@ export async function deleteAccount(database: PersonDatabase, settings: Settings
 
 /** Everything that is kept of the signed-in person, without secrets: the newest 10,000 of each kind. */
 export async function exportAccount(database: PersonDatabase): Promise<AccountExport> {
-  const [[found], mySessions, myPasskeys, memberships, oneTimeTokens, messages] = await database.run((queries) => [
-    queries
-      .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
-      .from(users)
-      .where(isMe),
-    queries
-      .select({
-        id: sessions.id,
-        ipAddress: sessions.ipAddress,
-        userAgent: sessions.userAgent,
-        createdAt: sessions.createdAt,
-        authenticatedAt: sessions.authenticatedAt,
-        lastUsedAt: sessions.refreshedAt,
-        idleExpiresAt: sessions.idleExpiresAt,
-        expiresAt: sessions.expiresAt,
-        revokedAt: sessions.revokedAt,
-      })
-      .from(sessions)
-      .where(eq(sessions.userId, sql`(select app.user_id())`))
-      .orderBy(desc(sessions.id))
-      .limit(EXPORT_LIMIT),
-    queries
-      .select(passkeyFields)
-      .from(passkeys)
-      .where(eq(passkeys.userId, sql`(select app.user_id())`))
-      .orderBy(desc(passkeys.id))
-      .limit(EXPORT_LIMIT),
-    queries.execute<{ body: AccountExport["memberships"][number] }>(
-      sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
+  const [[found], mySessions, myIdentities, myPasskeys, memberships, oneTimeTokens, messages] = await database.run(
+    (queries) => [
+      queries
+        .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
+        .from(users)
+        .where(isMe),
+      queries
+        .select({
+          id: sessions.id,
+          ipAddress: sessions.ipAddress,
+          userAgent: sessions.userAgent,
+          createdAt: sessions.createdAt,
+          authenticatedAt: sessions.authenticatedAt,
+          lastUsedAt: sessions.refreshedAt,
+          idleExpiresAt: sessions.idleExpiresAt,
+          expiresAt: sessions.expiresAt,
+          revokedAt: sessions.revokedAt,
+        })
+        .from(sessions)
+        .where(eq(sessions.userId, sql`(select app.user_id())`))
+        .orderBy(desc(sessions.id))
+        .limit(EXPORT_LIMIT),
+      queries
+        .select(identityFields)
+        .from(identities)
+        .where(eq(identities.userId, sql`(select app.user_id())`))
+        .orderBy(desc(identities.id))
+        .limit(EXPORT_LIMIT),
+      queries
+        .select(passkeyFields)
+        .from(passkeys)
+        .where(eq(passkeys.userId, sql`(select app.user_id())`))
+        .orderBy(desc(passkeys.id))
+        .limit(EXPORT_LIMIT),
+      queries.execute<{ body: AccountExport["memberships"][number] }>(
+        sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
             'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_memberships(${EXPORT_LIMIT}::int) m`,
-    ),
-    queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
-      sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
+      ),
+      queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
+        sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
             'expiresAt', ${isoInstant(sql`t.expires_at`)}) as body from app.my_one_time_tokens(${EXPORT_LIMIT}::int) t`,
-    ),
-    queries.execute<{ body: AccountExport["messages"][number] }>(
-      sql`select json_build_object('template', o.template, 'recipient', o.recipient, 'data', o.data, 'attempts', o.attempts,
+      ),
+      queries.execute<{ body: AccountExport["messages"][number] }>(
+        sql`select json_build_object('template', o.template, 'recipient', o.recipient, 'data', o.data, 'attempts', o.attempts,
             'createdAt', ${isoInstant(sql`o.created_at`)}) as body from app.my_messages(${EXPORT_LIMIT}::int) o`,
-    ),
-  ]);
+      ),
+    ],
+  );
   if (!found) throw new AppError("unauthenticated");
   const { exportedAt, ...account } = found;
   const bodies = <T>({ rows }: { rows: { body: T }[] }) => rows.map(({ body }) => body);
@@ -100,6 +110,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     exportedAt,
     account,
     sessions: mySessions,
+    identities: myIdentities,
     passkeys: myPasskeys,
     memberships: bodies(memberships),
     oneTimeTokens: bodies(oneTimeTokens),

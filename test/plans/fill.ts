@@ -7,11 +7,13 @@ const id = (kind: string, number: string) =>
 const user = (number: string) => id("0001", number);
 const organization = (number: string) => id("0002", number);
 const session = (number: string) => id("0003", number);
+const factor = (number: string) => id("0005", number);
 const message = (number: string) => id("0004", number);
 
 /**
  * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, of which
- * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails and counted attempts. A tenant's rows do not lie together, as they would not after years of sign-ups.
+ * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails counted attempts, factors,
+ * identities and connections. A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
   // Superuser only. Foreign keys hold by construction, and checking two million would take a minute.
@@ -45,6 +47,27 @@ const statements = [
   `insert into throttles (scope, attempts, attempted_at)
    select sha256(n::text::bytea), case when n % 2 = 1 then n % 10 else 0 end, now() - n * interval '40 seconds'
      from generate_series(0, 99999) n`,
+  `insert into totp_factors (id, user_id, sealed_seed, activated_at)
+   select ${factor("n")}, ${user("n % 50000")}, sha256(n::text::bytea), case when n < 50000 then now() end from generate_series(0, 99999) n`,
+  `insert into recovery_codes (user_id, key_hash)
+   select ${user("n % 50000")}, sha256(n::text::bytea) from generate_series(0, 99999) n`,
+  `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+   select ${factor("n")}, ${user("n % 50000")}, 'Passkey ' || n, sha256(n::text::bytea), sha256(n::text::bytea), 0, '', false
+     from generate_series(0, 99999) n`,
+  `insert into spent_challenges (key_hash, created_at)
+   select sha256(n::text::bytea), now() - n * interval '80 ms' from generate_series(0, 99999) n`,
+  `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret, domain_verified_at)
+   select ${organization("n")}, ${factor("n")}, 'domain-' || n || '.example', 'proof of the domain ' || n, 'https://idp.example', 'client', 'sealed',
+          case when n % 2 = 0 then now() end
+     from generate_series(0, 99999) n`,
+  `insert into identities (id, user_id, provider, connection_id, subject, email)
+   select ${factor("n")}, ${user("n % 50000")}, case when n % 2 = 0 then 'google' else 'sso' end, case when n % 2 = 1 then ${factor("n")} end, n::text, null
+     from generate_series(0, 99999) n`,
+  `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+   select ${message("n")}, ${user("n % 50000")}, 'Passkey', sha256(n::text::bytea), sha256(n::text::bytea), n, 'internal', true
+     from generate_series(0, 99999) n`,
+  `insert into spent_challenges (key_hash, created_at)
+   select sha256(n::text::bytea), now() - n * interval '40 ms' from generate_series(0, 99999) n`,
   "vacuum analyze",
 ];
 

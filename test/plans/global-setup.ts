@@ -5,6 +5,7 @@ import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
+import { startScriptedProvider } from "../support/scripted-provider.ts";
 import { fillDatabase } from "./fill.ts";
 
 const stops: (() => Promise<void>)[] = [];
@@ -28,12 +29,18 @@ export async function setup(project: TestProject): Promise<void> {
   const mailbox = await startMailbox({ control: true, apiKey: mailboxKey });
   stops.push(() => mailbox.close());
 
+  const scripted = await startScriptedProvider();
+  stops.push(() => scripted.close());
+
   const owner = new URL(ownerUrl);
   project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
   project.provide("ownerUrl", `postgresql://${owner.username}:${owner.password}@localhost:${endpoint.port}/app`);
   project.provide("endpointUrl", `http://127.0.0.1:${endpoint.port}`);
   project.provide("mailboxUrl", mailbox.url);
   project.provide("mailboxKey", mailboxKey);
+  project.provide("identityProviderUrl", `${scripted.url}/scripted`);
+  project.provide("scriptedProviderUrl", scripted.url);
+  project.provide("applePrivateKey", scripted.applePrivateKey);
 }
 
 export async function teardown(): Promise<void> {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { asOwner } from "../support/database.ts";
+import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { databaseFreeRoutes, operations } from "../support/operations.ts";
+import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { type DatabaseRequest, openService, signUpPerson } from "../support/service.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
@@ -27,7 +29,7 @@ const ownedByCaller = 2_000;
 const maxSessions = 100;
 
 const ownedFor = (name: string): number =>
-  readsAllOwned.has(name) ? ownedByCaller : name === "POST /v1/auth/sign-in" ? maxSessions : 0;
+  readsAllOwned.has(name) ? ownedByCaller : /\/(sign-in|passkeys\/authentication)$/.test(name) ? maxSessions : 0;
 
 /** Of one function, by all policies and statements of a request; a page of 100 rows must not come to it. */
 const maxCalls = 40;
@@ -37,7 +39,7 @@ const service = openService();
 let next = 0;
 
 /** An owner of all thousand organizations, with a thousand sessions of which every other one has ended. */
-async function newCaller(): Promise<Caller> {
+async function newCaller(name = ""): Promise<Caller> {
   const person = await signUpPerson(service);
   const [, , organizations] = await asOwner(
     [
@@ -55,8 +57,28 @@ async function newCaller(): Promise<Caller> {
   );
   const [sessions] = await asOwner(["select id from sessions where user_id = $1 and revoked_at is null", [person.id]]);
   person.mailedTokens = await giveMailedTokens(person.id);
-  return { person, ids: { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"] } };
+  person.flowProofs = await makeProofs(person.id);
+  const identityId = await giveIdentity(person.id);
+  await asOwner([
+    `insert into identities (id, user_id, provider, subject)
+     select gen_random_uuid(), $1::uuid, 'google', $1 || ' ' || n from generate_series(1, 1000) n`,
+    [person.id],
+  ]);
+  const ids = { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"], identityId };
+  const caller = { person, ids: { ...ids, provider: "google" } };
+  if (name === "GET /v1/auth/passkeys") await givePasskeys(person.id);
+  if (!takesPasskey(name)) return caller;
+  const renew = () => givePasskeyFor(name, person);
+  return { person, ids: { ...caller.ids, passkeyId: await renew() }, renew };
 }
+
+/** A thousand, of which nobody has more than 20, so that there are pages. */
+const givePasskeys = (userId: string) =>
+  asOwner([
+    `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+     select gen_random_uuid(), $1::uuid, 'Passkey', sha256(($1 || n)::bytea), '', 0, '', false from generate_series(1, 1000) n`,
+    [userId],
+  ]);
 
 /** A member of one large organization, with one session. */
 async function newSmallCaller(): Promise<Caller> {
@@ -96,7 +118,7 @@ describe("Every operation, in a large tenant among many,", () => {
   it.each(operations.all)(
     "%s reads what it answers, and asks the context once a statement",
     async (name, operation) => {
-      const caller = await newCaller();
+      const caller = await newCaller(name);
       let measured = 0;
       for (const query of await pageQueries(operation, caller, 4)) {
         for await (const request of recordRequests(operation, caller, query)) {
@@ -138,8 +160,8 @@ const purge: DatabaseRequest = {
 describe("The hourly clean-up", () => {
   it("reads what it removes", async () => {
     const measurement = await measure(purge);
-    // Of keys, sessions, tokens, dead mails, counted attempts and homes.
-    expect(measurement.first.changed).toBe(30_000);
+    // Of keys, sessions, tokens, dead mails, counted attempts, homes and challenges.
+    expect(measurement.first.changed).toBe(35_000);
     expect(findExcess(measurement, "")).toEqual([]);
   });
 
@@ -155,9 +177,9 @@ const changePolicy = (text: string) =>
 const replaceFunction = (body: string) => [
   "set local role app_definer",
   `create or replace function app.my_organizations(p_after uuid, p_limit int)
-   returns table (id uuid, name text, slug text, role text, created_at timestamptz, updated_at timestamptz)
+   returns table (id uuid, name text, slug text, mfa_required boolean, role text, created_at timestamptz, updated_at timestamptz)
    language sql stable parallel restricted security definer set search_path = '' as $$
-     select o.id, o.name, o.slug, m.role, o.created_at, o.updated_at
+     select o.id, o.name, o.slug, o.mfa_required, m.role, o.created_at, o.updated_at
        from public.memberships m join public.organizations o on o.id = m.organization_id ${body} limit p_limit $$`,
   "reset role",
 ];
@@ -249,7 +271,7 @@ describe("This finds", () => {
   async function recordFirst(name: string): Promise<DatabaseRequest> {
     const operation = operations.all.find(([candidate]) => candidate === name)?.[1];
     if (!operation) throw new Error(`there is no ${name}`);
-    for await (const request of recordRequests(operation, await newCaller(), longPage)) return request;
+    for await (const request of recordRequests(operation, await newCaller(name), longPage)) return request;
     throw new Error(`${name} asks no database`);
   }
 });

@@ -105,6 +105,8 @@ describe("every writing operation", () => {
       "POST /v1/auth/refresh": [200, 200],
       "POST /v1/auth/forgot-password": [202, 202],
       "POST /v1/auth/reset-password": [204, 400],
+      "POST /v1/auth/email-sign-in": [202, 202],
+      "POST /v1/auth/email-sign-in/verify": [200, 400],
       "POST /v1/auth/resend-verification": [202, 202],
       "POST /v1/auth/verify-email": [200, 400],
       "POST /v1/auth/change-email": [202, 202],
@@ -118,6 +120,9 @@ describe("every writing operation", () => {
       "POST /v1/auth/passkeys/authentication": [200, 401],
       "POST /v1/auth/mfa/passkey-options": [200, 200],
       "POST /v1/auth/mfa/passkey": [200, 401],
+      "POST /v1/auth/oauth/token": [200, 400],
+      "POST /v1/users/me/identities": [200, 400],
+      "DELETE /v1/users/me/identities/{identityId}": [204, 404],
       "POST /v1/auth/sign-out": [204, 401],
       "DELETE /v1/auth/sessions": [204, 204],
       "DELETE /v1/auth/sessions/{sessionId}": [204, 404],
@@ -134,7 +139,7 @@ describe("every writing operation", () => {
     if (plan.name !== "POST /v1/auth/reauthenticate" && !asking.has(plan.name))
       expect(plan.done).not.toEqual(plan.before);
     // Each sign-in is a session, and each mail has a token of its own.
-    const adding = ["sign-in", "forgot-password", "resend-verification", "change-email"];
+    const adding = ["sign-in", "email-sign-in", "forgot-password", "resend-verification", "change-email"];
     if (adding.some((action) => plan.name === `POST /v1/auth/${action}`))
       expect(plan.twice).toHaveLength(plan.done.length + 1);
     else expect(plan.twice).toEqual(plan.done);

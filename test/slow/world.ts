@@ -1,4 +1,5 @@
 import { asOwner } from "../support/database.ts";
+import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
@@ -38,7 +39,9 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
   ada.mailedTokens = await giveMailedTokens(ada.id);
   const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
-  const ids = { organizationId: organization.id, sessionId: other.id, ...(passkeyId && { passkeyId }) };
+  ada.flowProofs = await makeProofs(ada.id);
+  const identityId = await giveIdentity(ada.id);
+  const ids = { organizationId: organization.id, sessionId: other.id, identityId, ...(passkeyId && { passkeyId }) };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
 

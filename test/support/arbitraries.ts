@@ -16,16 +16,10 @@ export interface RequestPlan {
 }
 
 /** Fields whose right value only the sender knows. */
-const own = [
-  "email",
-  "password",
-  "currentPassword",
-  "refreshToken",
-  "token",
-  "organizationId",
-  "sessionId",
-  "passkeyId",
-];
+const own = ["email", "password", "currentPassword", "refreshToken", "organizationId", "sessionId", "passkeyId"];
+
+/** Those of which a service refuses any other, whatever it looks like. */
+const secrets = ["token", "code", "codeVerifier"];
 
 /** Ids and texts of the planted account, as a thief could have learnt them. */
 export const stolen = fc.constantFrom(
@@ -93,10 +87,10 @@ function valuesOfType(schema: Schema, schemas: SchemaReader, name: string): fc.A
 }
 
 function ownOr(name: string, others: fc.Arbitrary<string>): fc.Arbitrary<string> {
-  if (!own.includes(name)) return others;
   const theirs = fc.constant(`«${name}»`);
-  // A service refuses any other token, whatever it looks like.
-  return name === "token" ? theirs : fc.oneof({ weight: 3, arbitrary: theirs }, { weight: 1, arbitrary: others });
+  if (secrets.includes(name)) return theirs;
+  if (!own.includes(name)) return others;
+  return fc.oneof({ weight: 3, arbitrary: theirs }, { weight: 1, arbitrary: others });
 }
 
 function stringsOf(schema: Schema, name: string): fc.Arbitrary<string> {

@@ -5,7 +5,9 @@ import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
+import { startIdentityProvider } from "./identity-provider.ts";
 import { startRangeServer } from "./range-server.ts";
+import { startScriptedProvider } from "./scripted-provider.ts";
 
 /** A fresh Postgres with the fence, behind the local Neon endpoint, for one run of the tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -21,6 +23,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // More than are sent while a test looks for its own, whatever runs beside it.
   const mailbox = await startMailbox({ control: true, apiKey: mailboxKey, maxMessages: 5_000 });
   const ranges = await startRangeServer();
+  const callback = "https://api.example.com/v1/auth/oauth/google/callback";
+  const identities = await startIdentityProvider([
+    { id: "a-client", secret: "a-client-secret-of-the-identity-provider", redirectUris: [callback] },
+  ]);
+  const scripted = await startScriptedProvider();
 
   const owner = new URL(ownerUrl);
   project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
@@ -29,7 +36,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("mailboxUrl", mailbox.url);
   project.provide("mailboxKey", mailboxKey);
   project.provide("rangesUrl", ranges.url);
+  project.provide("identityProviderUrl", identities.issuer);
+  project.provide("scriptedProviderUrl", scripted.url);
+  project.provide("applePrivateKey", scripted.applePrivateKey);
   return async () => {
+    await scripted.close();
+    await identities.close();
     await ranges.close();
     await mailbox.close();
     await endpoint.close();

@@ -1,5 +1,6 @@
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
+import { giveIdentity, makeProofs } from "./identities.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
@@ -20,7 +21,7 @@ export const operations = {
   withBody: named.filter(([, { bodySchema }]) => bodySchema),
   withParameters: named.filter(([, { parameters }]) => parameters.some(({ in: place }) => place !== "header")),
   /** Whose path names something that is somebody's. */
-  owned: named.filter(([, { path }]) => path.includes("{")),
+  owned: named.filter(([, { path }]) => /\{(?!provider\})/.test(path)),
 };
 
 /** Those that ask no database. */
@@ -28,7 +29,17 @@ export const databaseFreeRoutes = new Set([
   "GET /health",
   "GET /.well-known/jwks.json",
   "POST /v1/auth/passkeys/authentication-options",
+  "GET /v1/auth/providers",
+  "GET /v1/auth/oauth/{provider}",
+  // Without the flow's cookie; with it, see oauth.test.ts.
+  "GET /v1/auth/oauth/{provider}/callback",
+  "POST /v1/auth/oauth/{provider}/callback",
 ]);
+
+/** The query without which an operation does not succeed. */
+const queries: Record<string, string> = {
+  "GET /v1/auth/oauth/{provider}": "?codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+};
 
 /** A right body for every operation that takes one; a new route gets its own here. `mark` names what it makes. */
 const bodies: Record<string, (person: Person, mark: string) => Record<string, unknown>> = {
@@ -40,6 +51,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     token: person.mailedTokens?.reset_password,
     password: "another harbour at dusk",
   }),
+  "POST /v1/auth/email-sign-in": ({ email }) => ({ email }),
+  "POST /v1/auth/email-sign-in/verify": (person) => ({ token: person.mailedTokens?.sign_in }),
   "POST /v1/auth/verify-email": (person) => ({ token: person.mailedTokens?.verify_email }),
   "POST /v1/auth/change-email": (_, mark) => ({ newEmail: `${mark}@example.com` }),
   "POST /v1/auth/change-email/confirm": (person) => ({ token: person.mailedTokens?.change_email_new }),
@@ -52,6 +65,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "PATCH /v1/auth/passkeys/{passkeyId}": (_, mark) => ({ name: mark }),
   "POST /v1/auth/passkeys/authentication": ({ passkeyAnswer: credential }) => ({ credential }),
   "POST /v1/auth/mfa/passkey": ({ passkeyAnswer: credential }) => ({ credential }),
+  "POST /v1/auth/oauth/token": ({ flowProofs }) => ({ ...flowProofs?.own }),
+  "POST /v1/users/me/identities": ({ flowProofs }) => ({ ...flowProofs?.new }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
@@ -87,6 +102,10 @@ export const fillPath = (path: string, ids: Record<string, string | undefined>) 
     return id;
   });
 
+/** Where the operation is called. */
+export const targetOf = ({ name, path }: Operation, ids: Record<string, string | undefined>) =>
+  `${fillPath(path, ids)}${queries[name] ?? ""}`;
+
 /** The path with ids that nobody has. */
 export const strangePath = (path: string) => path.replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
 
@@ -94,14 +113,7 @@ export interface Prepared {
   person: Person;
   organization: { id: string; slug: string };
   /** What the parameters of paths stand for. */
-  ids: { organizationId: string; sessionId: string; passkeyId?: string };
-}
-
-/** The same, with what this operation asks for beforehand. */
-export async function prepareFor({ name }: Pick<Operation, "name">, service: Service): Promise<Prepared> {
-  const prepared = await prepare(service);
-  if (!takesPasskey(name)) return prepared;
-  return { ...prepared, ids: { ...prepared.ids, passkeyId: await givePasskeyFor(name, prepared.person) } };
+  ids: { organizationId: string; sessionId: string; identityId: string; provider: string; passkeyId?: string };
 }
 
 /** A person with an organization, and the real ids for a path. */
@@ -110,5 +122,18 @@ export async function prepare(service: Service, name?: string): Promise<Prepared
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
   person.mailedTokens = await giveMailedTokens(person.id);
-  return { person, organization, ids: { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]) } };
+  person.flowProofs = await makeProofs(person.id);
+  const identityId = await giveIdentity(person.id);
+  const ids = { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]), identityId, provider: "google" };
+  return { person, organization, ids };
+}
+
+/** The same, with what this operation asks for beforehand. */
+export async function prepareFor(operation: Pick<Operation, "name">, service: Service): Promise<Prepared> {
+  return equip(operation, await prepare(service));
+}
+
+export async function equip({ name }: Pick<Operation, "name">, prepared: Prepared): Promise<Prepared> {
+  if (!takesPasskey(name)) return prepared;
+  return { ...prepared, ids: { ...prepared.ids, passkeyId: await givePasskeyFor(name, prepared.person) } };
 }

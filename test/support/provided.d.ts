@@ -14,5 +14,11 @@ declare module "vitest" {
     mailboxKey: string;
     /** The address of the server that models a range API of leaked passwords. */
     rangesUrl: string;
+    /** The issuer of a real OpenID provider, which stands for Google. */
+    identityProviderUrl: string;
+    /** The address of the models of Microsoft, Apple and GitHub. */
+    scriptedProviderUrl: string;
+    /** The key that Apple's model knows. */
+    applePrivateKey: string;
   }
 }

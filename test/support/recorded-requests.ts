@@ -1,27 +1,30 @@
 import type { Operation } from "./contract.ts";
-import { creates, fillPath, optionsOf } from "./operations.ts";
+import { creates, optionsOf, targetOf } from "./operations.ts";
 import { type DatabaseRequest, openService, type Person } from "./service.ts";
 
 /** Somebody for whom every operation must succeed, and the identifiers for its path. */
 export interface Caller {
   person: Person;
   ids: Record<string, string>;
+  /** Gives the person again what a request takes for good, though it is not answered. */
+  renew?: () => Promise<unknown>;
 }
 
 /** Carries an operation out; or, with a number of database requests to let through, up to the next one. */
 async function call(operation: Operation, caller: Caller, query: string, letThrough: number | undefined) {
+  await caller.renew?.();
   const service = openService();
   if (letThrough) await service.injectFault({ fault: "delay", times: letThrough });
   // Three, since a read is tried again.
   if (letThrough !== undefined) await service.injectFault({ fault: "not-json", times: 3 });
   const { person, ids } = caller;
-  const answer = await service.call(operation.method, fillPath(operation.path, ids) + query, {
+  const answer = await service.call(operation.method, targetOf(operation, ids) + query, {
     ...optionsOf(operation, person),
     ...(creates(operation) && { headers: { "idempotency-key": crypto.randomUUID() } }),
   });
   const requests = await service.databaseRequests();
   const isComplete = letThrough === undefined || requests.length <= letThrough;
-  if (isComplete && answer.status >= 300) {
+  if (isComplete && answer.status >= 400) {
     throw new Error(`${operation.name}: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
   return { answer, requests, isComplete };

@@ -1,6 +1,7 @@
 import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import worker from "../../src/index.ts";
+import type { FlowProofs } from "./identities.ts";
 import type { MailedTokens } from "./one-time-tokens.ts";
 
 /** Settings of the running Worker, for tests that need others. */
@@ -132,6 +133,8 @@ export interface Person {
   mailedTokens?: MailedTokens;
   /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
   passkeyAnswer?: unknown;
+  /** Likewise: see identities.ts. */
+  flowProofs?: FlowProofs;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
