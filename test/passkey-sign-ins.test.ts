@@ -14,7 +14,6 @@ import {
   register,
   sessionOf,
   signInWith,
-  withoutFrontend,
 } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, newAddress, openService, type Person, signUpPerson, withoutFrontend } from "./support/service.ts";

@@ -12,7 +12,6 @@ import {
   register,
   sessionOf,
   signInWith,
-  withoutFrontend,
 } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, signInPerson, signUpPerson, withoutFrontend } from "./support/service.ts";

@@ -15,16 +15,6 @@ const service = openService();
 // The secret is all that is read of it; it is a string beside the bindings, which alone are declared.
 const settings = { JWT_SECRET: (env as unknown as { JWT_SECRET: string }).JWT_SECRET } as Settings;
 
-/** Settings of a deployment that has no frontend, and so neither mail nor sign-in with providers. */
-export const withoutFrontend = {
-  APP_URL: undefined,
-  EMAIL_PROVIDER: undefined,
-  GOOGLE_CLIENT_ID: undefined,
-  GITHUB_CLIENT_ID: undefined,
-  MICROSOFT_CLIENT_ID: undefined,
-  APPLE_CLIENT_ID: undefined,
-};
-
 /** What challenges are bound to. */
 export const sessionOf = (token: string): Promise<string> => hashHandle(claimsOf(token)["sid"]);
 
