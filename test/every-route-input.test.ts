@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectContract, type Operation } from "./support/contract.ts";
-import { bodyOf, contract, fillPath, operations, prepareFor, targetOf } from "./support/operations.ts";
+import { bodyOf, contract, fillPath, operations, prepare, targetOf } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService } from "./support/service.ts";
 import type { ErrorCode } from "../src/errors.ts";
@@ -8,7 +8,7 @@ import type { ErrorCode } from "../src/errors.ts";
 /** An operation ready to be called by somebody who may, and whether it has asked the database since. */
 async function open(operation: Operation) {
   const service = openService();
-  const { person, ids } = await prepareFor(operation, service);
+  const { person, ids } = await prepare(service, undefined, operation);
   await service.databaseRequests();
   const body = bodyOf(operation, person);
   const send = (rawBody: string | null, contentType: string | null, path = fillPath(operation.path, ids)) =>

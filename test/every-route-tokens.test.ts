@@ -3,7 +3,7 @@ import { base64url, generateKeyPair } from "jose";
 import { describe, expect, it } from "vitest";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { asOwner } from "./support/database.ts";
-import { bodyOf, contract, fillPath, operations, optionsOf, prepareFor, type Prepared } from "./support/operations.ts";
+import { bodyOf, contract, fillPath, operations, optionsOf, prepare, type Prepared } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, openService, type Service } from "./support/service.ts";
 import { claimsOf, forge, forgeUnsigned, rawNumber } from "./support/tokens.ts";
@@ -54,7 +54,7 @@ function expectRefusal(operation: Operation, answer: Answer, context: string): v
 describe("Every guarded operation", () => {
   it.each(operations.guarded)("%s answers 401 without a token, and asks no database", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepareFor(operation, service);
+    const { person, ids } = await prepare(service, undefined, operation);
     await service.databaseRequests();
     const smuggled = { userId: person.id, organizationId: ids.organizationId, role: "owner" };
     for (const body of [bodyOf(operation, person), operation.method === "GET" ? undefined : smuggled]) {
@@ -66,7 +66,7 @@ describe("Every guarded operation", () => {
 
   it.each(operations.guarded)("%s answers 401 to every forged token, and asks no database", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepareFor(operation, service);
+    const { person, ids } = await prepare(service, undefined, operation);
     await service.databaseRequests();
     expect(claimsOf(person.token).aud).toBe("saas-backend-layer/api");
     for (const [name, forgeHeader] of Object.entries(forgeries)) {
@@ -83,7 +83,7 @@ describe("Every guarded operation", () => {
 
   it.each(operations.signedIn)("%s answers 401 on the very next request after a sign-out", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepareFor(operation, service);
+    const { person, ids } = await prepare(service, undefined, operation);
     expect((await service.call("POST", "/v1/auth/sign-out", { token: person.token })).status).toBe(204);
     const answer = await service.call(operation.method, fillPath(operation.path, ids), optionsOf(operation, person));
     expectRefusal(operation, answer, "after a sign-out");
@@ -98,7 +98,7 @@ describe("Every guarded operation", () => {
         "update sessions set expires_at = now() - interval '1 second' where user_id = $1",
         "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1",
       ]) {
-        const { person, ids } = await prepareFor(operation, service);
+        const { person, ids } = await prepare(service, undefined, operation);
         await asOwner([change, [person.id]]);
         const answer = await service.call(
           operation.method,
@@ -154,7 +154,7 @@ async function callAs({ person, ids }: Prepared, service: Service, operation: Op
 describe("Another way of writing a path", () => {
   it.each(operations.guarded)("passes by no guard of %s without a token", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepareFor(operation, service);
+    const { person, ids } = await prepare(service, undefined, operation);
     await service.databaseRequests();
     for (const [spelling, respell] of Object.entries(spellings)) {
       const path = respell(fillPath(operation.path, ids));
@@ -167,9 +167,9 @@ describe("Another way of writing a path", () => {
 
   it.each(operations.guarded)("leads to %s itself or nowhere", async (_, operation) => {
     const service = openService();
-    const usual = await prepareFor(operation, service);
+    const usual = await prepare(service, undefined, operation);
     const expected = await callAs(usual, service, operation, fillPath(operation.path, usual.ids));
-    let prepared = await prepareFor(operation, service);
+    let prepared = await prepare(service, undefined, operation);
     for (const [spelling, respell] of Object.entries(spellings)) {
       const path = respell(fillPath(operation.path, prepared.ids));
       const { answer, trace, permitted } = await callAs(prepared, service, operation, path);
@@ -177,7 +177,7 @@ describe("Another way of writing a path", () => {
         expectContract(contract, operation, answer, spelling);
         expect(trace.statements, `${spelling}: ${path}`).toEqual(expected.trace.statements);
         expect(trace.admission).toEqual([...permitted, ...(operation.permission ? [operation.permission] : [])]);
-        prepared = await prepareFor(operation, service);
+        prepared = await prepare(service, undefined, operation);
       } else {
         expect([400, 404, 405], `${spelling}: ${path}`).toContain(answer.status);
       }

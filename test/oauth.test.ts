@@ -284,7 +284,7 @@ describe("POST /v1/auth/oauth/token", () => {
     const flow = await beginFlow(asked, "google");
     const code = await getCode(asked, newLogin());
     await asked.databaseRequests();
-    const flipped = code.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
+    const flipped = code.replace(/(?<=^.{50})./, (letter) => (letter === "A" ? "B" : "A"));
     const cookie = flow.cookie.replace("__Host-oauth=", "");
     for (const wrong of [cookie, flipped, code.slice(0, -4), code.slice(4), "x", "a.b.c", "%%%", "é"]) {
       expectProblem(await exchangeCode(asked, wrong), "invalid_oauth_code");

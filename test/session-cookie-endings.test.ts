@@ -10,7 +10,7 @@ import {
   startBrowserSession,
 } from "./support/cookies.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
-import { bodyOf, equip, fillPath, operations, optionsOf, prepare, prepareFor } from "./support/operations.ts";
+import { bodyOf, fillPath, operations, optionsOf, prepare } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, type Person } from "./support/service.ts";
 
@@ -91,9 +91,9 @@ describe("A session that ends takes its cookie back", () => {
 describe("The cookie alone", () => {
   it.each(operations.guarded)("reaches nothing at %s, and asks no database", async (_, operation) => {
     const counted = openForBrowsers();
-    const prepared = await prepare(counted);
-    const { cookie } = await startBrowserSession(counted, prepared.person);
-    const { person, ids } = await equip(operation, prepared);
+    const { person, ids } = await prepare(counted, undefined, operation);
+    // Of somebody without a second factor, which this person may have.
+    const { cookie } = await signInBrowser(counted);
     await counted.databaseRequests();
     const path = fillPath(operation.path, ids);
     const body = bodyOf(operation, person);
@@ -107,7 +107,7 @@ describe("The cookie alone", () => {
   });
 
   it.each(operations.guarded)("adds nothing to a token at %s: whose token it is, is served", async (_, operation) => {
-    const { person, ids } = await prepareFor(operation, service);
+    const { person, ids } = await prepare(service, undefined, operation);
     const stranger = await signInBrowser(service);
     const options = optionsOf(operation, person);
     const headers = browserHeaders(stranger.cookie);

@@ -21,6 +21,7 @@ const raisedCodes: Record<string, ErrorCode> = {
   APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
   APOTK: "invalid_oauth_code",
+  APWRK: "misconfigured",
   APEVR: "provider_email_unverified",
   APIDT: "identity_taken",
   APLST: "last_sign_in_method",

@@ -150,8 +150,8 @@ select 'default privilege reaches the Worker', r.rolname || ' in every schema' f
  where (r.rolname = 'app_definer' or r.oid = (select relowner from pg_class where oid = to_regclass('public.users')))
    and not exists (select from pg_default_acl d where d.defaclrole = r.oid and d.defaclnamespace = 0 and d.defaclobjtype = 'f')
 union all
-select 'the seal''s key is readable', 'app_private.seal_key' from tables t, worker
- where t.name = 'app_private.seal_key' and has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE')
+select 'the seal''s key is readable', t.name from tables t, worker
+ where t.name in ('app_private.seal_key', 'app_private.worker_keys') and has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE')
 union all
 select 'the fence is not as rls-policies.sql left it', 'npm run db:rls' from (
   select md5(string_agg(part, E'\n' order by part)) as now from (

@@ -638,8 +638,36 @@ end
 $$;
 
 -- ── Signing in with a provider ───────────────────────────────────────────────────────────────────
--- What a provider says of somebody is verified by the Worker, in a ticket that is good once. The database cannot
--- verify it: these take the Worker's word for it.
+-- What a provider says of somebody is verified by the Worker, in a ticket that is good once. So that no injected
+-- statement says it, a ticket brings a key of the Worker's own, derived from its secret: it is known here by its hash,
+-- which the first ticket after a run of this file brings. With a secret that is being replaced both keys come.
+
+drop table if exists app_private.worker_keys;
+create table app_private.worker_keys (key_hash bytea primary key);
+
+/* Takes a ticket once: 32 bytes of its own, and one or two keys of 32, the current one first. A key that comes beside
+   a known one is known from then on; one that comes alone is the only one. APOTK for a ticket that was used; APWRK for
+   one without a known key. */
+create function app_private.take_ticket(p_ticket bytea) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 33, 32));
+  v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 65, 32));
+begin
+  if pg_catalog.length(p_ticket) is null or pg_catalog.length(p_ticket) not in (64, 96)
+     or exists (select from app_private.worker_keys)
+        and not exists (select from app_private.worker_keys k where k.key_hash in (v_current, v_previous)) then
+    raise exception 'not a ticket of the Worker''s' using errcode = 'APWRK';
+  end if;
+  insert into app_private.worker_keys (key_hash) values (v_current) on conflict do nothing;
+  if pg_catalog.length(p_ticket) = 64 then
+    delete from app_private.worker_keys k where k.key_hash <> v_current;
+  end if;
+  if not app_private.spend_challenge(pg_catalog.substr(p_ticket, 1, 32)) then
+    raise exception 'the ticket was used' using errcode = 'APOTK';
+  end if;
+end
+$$;
 
 /* Takes the state of a flow that comes back from its provider, once: false when it came before. */
 create function app.spend_state(p_state bytea) returns boolean
@@ -677,8 +705,9 @@ end
 $$;
 
 /* Signs in who has the identity; without one, who has the address, which must be verified by the provider: an account
-   is made for it, or linked and told by mail, or handed over where it never verified the address (APVER where it has a second factor). Returns the session,
-   and whether that mail was queued. APOTK for a ticket that was used; APEVR for no verified address; APCRD for a
+   is made for it, or linked and told by mail, or handed over where it never verified the address (APVER where it has a
+   second factor). Returns the session, and whether that mail was queued. APOTK and APWRK as above; APEVR for no
+   verified address; APCRD for a
    disabled account; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
 create function app.sign_in_with_provider(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_email_verified boolean, p_name text,
@@ -690,9 +719,7 @@ declare
   v_owner_id uuid;
   v_user public.users;
 begin
-  if not app_private.spend_challenge(p_ticket) then
-    raise exception 'the ticket was used' using errcode = 'APOTK';
-  end if;
+  perform app_private.take_ticket(p_ticket);
   linked := false;
   v_owner_id := app_private.identity_owner(p_provider, p_connection_id, p_subject);
   if v_owner_id is not null then
@@ -742,7 +769,7 @@ end
 $$;
 
 /* Links an identity to the signed-in person, whatever its address, and tells them by mail; one that is theirs already
-   stays as it is. APOTK for a ticket that was used; APIDT for somebody else's identity. */
+   stays as it is. APOTK and APWRK as above; APIDT for somebody else's identity. */
 create function app.link_identity(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_identity_id uuid,
   p_notice_id uuid, p_notice_key bytea
@@ -752,9 +779,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_me();
 begin
-  if not app_private.spend_challenge(p_ticket) then
-    raise exception 'the ticket was used' using errcode = 'APOTK';
-  end if;
+  perform app_private.take_ticket(p_ticket);
   insert into public.identities as i (id, user_id, provider, connection_id, subject, email)
   values (p_identity_id, v_user.id, p_provider, p_connection_id, p_subject, p_email)
   on conflict do nothing;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
+import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { databaseFreeRoutes, operations } from "../support/operations.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
@@ -118,7 +119,8 @@ describe("Every operation, in a large tenant among many,", () => {
   it.each(operations.all)(
     "%s reads what it answers, and asks the context once a statement",
     async (name, operation) => {
-      const caller = await newCaller(name);
+      const caller = await newCaller();
+      await arrange(service, caller.person, name);
       let measured = 0;
       for (const query of await pageQueries(operation, caller, 4)) {
         for await (const request of recordRequests(operation, caller, query)) {
@@ -271,7 +273,7 @@ describe("This finds", () => {
   async function recordFirst(name: string): Promise<DatabaseRequest> {
     const operation = operations.all.find(([candidate]) => candidate === name)?.[1];
     if (!operation) throw new Error(`there is no ${name}`);
-    for await (const request of recordRequests(operation, await newCaller(name), longPage)) return request;
+    for await (const request of recordRequests(operation, await newCaller(), longPage)) return request;
     throw new Error(`${name} asks no database`);
   }
 });

@@ -1,5 +1,6 @@
 import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
+import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
@@ -38,9 +39,10 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   const { body: sessions } = await sound.call("GET", "/v1/auth/sessions", ada);
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
   ada.mailedTokens = await giveMailedTokens(ada.id);
-  const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
   ada.flowProofs = await makeProofs(ada.id);
   const identityId = await giveIdentity(ada.id);
+  await arrange(sound, ada, operation?.name);
+  const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
   const ids = { organizationId: organization.id, sessionId: other.id, identityId, ...(passkeyId && { passkeyId }) };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
@@ -87,6 +89,7 @@ function simplify(row: string): string {
     .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
     .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
-    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64}/g, "<hash>")
+    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64,}/g, "<hash>")
+    .replaceAll(/"last_step": [1-9]\d*/g, "<step>")
     .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>");
 }

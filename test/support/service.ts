@@ -131,10 +131,13 @@ export interface Person {
   refreshToken: string;
   /** Where a test has made them: see one-time-tokens.ts. */
   mailedTokens?: MailedTokens;
-  /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
-  passkeyAnswer?: unknown;
   /** Likewise: see identities.ts. */
   flowProofs?: FlowProofs;
+  /** Where a test has made them, of a session that waits for its second factor and of an app: see factors.ts. */
+  mfaToken?: string;
+  totpCode?: string;
+  /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
+  passkeyAnswer?: unknown;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;
