@@ -8,10 +8,16 @@ const raisedCodes: Record<string, ErrorCode> = {
   APVER: "email_unverified",
   APMFA: "mfa_required",
   APENR: "mfa_enrollment_required",
+  APCMP: "mfa_not_required",
+  APCOD: "wrong_code",
+  APNOF: "second_factor_missing",
   APFRS: "reauthentication_required",
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
   APLIM: "rate_limited",
+  APPSK: "invalid_passkey",
+  APPSR: "passkey_refused",
+  APPSL: "passkey_limit",
   APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
   APOTK: "invalid_oauth_code",
@@ -25,6 +31,7 @@ const raisedCodes: Record<string, ErrorCode> = {
 const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
+  passkeys_credential_id_key: "passkey_taken",
 };
 
 interface DatabaseFailure {

@@ -120,7 +120,13 @@ const tokenRoute = publicRoute({
     "Exchanges the flow's code for a session: of who has linked the identity; else of the account with the address, if the provider has verified it, which is made where there is none. An account with the address whose owner is told by mail is linked to it; one that never verified it is handed over, without its password, sessions and factors.",
   request: { body: jsonRequest(FlowProof.extend({ refreshTokenIn: RefreshTokenIn }).openapi("ProviderSignIn")) },
   responses: signInResponses,
-  errors: ["invalid_oauth_code", "invalid_credentials", "provider_email_unverified", "origin_not_allowed"],
+  errors: [
+    "invalid_oauth_code",
+    "invalid_credentials",
+    "provider_email_unverified",
+    "email_unverified",
+    "origin_not_allowed",
+  ],
   setsCookie: [200],
   failClosed: true,
 });

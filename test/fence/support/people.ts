@@ -119,7 +119,7 @@ async function addPerson(client: Client, person: Person): Promise<void> {
   await client.query("insert into throttles (scope, attempts) values (sha256($1::text::bytea), 1)", [person.id]);
   await client.query(
     `with app as (
-       insert into totp_factors (id, user_id, sealed_seed, last_step) values (gen_random_uuid(), $1::uuid, sha256(('seed ' || $1::text)::bytea), 1)),
+       insert into totp_factors (id, user_id, sealed_seed, key_hash, last_step) values (gen_random_uuid(), $1::uuid, sha256(('seed ' || $1::text)::bytea), sha256(('seed key ' || $1::text)::bytea), 1)),
      code as (insert into recovery_codes (user_id, key_hash) values ($1::uuid, sha256(('code ' || $1::text)::bytea)))
      insert into identities (id, user_id, provider, subject, email)
      values (gen_random_uuid(), $1::uuid, 'google', 'subject ' || $1::text, 'identity of ' || $2::text)`,
