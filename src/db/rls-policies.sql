@@ -654,7 +654,7 @@ declare
   v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 33, 32));
   v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 65, 32));
 begin
-  if pg_catalog.length(p_ticket) is null or pg_catalog.length(p_ticket) not in (64, 96)
+  if pg_catalog.length(p_ticket) not in (64, 96)
      or exists (select from app_private.worker_keys)
         and not exists (select from app_private.worker_keys k where k.key_hash in (v_current, v_previous)) then
     raise exception 'not a ticket of the Worker''s' using errcode = 'APWRK';
