@@ -400,12 +400,14 @@ $$;
 /* After a success: forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. */
 create function app_private.settle_sign_in_attempt(p_network_scope bytea, p_account_scope bytea, p_home_scope bytea)
 returns void
-language sql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = '' as $$
+begin
   update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
   delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
   delete from public.throttles t where t.scope = p_account_scope;
   insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
   on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
+end
 $$;
 
 /* What every way of signing in returns. `factors` are those that the person can still give, and null when the session

@@ -8,6 +8,7 @@ import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { deletionCommitments } from "./commitments-deletions.ts";
 import { emailChangeCommitments } from "./commitments-email-changes.ts";
+import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
@@ -31,6 +32,7 @@ export const commitments = [
   ...passwordCommitments,
   ...emailVerificationCommitments,
   ...emailChangeCommitments,
+  ...emailSignInCommitments,
   ...attemptCommitments,
   ...signInAttemptCommitments,
   ...reauthenticationCommitments,
