@@ -17,6 +17,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   APOTK: "invalid_oauth_code",
   APEVR: "provider_email_unverified",
   APIDT: "identity_taken",
+  APSSO: "sso_not_found",
+  APDOM: "sso_domain_mismatch",
   APLST: "last_sign_in_method",
 };
 
@@ -24,6 +26,8 @@ const raisedCodes: Record<string, ErrorCode> = {
 const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
+  sso_connections_organization_id_domain_key: "domain_taken",
+  sso_connections_verified_domain_key: "domain_taken",
 };
 
 interface DatabaseFailure {
