@@ -14,8 +14,9 @@ const options = {
   // The same name whatever the entry: it is `main` in wrangler.toml.
   entryPoints: { index: process.argv[2] ?? "src/index.ts" },
   outdir: folder,
-  // wrangler takes every file of this ending as an ES module.
   outExtension: { ".js": ".mjs" },
+  // What wrangler.toml has a rule for.
+  chunkNames: "worker-modules/[name]-[hash]",
   bundle: true,
   splitting: true,
   format: "esm",
@@ -40,8 +41,9 @@ const options = {
 const { metafile } = await build(options).catch(() => process.exit(1));
 
 // Names of chunks carry a hash: those of earlier builds would be uploaded too.
-const written = new Set(Object.keys(metafile.outputs).map((file) => path.basename(file)));
-const stale = (await readdir(folder)).filter((file) => !written.has(file));
-await Promise.all(stale.map((file) => rm(path.join(folder, file), { force: true })));
+const written = new Set(Object.keys(metafile.outputs).map((file) => path.join(root, file)));
+const files = await readdir(folder, { recursive: true, withFileTypes: true });
+const stale = files.filter((file) => file.isFile()).map((file) => path.join(file.parentPath, file.name));
+await Promise.all(stale.filter((file) => !written.has(file)).map((file) => rm(file, { force: true })));
 // What each module holds and imports, for tests and for https://esbuild.github.io/analyze/.
 await writeFile(path.join(root, "dist/worker.meta.json"), JSON.stringify(metafile));

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 /** Where somebody else's server is: encrypted, save on this machine. */
-const isServerUrl = (text: string): boolean => {
+export const isServerUrl = (text: string): boolean => {
   const url = URL.parse(text);
   if (!url || url.username || url.password || url.search || url.hash || text.endsWith("/")) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && /^(127\.0\.0\.1|localhost)$/.test(url.hostname));
@@ -71,8 +71,5 @@ export function checkProviders(settings: object, context: z.RefinementCtx): void
     if (names.every((name) => values[name] === undefined)) continue;
     for (const name of [...names, "PUBLIC_ORIGIN", "APP_URL"]) if (values[name] === undefined) missing.add(name);
   }
-  for (const name of missing) {
-    const message = "is missing, and a provider that people sign in with needs it";
-    context.addIssue({ code: "custom", path: [name], message });
-  }
+  for (const name of missing) context.addIssue({ code: "custom", path: [name], message: "is missing" });
 }

@@ -166,6 +166,28 @@ reset your password, and replace your recovery codes.
 Reset your password:
 
 https://app.example.com/forgot-password`,
+  passkey_added: `
+A passkey was added to your account at app.example.com. Whoever holds it
+can sign in.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, contact our
+support at once, or reply to this message.`,
+  passkey_removed: `
+A passkey of your account at app.example.com was removed. It no longer
+signs in.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, reset your
+password.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
   account_deleted: `
 Your account at app.example.com was deleted. Goodbye.
 

@@ -12,6 +12,7 @@ import {
   signInBrowser,
   signInForCookie,
 } from "./support/cookies.ts";
+import { withoutProviders } from "./support/oauth.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, openService, type Person, type Service, signUpPerson } from "./support/service.ts";
 
@@ -85,7 +86,7 @@ describe.each(uses)("The cookie at %s", (_, use) => {
   it("is for nobody where neither CORS_ORIGINS nor PUBLIC_ORIGIN is set", async () => {
     const { ada, token, cookie } = await signInBrowser(service);
     for (const CORS_ORIGINS of [undefined, ""]) {
-      const closed = openForBrowsers({ CORS_ORIGINS, PUBLIC_ORIGIN: undefined });
+      const closed = openForBrowsers({ CORS_ORIGINS, PUBLIC_ORIGIN: undefined, ...withoutProviders });
       for (const headers of [{ origin: frontend }, { origin: own }, { origin: "" }, { origin: "undefined" }, {}]) {
         expectProblem(await use(closed, ada, token, cookie, headers), "origin_not_allowed");
       }

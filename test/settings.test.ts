@@ -2,6 +2,7 @@ import { env } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import worker from "../src/index.ts";
 import { badKeySets, goodKeySets } from "./support/key-sets.ts";
+import { withoutProviders } from "./support/oauth.ts";
 import { contract, strangePath } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import type { Answer } from "./support/service.ts";
@@ -124,6 +125,32 @@ const bad: Record<string, unknown[]> = {
     "ftp://localhost/range/",
     "javascript:alert(1)//",
   ],
+  GOOGLE_CLIENT_ID: ["", "a client", "x".repeat(256), "é"],
+  GOOGLE_CLIENT_SECRET: ["", "a secret", "x".repeat(513)],
+  GOOGLE_ISSUER: [
+    "",
+    "accounts.google.com",
+    "https://accounts.google.com/",
+    "https://accounts.google.com?x=1",
+    "https://accounts.google.com#x",
+    "https://user@accounts.google.com",
+    "http://accounts.google.com",
+    "http://localhost.example.com",
+    "javascript:alert(1)",
+  ],
+  GITHUB_CLIENT_ID: [""],
+  GITHUB_CLIENT_SECRET: ["", "a secret"],
+  GITHUB_URL: ["", "http://github.example.com", "https://github.example.com/"],
+  GITHUB_API_URL: ["", "http://github.example.com/api/v3", "https://github.example.com/api/v3/"],
+  MICROSOFT_CLIENT_ID: [""],
+  MICROSOFT_CLIENT_SECRET: ["", "a secret"],
+  MICROSOFT_TENANT: ["", "Common", "contoso.onmicrosoft.com", "../evil", "11111111-2222-4333-8444-55555555555"],
+  MICROSOFT_ISSUER: ["", "http://login.example.com"],
+  APPLE_CLIENT_ID: ["", "a client"],
+  APPLE_TEAM_ID: ["", "a team"],
+  APPLE_KEY_ID: ["", "a key"],
+  APPLE_PRIVATE_KEY: ["", "MIGT", "-----BEGIN EC PRIVATE KEY-----\nMIGT\n-----END EC PRIVATE KEY-----"],
+  APPLE_ISSUER: ["", "http://appleid.apple.com"],
   EMAIL_VERIFICATION: ["", "true", "Required", "off"],
   EMAIL_PROVIDER: ["", "smtp", "Resend"],
   EMAIL_FROM: ["", "acme", "Acme <acme>", "a@b.example, c@d.example", "Acme\r\nBcc: x@y.example <a@b.example>"],
@@ -182,13 +209,13 @@ describe("a weak or malformed setting", () => {
       vi.spyOn(console, name as "log").mockImplementation(() => undefined),
     );
     for (const name of Object.keys(bad)) {
-      const { body } = await callWith({ [name]: "canary-81f2c" }, "GET", "/ready");
+      const { body } = await callWith({ [name]: "canary 81f2c" }, "GET", "/ready");
       expect(body.detail).toContain(name);
-      expect(JSON.stringify(body)).not.toContain("canary-81f2c");
+      expect(JSON.stringify(body)).not.toContain("canary 81f2c");
     }
     const lines = logged.flatMap((spy) => spy.mock.calls.flat()).join("\n");
     expect(lines).toContain("misconfigured");
-    expect(lines).not.toContain("canary-81f2c");
+    expect(lines).not.toContain("canary 81f2c");
   });
 });
 
@@ -237,6 +264,32 @@ describe("EMAIL_PROVIDER", () => {
   });
 });
 
+describe("A provider that people sign in with", () => {
+  it.each([
+    "GOOGLE_CLIENT_ID",
+    "GOOGLE_CLIENT_SECRET",
+    "GITHUB_CLIENT_ID",
+    "GITHUB_CLIENT_SECRET",
+    "MICROSOFT_CLIENT_ID",
+    "MICROSOFT_CLIENT_SECRET",
+    "APPLE_CLIENT_ID",
+    "APPLE_TEAM_ID",
+    "APPLE_KEY_ID",
+    "APPLE_PRIVATE_KEY",
+    "PUBLIC_ORIGIN",
+    "APP_URL",
+  ])("asks for %s, and the mistake is named", async (name) => {
+    const answer = await callWith({ [name]: undefined }, "GET", "/ready");
+    expectProblem(answer, "misconfigured");
+    expect(answer.body.detail).toBe(`Settings: ${name} is missing.`);
+  });
+
+  it("asks for nothing where there is none", async () => {
+    const answer = await callWith({ ...withoutProviders, PUBLIC_ORIGIN: undefined }, "GET", "/openapi.json");
+    expect(answer.status).toBe(200);
+  });
+});
+
 describe("the settings that may be given", () => {
   const good: Record<string, string[]> = {
     JWT_SECRET: [secret, "ключ-нашего-сервера"],
@@ -248,6 +301,9 @@ describe("the settings that may be given", () => {
     ENVIRONMENT: ["development", "test", "production"],
     CORS_ORIGINS: ["", " ", "https://app.example.com", "http://localhost:3000, https://app.example.com"],
     PUBLIC_ORIGIN: ["https://api.example.com", "http://localhost:8787"],
+    GOOGLE_ISSUER: ["https://accounts.google.com", "https://id.example.com/realms/x", "http://127.0.0.1:9000"],
+    GITHUB_API_URL: ["https://github.example.com/api/v3"],
+    MICROSOFT_TENANT: ["common", "organizations", "consumers", "11111111-2222-4333-8444-555555555555"],
     PASSWORD_MIN_LENGTH: ["8", "64"],
     PASSWORD_PEPPER: [secret],
     PASSWORD_BREACH_CHECK_URL: [

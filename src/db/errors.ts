@@ -15,11 +15,17 @@ const raisedCodes: Record<string, ErrorCode> = {
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
   APLIM: "rate_limited",
+  APPSK: "invalid_passkey",
+  APPSR: "passkey_refused",
+  APPSL: "passkey_limit",
   APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
   APOTK: "invalid_oauth_code",
+  APWRK: "misconfigured",
   APEVR: "provider_email_unverified",
   APIDT: "identity_taken",
+  APSSO: "sso_not_found",
+  APDOM: "sso_domain_mismatch",
   APLST: "last_sign_in_method",
 };
 
@@ -27,6 +33,9 @@ const raisedCodes: Record<string, ErrorCode> = {
 const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
+  passkeys_credential_id_key: "passkey_taken",
+  sso_connections_organization_id_domain_key: "domain_taken",
+  sso_connections_verified_domain_key: "domain_taken",
 };
 
 interface DatabaseFailure {

@@ -103,9 +103,12 @@ grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant select, insert, delete on totp_factors, recovery_codes, passkeys, identities, spent_challenges to app_definer;
 grant select on sso_connections to app_definer;
+-- As above, to lock a row.
+grant update (updated_at) on sso_connections to app_definer;
 grant update (email, last_used_at) on identities to app_definer;
 grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
 grant update (last_step, activated_at) on totp_factors to app_definer;
+grant update (sign_count, backed_up, last_used_at) on passkeys to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
@@ -135,6 +138,7 @@ create policy "Definer functions manage recovery codes" on recovery_codes for al
 create policy "Definer functions manage passkeys" on passkeys for all to app_definer using (true) with check (true);
 create policy "Definer functions manage identities" on identities for all to app_definer using (true) with check (true);
 create policy "Definer functions read connections" on sso_connections for select to app_definer using (true);
+create policy "Definer functions lock connections" on sso_connections for update to app_definer using (true) with check (false);
 create policy "Definer functions spend challenges" on spent_challenges for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
@@ -639,8 +643,36 @@ end
 $$;
 
 -- ── Signing in with a provider ───────────────────────────────────────────────────────────────────
--- What a provider says of somebody is verified by the Worker, in a ticket that is good once. The database cannot
--- verify it: these take the Worker's word for it.
+-- What a provider says of somebody is verified by the Worker, in a ticket that is good once. So that no injected
+-- statement says it, a ticket brings a key of the Worker's own, derived from its secret: it is known here by its hash,
+-- which the first ticket after a run of this file brings. With a secret that is being replaced both keys come.
+
+drop table if exists app_private.worker_keys;
+create table app_private.worker_keys (key_hash bytea primary key);
+
+/* Takes a ticket once: 32 bytes of its own, and one or two keys of 32, the current one first. A key that comes beside
+   a known one is known from then on; one that comes alone is the only one. APOTK for a ticket that was used; APWRK for
+   one without a known key. */
+create function app_private.take_ticket(p_ticket bytea) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 33, 32));
+  v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 65, 32));
+begin
+  if pg_catalog.length(p_ticket) is null or pg_catalog.length(p_ticket) not in (64, 96)
+     or exists (select from app_private.worker_keys)
+        and not exists (select from app_private.worker_keys k where k.key_hash in (v_current, v_previous)) then
+    raise exception 'not a ticket of the Worker''s' using errcode = 'APWRK';
+  end if;
+  insert into app_private.worker_keys (key_hash) values (v_current) on conflict do nothing;
+  if pg_catalog.length(p_ticket) = 64 then
+    delete from app_private.worker_keys k where k.key_hash <> v_current;
+  end if;
+  if not app_private.spend_challenge(pg_catalog.substr(p_ticket, 1, 32)) then
+    raise exception 'the ticket was used' using errcode = 'APOTK';
+  end if;
+end
+$$;
 
 /* Takes the state of a flow that comes back from its provider, once: false when it came before. */
 create function app.spend_state(p_state bytea) returns boolean
@@ -657,8 +689,8 @@ return case when p_connection_id is null
   else (select i.user_id from public.identities i
          where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject) end;
 
-/* For whoever has proven that the address of a never verified account is theirs: it becomes theirs, and whatever
-   lets anybody else in, who may have registered it before them, ends. */
+/* For whoever has proven that the address of a never verified account is theirs, which has no second factor: it becomes
+   theirs, and whatever lets anybody else in, who may have registered it before them, ends. */
 create function app_private.hand_over_account(p_user_id uuid) returns public.users
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -671,17 +703,52 @@ begin
   update public.one_time_tokens t set expires_at = t.created_at
    where t.user_id = p_user_id and t.expires_at > pg_catalog.now();
   delete from public.identities i where i.user_id = p_user_id;
-  delete from public.passkeys p where p.user_id = p_user_id;
   delete from public.totp_factors f where f.user_id = p_user_id;
   delete from public.recovery_codes c where c.user_id = p_user_id;
   return v_user;
 end
 $$;
 
+/* The connection of a domain that is verified, or with this id. */
+create function app.verified_connection(p_domain text, p_id uuid)
+returns table (id uuid, issuer text, client_id text, sealed_client_secret bytea)
+language sql stable security definer set search_path = '' as $$
+  select c.id, c.issuer, c.client_id, c.sealed_client_secret from public.sso_connections c
+   where c.domain = p_domain and p_id is null and c.domain_verified_at is not null
+  union all
+  select c.id, c.issuer, c.client_id, c.sealed_client_secret from public.sso_connections c
+   where c.id = p_id and c.domain_verified_at is not null
+$$;
+
+/* The organization of a connection, both of which then last until the end of the transaction. APSSO when its domain is
+   not verified, or it is gone; APDOM unless the account's address and what the provider says are of its domain. */
+create function app_private.hold_connection(p_connection_id uuid, p_account_email text, p_email text) returns uuid
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_organization_id uuid;
+  v_domain text;
+begin
+  select c.organization_id into v_organization_id from public.sso_connections c where c.id = p_connection_id;
+  -- In the order in which all lock them: see "Deleting an account".
+  perform from public.organizations o where o.id = v_organization_id for key share;
+  select c.domain into v_domain from public.sso_connections c
+   where c.id = p_connection_id and c.domain_verified_at is not null for key share;
+  if v_domain is null then
+    raise exception 'no such connection' using errcode = 'APSSO';
+  end if;
+  if pg_catalog.split_part(p_email, '@', -1) is distinct from v_domain
+     or pg_catalog.split_part(p_account_email, '@', -1) is distinct from v_domain then
+    raise exception 'the address is not of the domain' using errcode = 'APDOM';
+  end if;
+  return v_organization_id;
+end
+$$;
+
 /* Signs in who has the identity; without one, who has the address, which must be verified by the provider: an account
-   is made for it, or linked and told by mail, or handed over where it never verified the address. Returns the session,
-   and whether that mail was queued. APOTK for a ticket that was used; APEVR for no verified address; APCRD for a
-   disabled account; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
+   is made for it, or linked and told by mail, or handed over where it never verified the address (APVER where it has a
+   second factor). Returns the session, and whether that mail was queued. APOTK and APWRK as above; APEVR for no
+   verified address; APCRD for a disabled account; APSSO and APDOM of a connection, whose organization the person then
+   is a member of; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
 create function app.sign_in_with_provider(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_email_verified boolean, p_name text,
   p_user_id uuid, p_identity_id uuid, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval,
@@ -691,14 +758,16 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_owner_id uuid;
   v_user public.users;
+  v_organization_id uuid;
 begin
-  if not app_private.spend_challenge(p_ticket) then
-    raise exception 'the ticket was used' using errcode = 'APOTK';
-  end if;
+  perform app_private.take_ticket(p_ticket);
   linked := false;
   v_owner_id := app_private.identity_owner(p_provider, p_connection_id, p_subject);
   if v_owner_id is not null then
     select * into v_user from public.users u where u.id = v_owner_id for no key update;
+    if p_connection_id is not null then
+      v_organization_id := app_private.hold_connection(p_connection_id, v_user.email, p_email);
+    end if;
     update public.identities i set last_used_at = pg_catalog.now(), email = coalesce(p_email, i.email)
      where i.user_id = v_owner_id and i.provider = p_provider and i.connection_id is not distinct from p_connection_id
        and i.subject = p_subject;
@@ -712,7 +781,14 @@ begin
     insert into public.users (id, email, name, email_verified_at) values (p_user_id, p_email, p_name, pg_catalog.now())
     on conflict (email) do nothing;
     select * into v_user from public.users u where u.email = p_email for no key update;
+    if p_connection_id is not null then
+      v_organization_id := app_private.hold_connection(p_connection_id, p_email, p_email);
+    end if;
     if v_user.email_verified_at is null then
+      -- A mailbox stands in for no second factor, and an identity must not be linked to what may be a stranger's.
+      if app_private.factors(v_user.id) is not null then
+        raise exception 'the account has a second factor and no verified address' using errcode = 'APVER';
+      end if;
       v_user := app_private.hand_over_account(v_user.id);
     end if;
     insert into public.identities (id, user_id, provider, connection_id, subject, email, last_used_at)
@@ -731,6 +807,9 @@ begin
   if v_user.disabled_at is not null then
     raise exception 'the account is disabled' using errcode = 'APCRD';
   end if;
+  insert into public.memberships (organization_id, user_id, role)
+  select v_organization_id, v_user.id, 'member' where v_organization_id is not null
+  on conflict do nothing;
   for signed_in in select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                            p_user_agent, p_notice_id, p_notice_key)
   loop
@@ -740,7 +819,7 @@ end
 $$;
 
 /* Links an identity to the signed-in person, whatever its address, and tells them by mail; one that is theirs already
-   stays as it is. APOTK for a ticket that was used; APIDT for somebody else's identity. */
+   stays as it is. APOTK and APWRK as above; APIDT for somebody else's identity; APSSO and APDOM as above. */
 create function app.link_identity(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_identity_id uuid,
   p_notice_id uuid, p_notice_key bytea
@@ -750,8 +829,9 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_me();
 begin
-  if not app_private.spend_challenge(p_ticket) then
-    raise exception 'the ticket was used' using errcode = 'APOTK';
+  perform app_private.take_ticket(p_ticket);
+  if p_connection_id is not null then
+    perform app_private.hold_connection(p_connection_id, v_user.email, p_email);
   end if;
   insert into public.identities as i (id, user_id, provider, connection_id, subject, email)
   values (p_identity_id, v_user.id, p_provider, p_connection_id, p_subject, p_email)
@@ -1484,12 +1564,176 @@ language sql stable parallel restricted security definer set search_path = '' as
    order by page.organization_id
 $$;
 
+/* Runs as its caller: what may be added is the policies' to say. */
+create function app.create_sso_connection(
+  p_organization_id uuid, p_id uuid, p_domain text, p_txt_record text, p_issuer text, p_client_id text, p_sealed_client_secret bytea
+) returns table (id uuid, domain text, txt_record text, domain_verified_at timestamptz, issuer text, client_id text,
+                 created_at timestamptz, updated_at timestamptz)
+language sql volatile set search_path = '' as $$
+  insert into public.sso_connections as c (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
+  values (p_organization_id, p_id, p_domain, p_txt_record, p_issuer, p_client_id, p_sealed_client_secret)
+  returning c.id, c.domain, c.txt_record, c.domain_verified_at, c.issuer, c.client_id, c.created_at, c.updated_at
+$$;
+
 /* Names and addresses of people of the request's organization; nobody without members:read. */
 create function app.member_profiles(p_user_ids uuid[]) returns table (user_id uuid, email text, name text)
 language sql stable parallel restricted security definer set search_path = '' as $$
   select u.id, u.email, u.name
     from public.users u join public.memberships m on m.user_id = u.id
    where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
+$$;
+
+-- ── Passkeys ─────────────────────────────────────────────────────────────────────────────────────
+-- The Worker verifies signatures, which Postgres cannot. What a session takes here is the credential's id: at least
+-- 16 bytes that an authenticator has drawn, and that these functions tell to the person alone whose it is.
+
+/* What a browser is told of the credentials that somebody has. */
+create function app_private.passkey_descriptors(p_user_id uuid) returns json
+language sql stable set search_path = ''
+return (
+  select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('id', pg_catalog.encode(p.credential_id, 'hex'),
+                    'transports', p.transports) order by p.id), '[]')
+    from public.passkeys p where p.user_id = p_user_id
+);
+
+/* The signed-in person, as an authenticator names them, and the passkeys that they have. */
+create function app.begin_passkey_registration()
+returns table (user_id uuid, email text, name text, passkeys json)
+language sql stable security definer set search_path = '' as $$
+  select u.id, u.email, u.name, app_private.passkey_descriptors(u.id) from public.users u where u.id = app.user_id()
+$$;
+
+/* Adds a passkey to the signed-in person, and mails them a notice. Returns whether p_recovery_keys were kept: it is
+   their first factor. APPSR for a challenge that was spent; APPSL for a 21st; 23505 on passkeys_credential_id_key;
+   AP401 when the account is gone. */
+create function app.add_passkey(
+  p_challenge bytea, p_id uuid, p_name text, p_credential_id bytea, p_public_key bytea, p_sign_count bigint,
+  p_transports text, p_backed_up boolean, p_recovery_keys bytea[], p_ip_address text, p_user_agent text,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  if v_user.id is null then
+    raise exception 'the account was deleted' using errcode = 'AP401';
+  end if;
+  if not app_private.spend_challenge(p_challenge) then
+    raise exception 'the challenge was spent' using errcode = 'APPSR';
+  end if;
+  if (select count(*) from public.passkeys p where p.user_id = v_user.id) >= 20 then
+    raise exception '20 passkeys' using errcode = 'APPSL';
+  end if;
+  insert into public.passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+  values (p_id, v_user.id, p_name, p_credential_id, p_public_key, p_sign_count, p_transports, p_backed_up);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'passkey_added',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+  return app_private.take_up_factor(v_user.id, p_recovery_keys);
+end
+$$;
+
+/* Removes a passkey of the signed-in person, and mails them a notice. AP404 for any other. */
+create function app.remove_passkey(
+  p_id uuid, p_ip_address text, p_user_agent text, p_notice_id uuid default null, p_notice_key bytea default null
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.passkeys p where p.id = p_id and p.user_id = v_user.id;
+  if not found then
+    raise exception 'no such passkey' using errcode = 'AP404';
+  end if;
+  perform app_private.give_up_factor(v_user.id);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'passkey_removed',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+end
+$$;
+
+/* Writes down that a passkey was used. APPSK when it is gone, another's, or was used since p_sign_count was read. */
+create function app_private.use_passkey(
+  p_user_id uuid, p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean
+) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.passkeys p set sign_count = p_new_sign_count, backed_up = p_backed_up, last_used_at = pg_catalog.now()
+   where p.credential_id = p_credential_id and p.user_id = p_user_id and p.sign_count = p_sign_count;
+  if not found then
+    raise exception 'no such passkey' using errcode = 'APPSK';
+  end if;
+end
+$$;
+
+/* Takes an attempt to sign in with a passkey, spends its challenge, and tells what its signature is verified with.
+   The key is null for a challenge that was spent and for an unknown credential; or there are seconds to wait, and
+   then nothing is taken. */
+create function app.begin_passkey_sign_in(p_scope bytea, p_challenge bytea, p_credential_id bytea)
+returns table (wait_seconds int, user_id uuid, public_key bytea, sign_count bigint)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  wait_seconds := app_private.take_attempt(p_scope, 20);
+  if wait_seconds = 0 and app_private.spend_challenge(p_challenge) then
+    select p.user_id, p.public_key, p.sign_count into user_id, public_key, sign_count
+      from public.passkeys p where p.credential_id = p_credential_id;
+  end if;
+  return next;
+end
+$$;
+
+/* Starts a session of whose passkey it is: both factors, since it verifies the person. APPSK as above, and for a
+   disabled account. A success gives p_scope its attempt back. */
+create function app.sign_in_with_passkey(
+  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean, p_scope bytea,
+  p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text, p_user_agent text,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  select u.* into v_user from public.users u
+   where u.id = (select p.user_id from public.passkeys p where p.credential_id = p_credential_id)
+     and u.disabled_at is null
+     for no key update;
+  perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
+  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_scope and t.attempts = 0;
+  return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                                       p_user_agent, p_notice_id, p_notice_key, true);
+end
+$$;
+
+/* The passkeys of the session's person, who may still have to give one of them. */
+create function app.claimant_passkeys() returns json
+language sql stable security definer set search_path = ''
+return app_private.passkey_descriptors(app_private.claimant_id());
+
+/* As app.begin_passkey_sign_in, for the second factor of the session's person: no other's passkey is one. */
+create function app.begin_passkey_factor(p_challenge bytea, p_credential_id bytea)
+returns table (user_id uuid, public_key bytea, sign_count bigint)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  if app_private.spend_challenge(p_challenge) then
+    return query select p.user_id, p.public_key, p.sign_count from public.passkeys p
+                  where p.credential_id = p_credential_id and p.user_id = app_private.claimant_id();
+  end if;
+end
+$$;
+
+/* Completes the session of the request, which waits for it. APPSK as above; AP401 when it does not wait. */
+create function app.complete_sign_in_with_passkey(
+  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean,
+  p_handle bytea, p_lifetime interval, p_idle interval
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_claimant();
+begin
+  perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
+  return query select * from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle);
+end
 $$;
 
 -- ── Deleting an account ──────────────────────────────────────────────────────────────────────────
@@ -1690,11 +1934,11 @@ create policy "People revoke their own live sessions" on sessions for update to 
   using (user_id = (select app.user_id()) and revoked_at is null)
   with check (user_id = (select app.user_id()) and revoked_at is not null);
 
--- ── Second factors, identities: a person's own; changed through functions only ──────────────────
+-- ── Second factors, identities: a person's own; changed through functions only, but for names ────
 
 grant select (user_id, id, created_at, activated_at) on totp_factors to app_user;
 grant select (user_id, created_at) on recovery_codes to app_user;
-grant select (user_id, id, name, backed_up, created_at, last_used_at) on passkeys to app_user;
+grant select (user_id, id, name, backed_up, created_at, last_used_at), update (name) on passkeys to app_user;
 grant select (user_id, id, provider, email, created_at, last_used_at) on identities to app_user;
 
 create policy "An authenticator app is its person's alone" on totp_factors as restrictive to app_user
@@ -1708,6 +1952,8 @@ create policy "People count their own recovery codes" on recovery_codes for sele
 create policy "A passkey is its person's alone" on passkeys as restrictive to app_user
   using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
 create policy "People read their own passkeys" on passkeys for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "People rename their own passkeys" on passkeys for update to app_user
   using (user_id = (select app.user_id()));
 create policy "An identity is its person's alone" on identities as restrictive to app_user
   using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));

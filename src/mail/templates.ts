@@ -144,6 +144,24 @@ export const mailTemplates = {
     ],
     action: resetWithoutToken,
   },
+  passkey_added: {
+    subject: "A passkey was added to your account",
+    opening: ({ site, occasion }) => [
+      `A passkey was added to your account at ${site}. Whoever holds it can sign in.`,
+      occasion,
+      // Not only a new password: sign-in would then ask for what the stranger has.
+      `If it was you, there is nothing to do. ${contactUs}`,
+    ],
+  },
+  passkey_removed: {
+    subject: "A passkey was removed from your account",
+    opening: ({ site, occasion }) => [
+      `A passkey of your account at ${site} was removed. It no longer signs in.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, reset your password.",
+    ],
+    action: resetWithoutToken,
+  },
   account_deleted: {
     subject: "Your account was deleted",
     opening: ({ site }) => [`Your account at ${site} was deleted. Goodbye.`, contactUs],

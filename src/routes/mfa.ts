@@ -46,7 +46,9 @@ const verifySecondFactorRoute = personRoute({
     "With the mfaToken that a sign-in has answered, and a code of the authenticator app or a recovery code: completes the session, and the mfaToken is good for nothing any more. Using a recovery code mails a notice. After 5 wrong ones for an account, the next must wait: 2 seconds, 4, 8 and so on, 15 minutes at most. With `refreshTokenIn: cookie` the Origin must be PUBLIC_ORIGIN or one of CORS_ORIGINS.",
   pending: true,
   unverified: true,
-  request: { body: jsonRequest(z.union([ByCode, ByRecoveryCode]).openapi("SecondFactor")) },
+  request: {
+    body: jsonRequest(z.union([ByCode, ByRecoveryCode]).openapi("SecondFactor", { example: { code: "492039" } })),
+  },
   responses: { 200: signInResponses[200] },
   errors: ["wrong_code", "mfa_not_required", "too_many_attempts", "encryption_off", "origin_not_allowed"],
   setsCookie: [200],

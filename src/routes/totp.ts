@@ -24,10 +24,14 @@ const RecoveryCodes = z.object({ recoveryCodes: z.array(RecoveryCode) }).openapi
 
 const TotpActivated = z
   .object({
-    recoveryCodes: z.array(RecoveryCode).nullable().openapi({
-      description:
-        "With the first second factor: 10 codes, each good once in place of it. Else null: those of before stay.",
-    }),
+    recoveryCodes: z
+      .array(RecoveryCode)
+      .nullable()
+      .openapi({
+        example: ["K7QW-2MZP-LD4X-6RTA"],
+        description:
+          "With the first second factor: 10 codes, each good once in place of it. Else null: those of before stay.",
+      }),
   })
   .openapi("TotpActivated");
 

@@ -7,7 +7,7 @@ import { AppError } from "../errors.ts";
 import { seal, unseal } from "../sealing.ts";
 import { attemptScope, refuseWhileWaiting } from "./attempts.ts";
 import { hashToken, newNotice } from "./outbox.ts";
-import { hashRecoveryCode, newRecoveryCodes } from "./recovery-codes.ts";
+import { newRecoveryCodes } from "./recovery-codes.ts";
 import type { ClientInfo } from "./session-starts.ts";
 
 /** 160 bits, as RFC 4226 §4 recommends. */
@@ -122,16 +122,15 @@ export async function activateTotp(
   refuseWhileWaiting(row?.wait_seconds ?? 0);
   if (!row?.id) throw new AppError("not_found", { detail: "No authenticator app waits for its first code." });
   const { id, key, step } = await proveCode(settings, row, code);
-  const recoveryCodes = newRecoveryCodes();
-  const recoveryKeys = await Promise.all(recoveryCodes.map(hashRecoveryCode));
+  const recovery = await newRecoveryCodes();
   const notice = await newNotice(settings, database);
   const [activated] = await database.run((queries) => [
     queries.execute<{ are_kept: boolean }>(
-      sql`select app.activate_totp(${scope}::bytea, ${id}::uuid, ${key}::bytea, ${step}::bigint, ${sql.param(recoveryKeys)}::bytea[],
+      sql`select app.activate_totp(${scope}::bytea, ${id}::uuid, ${key}::bytea, ${step}::bigint, ${sql.param(recovery.keys)}::bytea[],
         ${ipAddress}::text, ${userAgent}::text, ${notice.id}::uuid, ${notice.key}::bytea) as are_kept`,
     ),
   ]);
-  return activated.rows[0]?.are_kept ? recoveryCodes : null;
+  return activated.rows[0]?.are_kept ? recovery.codes : null;
 }
 
 /**

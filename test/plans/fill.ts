@@ -44,11 +44,19 @@ const statements = [
    select ${message("n")}, sha256(n::text::bytea), ${user("n % 50000")}, 'person-' || n || '@filled.example', 'reset_password', '{}',
           now() + n * interval '1 second', case when n % 2 = 0 then now() - n * interval '1 minute' end
      from generate_series(0, 99999) n`,
+  `insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at, last_step)
+   select ${message("n")}, ${user("n / 2")}, sha256(n::text::bytea), sha256(n::text::bytea), case when n % 2 = 0 then now() end, case when n % 2 = 0 then 1 end
+     from generate_series(0, 79999) n`,
+  `insert into recovery_codes (user_id, key_hash)
+   select ${user("n / 10")}, sha256(n::text::bytea) from generate_series(0, 399999) n`,
+  `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+   select ${message("n")}, ${user("n")}, 'Passkey', sha256(n::text::bytea), sha256(n::text::bytea), 0, 'usb', false
+     from generate_series(0, 39999) n`,
   `insert into throttles (scope, attempts, attempted_at)
    select sha256(n::text::bytea), case when n % 2 = 1 then n % 10 else 0 end, now() - n * interval '40 seconds'
      from generate_series(0, 99999) n`,
-  `insert into totp_factors (id, user_id, sealed_seed, activated_at)
-   select ${factor("n")}, ${user("n % 50000")}, sha256(n::text::bytea), case when n < 50000 then now() end from generate_series(0, 99999) n`,
+  `insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at)
+   select ${factor("n")}, ${user("n % 50000")}, sha256(n::text::bytea), sha256(n::text::bytea), case when n < 50000 then now() end from generate_series(0, 99999) n`,
   `insert into recovery_codes (user_id, key_hash)
    select ${user("n % 50000")}, sha256(n::text::bytea) from generate_series(0, 99999) n`,
   `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)

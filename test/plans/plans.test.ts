@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
+import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { databaseFreeRoutes, operations } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
@@ -106,6 +107,7 @@ describe("Every operation, in a large tenant among many,", () => {
     "%s reads what it answers, and asks the context once a statement",
     async (name, operation) => {
       const caller = await newCaller();
+      await arrange(service, caller.person, name);
       let measured = 0;
       for (const query of await pageQueries(operation, caller, 4)) {
         for await (const request of recordRequests(operation, caller, query)) {

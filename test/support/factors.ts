@@ -113,3 +113,26 @@ export async function countFactorAttempts(person: { id: string }): Promise<numbe
 export async function forgetFactorAttempts(person: { id: string }): Promise<void> {
   await asOwner([`delete from throttles where ${own}`, await scopeOf(person)]);
 }
+
+/** What operations need of somebody's second factors, beside a right body. */
+const arrangements: Record<string, (service: Service, person: Person) => Promise<void>> = {
+  "POST /v1/auth/mfa/totp/activate": async (_, person) => {
+    person.totpCode = await lastingCode(await giveTotp(person, false));
+  },
+  "DELETE /v1/auth/mfa/totp": async (_, person) => void (await giveTotp(person, true)),
+  "POST /v1/auth/mfa/recovery-codes": async (_, person) => {
+    await giveTotp(person, true);
+    await giveRecoveryCodes(person, 3);
+  },
+  "POST /v1/auth/mfa/verify": async (service, person) => {
+    person.totpCode = await lastingCode(await giveTotp(person, true));
+    person.mfaToken = await beginSignIn(service, person);
+  },
+};
+
+/** The next one, which is good already, and for longer than the one of now. */
+const lastingCode = (seed: Uint8Array) => totpCode(seed, currentStep() + 1);
+
+export async function arrange(service: Service, person: Person, operation = ""): Promise<void> {
+  await arrangements[operation]?.(service, person);
+}

@@ -133,6 +133,20 @@ export const exchangeCode = (service: Service, code: string, verifier = codeVeri
 export const signInWith = async (service: Service, login: string) =>
   exchangeCode(service, await getCode(service, login));
 
+/** For deployments that lack what a provider needs. */
+export const withoutProviders: SettingsOverride = {
+  GOOGLE_CLIENT_ID: undefined,
+  GOOGLE_CLIENT_SECRET: undefined,
+  GITHUB_CLIENT_ID: undefined,
+  GITHUB_CLIENT_SECRET: undefined,
+  MICROSOFT_CLIENT_ID: undefined,
+  MICROSOFT_CLIENT_SECRET: undefined,
+  APPLE_CLIENT_ID: undefined,
+  APPLE_TEAM_ID: undefined,
+  APPLE_KEY_ID: undefined,
+  APPLE_PRIVATE_KEY: undefined,
+};
+
 /** The scripted provider in Google's place, for what a real one does not do. */
 export const scriptedGoogle = (): SettingsOverride => ({
   GOOGLE_CLIENT_SECRET: "a-client-secret-of-the-scripted-provider",

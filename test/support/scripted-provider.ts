@@ -120,7 +120,8 @@ export async function startScriptedProvider(): Promise<ScriptedProvider> {
     const { pathname } = new URL(request.url ?? "", url);
     const [, place = "", ...rest] = pathname.split("/");
     const failure = place === "broken" && failures[rest[0] as keyof typeof failures];
-    const issuer = place === "microsoft" ? `${url}/microsoft/{tenantid}/v2.0` : `${url}/${place}`;
+    const tenant = rest[0] === "common" ? "{tenantid}" : rest[0];
+    const issuer = place === "microsoft" ? `${url}/microsoft/${tenant}/v2.0` : `${url}/${place}`;
     if (failure) void failure(response);
     else if (pathname.endsWith("/openid-configuration")) answerJson(response, metadataOf(issuer, `${url}/${place}`));
     else if (pathname.endsWith("/keys")) answerJson(response, { keys: jwks });

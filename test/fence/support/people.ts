@@ -26,6 +26,9 @@ export const organizations = { mine: id(1), theirs: id(2), third: id(3) };
 
 const { mine, theirs, third } = organizations;
 
+/** What the Worker of this world brings along with a ticket. */
+export const workerKey = Buffer.alloc(32, 0x0a);
+
 /** Who there is, and their roles. */
 const memberships: Record<string, Record<string, string>> = {
   ...Object.fromEntries(roles.map((role) => [role, { [mine]: role }])),
@@ -57,6 +60,7 @@ export async function addPeople(client: Client): Promise<People> {
     );
   }
   await client.query("insert into spent_challenges (key_hash) values (sha256('spent'))");
+  await client.query("insert into app_private.worker_keys (key_hash) values (sha256($1))", [workerKey]);
   const people: People = {};
   for (const [name, roleIn] of Object.entries(memberships)) {
     const person = makePerson(100 + Object.keys(people).length);
