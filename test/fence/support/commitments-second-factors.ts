@@ -169,6 +169,7 @@ export const secondFactorCommitments: Commitment[] = [
       const asOwner = letIn(scene, "owner", "organization:update");
       const found: unknown[] = await codesOf(scene, asOwner, [demand]);
       await setSecondFactor(scene, admin, "given");
+      await addSession(scene, owner, 8001, "given");
       found.push(...(await codesOf(scene, asOwner, [demand])));
       await setSecondFactor(scene, owner, "given");
       found.push(...(await codesOf(scene, asOwner, [demand])));
@@ -192,6 +193,7 @@ export const secondFactorCommitments: Commitment[] = [
     ],
     actual: async (scene) => {
       const [owner, admin] = [scene.person("owner"), scene.person("admin")];
+      await activate(scene, scene.person("member"));
       const found: unknown[] = [await scene.see(factorsOf(owner))];
       await activate(scene, owner);
       await scene.see(

@@ -24,6 +24,8 @@ const factorOf = ({ id: userId }: Person) => `(select id from totp_factors where
 /** The id itself, which the caller must not be able to read. */
 const factorId = async (scene: Scene, person: Person) =>
   String((await scene.see(`select ${factorOf(person)}`))[0]?.[0]);
+const sealedSeedOf = async (scene: Scene, { id: userId }: Person) =>
+  String((await scene.see(`select sealed_seed::text from totp_factors where user_id = '${userId}'`))[0]?.[0]);
 const verify = (factor: string, key: string, step: string | number) =>
   `select id, email, email_verified, name, created_at is not null, updated_at is not null, expires_at = (now() + interval '365 days')::timestamptz(3), noticed, factors
      from app.verify_totp(${text(name)}, '${factor}', ${key}, ${step}, ${completion})`;
@@ -118,7 +120,7 @@ export const totpCommitments: Commitment[] = [
     expected: [[[0, true, true]], [[1]], [[2]], [[5]], [[0, null, null]], [true, true, true, true, true]],
     actual: async (scene) => {
       const { person, admit } = await makeClaimant(scene);
-      const told = `select wait_seconds, id = '${await factorId(scene, person)}', sealed_seed = ${text(String((await scene.see(`select sealed_seed::text from totp_factors where user_id = '${person.id}'`))[0]?.[0]))} from app.begin_totp(${text(name)})`;
+      const told = `select wait_seconds, id = '${await factorId(scene, person)}', sealed_seed = ${text(await sealedSeedOf(scene, person))} from app.begin_totp(${text(name)})`;
       const found: unknown[] = [];
       const same = await staysSame(
         scene,
@@ -318,11 +320,25 @@ export const totpCommitments: Commitment[] = [
     },
   },
   {
+    title: "app.enroll_totp begins nothing for an account that was deleted meanwhile",
+    expected: [[null]],
+    actual: (scene) => {
+      const { id: userId } = scene.person("spare");
+      return scene.ask(
+        admission(scene.person("spare")),
+        "set local role none",
+        `delete from users where id = '${userId}'`,
+        "set local role app_user",
+        enroll,
+      );
+    },
+  },
+  {
     title: "app.begin_totp_activation takes an attempt and tells of the app that is not active",
-    expected: [[[0, true]], [[1]], [[0, null, null]]],
+    expected: [[[0, true, true]], [[1]], [[0, null, null]]],
     actual: async (scene) => {
       const owner = scene.person("owner");
-      const told = `select wait_seconds, id = '${await factorId(scene, owner)}' from app.begin_totp_activation(${text(name)})`;
+      const told = `select wait_seconds, id = '${await factorId(scene, owner)}', sealed_seed = ${text(await sealedSeedOf(scene, owner))} from app.begin_totp_activation(${text(name)})`;
       const found: unknown[] = [await scene.ask(admission(owner), told), await scene.see(taken(owner))];
       await activate(scene, owner);
       return [...found, await scene.ask(admission(owner), beginActivation)];
