@@ -148,6 +148,7 @@ function planCalls(
     "text[]": [`{${slug}}`],
     bytea: [hashOf(victim.handle), "\\x00"],
     "bytea[]": [`{${keyHashes.join(",")}}`],
+    bigint: ["1000"],
     boolean: ["true"],
     integer: ["1000"],
     interval: ["1 day"],

@@ -14,8 +14,10 @@ import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
+import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { sessionCommitments } from "./commitments-sessions.ts";
 import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
+import { totpCommitments } from "./commitments-totp.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -38,6 +40,8 @@ export const commitments = [
   ...reauthenticationCommitments,
   ...deletionCommitments,
   ...sessionCommitments,
+  ...secondFactorCommitments,
+  ...totpCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
