@@ -681,14 +681,15 @@ language sql volatile security definer set search_path = '' as $$
   select app_private.spend_challenge(p_state)
 $$;
 
-/* Whose identity it is. Two queries, since only either of them is found in the index. */
-create function app_private.identity_owner(p_provider text, p_connection_id uuid, p_subject text) returns uuid
-language sql stable set search_path = ''
-return case when p_connection_id is null
-  then (select i.user_id from public.identities i
-         where i.provider = p_provider and i.connection_id is null and i.subject = p_subject)
-  else (select i.user_id from public.identities i
-         where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject) end;
+/* At most one. Two queries, since only either of them is found in the index. */
+create function app_private.find_identity(p_provider text, p_connection_id uuid, p_subject text) returns setof public.identities
+language sql stable set search_path = '' as $$
+  select i.* from public.identities i
+   where p_connection_id is null and i.provider = p_provider and i.connection_id is null and i.subject = p_subject
+  union all
+  select i.* from public.identities i
+   where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject
+$$;
 
 /* For whoever has proven that the address of a never verified account is theirs, which has no second factor: it becomes
    theirs, and whatever lets anybody else in, who may have registered it before them, ends. */
@@ -757,21 +758,20 @@ create function app.sign_in_with_provider(
 ) returns table (signed_in app_private.signed_in, linked boolean)
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_owner_id uuid;
+  v_identity public.identities;
   v_user public.users;
   v_organization_id uuid;
 begin
   perform app_private.take_ticket(p_ticket);
   linked := false;
-  v_owner_id := app_private.identity_owner(p_provider, p_connection_id, p_subject);
-  if v_owner_id is not null then
-    select * into v_user from public.users u where u.id = v_owner_id for no key update;
+  select * into v_identity from app_private.find_identity(p_provider, p_connection_id, p_subject);
+  if v_identity.id is not null then
+    select * into v_user from public.users u where u.id = v_identity.user_id for no key update;
     if p_connection_id is not null then
       v_organization_id := app_private.hold_connection(p_connection_id, v_user.email, p_email);
     end if;
     update public.identities i set last_used_at = pg_catalog.now(), email = coalesce(p_email, i.email)
-     where i.user_id = v_owner_id and i.provider = p_provider and i.connection_id is not distinct from p_connection_id
-       and i.subject = p_subject;
+     where i.id = v_identity.id;
     if not found then
       raise exception 'the identity was unlinked meanwhile' using errcode = '40001';
     end if;
@@ -841,9 +841,8 @@ begin
     perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'identity_linked',
                                       app_private.occasion(v_user.name, null));
   end if;
-  return query select i.id, i.provider, i.email, i.created_at, i.last_used_at from public.identities i
-                where i.user_id = v_user.id and i.provider = p_provider and i.subject = p_subject
-                  and i.connection_id is not distinct from p_connection_id;
+  return query select i.id, i.provider, i.email, i.created_at, i.last_used_at
+                 from app_private.find_identity(p_provider, p_connection_id, p_subject) i where i.user_id = v_user.id;
   if not found then
     raise exception 'the identity is somebody else''s' using errcode = 'APIDT';
   end if;

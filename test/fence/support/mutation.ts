@@ -10,6 +10,7 @@ import { deletionCommitments } from "./commitments-deletions.ts";
 import { emailChangeCommitments } from "./commitments-email-changes.ts";
 import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
+import { identityCommitments } from "./commitments-identities.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
@@ -42,6 +43,7 @@ export const commitments = [
   ...sessionCommitments,
   ...secondFactorCommitments,
   ...totpCommitments,
+  ...identityCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
