@@ -19,7 +19,7 @@ export interface RequestPlan {
 const own = ["email", "password", "currentPassword", "refreshToken", "organizationId", "sessionId"];
 
 /** Those of which a service refuses any other, whatever it looks like. */
-const secrets = ["token", "code", "codeVerifier"];
+const secrets = ["token", "code", "codeVerifier", "issuer", "domain"];
 
 /** Ids and texts of the planted account, as a thief could have learnt them. */
 export const stolen = fc.constantFrom(

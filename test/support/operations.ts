@@ -1,8 +1,10 @@
+import { inject } from "vitest";
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
+import { giveConnection } from "./sso.ts";
 
 /** The service's contract as /openapi.json states it, so that a new route is held to everything by being mounted. */
 export const contract = await readContract();
@@ -30,11 +32,13 @@ export const databaseFreeRoutes = new Set([
   // Without the flow's cookie; with it, see oauth.test.ts.
   "GET /v1/auth/oauth/{provider}/callback",
   "POST /v1/auth/oauth/{provider}/callback",
+  "GET /v1/auth/sso/callback",
 ]);
 
 /** The query without which an operation does not succeed. */
 const queries: Record<string, string> = {
   "GET /v1/auth/oauth/{provider}": "?codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+  "GET /v1/auth/sso": "?email=ada@acme.example&codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
 };
 
 /** A right body for every operation that takes one; a new route gets its own here. `mark` names what it makes. */
@@ -59,6 +63,13 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/users/me/identities": ({ flowProofs }) => ({ ...flowProofs?.new }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
+  "POST /v1/organizations/{organizationId}/sso-connections": (_, mark) => ({
+    domain: `${mark}.example`,
+    issuer: inject("identityProviderUrl"),
+    clientId: "a-client",
+    clientSecret: "a-client-secret",
+  }),
+  "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}": (_, mark) => ({ clientId: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
 };
 
@@ -103,7 +114,7 @@ export interface Prepared {
   person: Person;
   organization: { id: string; slug: string };
   /** What the parameters of paths stand for. */
-  ids: { organizationId: string; sessionId: string; identityId: string; provider: string };
+  ids: { organizationId: string; sessionId: string; identityId: string; connectionId: string; provider: string };
 }
 
 /** A person with an organization, and the real ids for a path. */
@@ -114,6 +125,8 @@ export async function prepare(service: Service, name?: string): Promise<Prepared
   person.mailedTokens = await giveMailedTokens(person.id);
   person.flowProofs = await makeProofs(person.id);
   const identityId = await giveIdentity(person.id);
-  const ids = { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]), identityId, provider: "google" };
+  const sessionId = String(rows?.[0]?.["id"]);
+  const { id: connectionId } = await giveConnection(organization.id);
+  const ids = { organizationId: organization.id, sessionId, identityId, connectionId, provider: "google" };
   return { person, organization, ids };
 }
