@@ -75,10 +75,12 @@ CREATE TABLE "totp_factors" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"user_id" uuid NOT NULL,
 	"sealed_seed" "bytea" NOT NULL,
+	"key_hash" "bytea" NOT NULL,
 	"last_step" bigint,
 	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	"activated_at" timestamp(3) with time zone,
-	CONSTRAINT "totp_factors_sealed_seed_length" CHECK (length(sealed_seed) <= 256)
+	CONSTRAINT "totp_factors_sealed_seed_length" CHECK (length(sealed_seed) <= 256),
+	CONSTRAINT "totp_factors_key_hash_length" CHECK (length(key_hash) = 32)
 );
 --> statement-breakpoint
 ALTER TABLE "totp_factors" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
@@ -101,8 +103,7 @@ CREATE INDEX "identities_connection_id_idx" ON "identities" USING btree ("connec
 CREATE INDEX "passkeys_user_id_id_idx" ON "passkeys" USING btree ("user_id","id");--> statement-breakpoint
 CREATE INDEX "spent_challenges_created_at_idx" ON "spent_challenges" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "sso_connections_verified_domain_key" ON "sso_connections" USING btree ("domain") WHERE domain_verified_at is not null;--> statement-breakpoint
-CREATE UNIQUE INDEX "totp_factors_active_key" ON "totp_factors" USING btree ("user_id") WHERE activated_at is not null;--> statement-breakpoint
-CREATE UNIQUE INDEX "totp_factors_new_key" ON "totp_factors" USING btree ("user_id") WHERE activated_at is null;--> statement-breakpoint
+CREATE UNIQUE INDEX "totp_factors_user_id_active_key" ON "totp_factors" USING btree ("user_id",(activated_at is not null));--> statement-breakpoint
 ALTER TABLE "one_time_tokens" ADD CONSTRAINT "one_time_tokens_code_given" CHECK ((purpose = 'sign_in') = (code_hash is not null));--> statement-breakpoint
 ALTER TABLE "one_time_tokens" ADD CONSTRAINT "one_time_tokens_code_hash_length" CHECK (length(code_hash) = 32);--> statement-breakpoint
 ALTER TABLE "one_time_tokens" ADD CONSTRAINT "one_time_tokens_purpose_known" CHECK (purpose in ('reset_password', 'verify_email', 'change_email_old', 'change_email_new', 'sign_in'));--> statement-breakpoint

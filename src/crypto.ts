@@ -43,3 +43,8 @@ export function randomBytes(length: number): Uint8Array {
 export function toBytea(bytes: Uint8Array): string {
   return `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
+
+/** What `toBytea` has made. */
+export function fromBytea(text: string): Uint8Array {
+  return Uint8Array.from(text.slice(2).match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+}

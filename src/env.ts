@@ -105,6 +105,15 @@ const origin = z.string().refine((text) => {
   return !!url && /^https?:$/.test(url.protocol) && url.origin === text;
 }, "must be an origin such as https://app.example.com, without a path");
 
+/** The suffix of a host that pages of an RP ID may have (Web Authentication §5.1.2), or "localhost". */
+const relyingPartyId = z
+  .string()
+  .max(253)
+  .regex(
+    /^(localhost|([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z][a-z\d-]{0,61}[a-z\d])$/,
+    "must be a host name such as example.com",
+  );
+
 const rangeUrl = z.string().refine((text) => {
   const url = URL.parse(text);
   if (!url || url.origin + url.pathname !== text || !text.endsWith("/")) return false;
@@ -121,6 +130,10 @@ const SettingsSchema = z
     JWT_SIGNING_KEYS: SigningKeys.optional(),
     ENCRYPTION_KEY: secret.optional(),
     ENCRYPTION_KEY_PREVIOUS: secret.optional(),
+    TOTP_ISSUER: z
+      .string()
+      .regex(/^[^\s:][^:\p{Cc}]{0,62}$/u, "must be 1 to 63 characters without a colon")
+      .optional(),
     BCRYPT_WORK_FACTOR: integer(4, 14),
     SESSION_EXPIRATION: sessionLifetimes,
     RATE_LIMIT_PER_MINUTE: integer(1, 100_000),
@@ -137,6 +150,7 @@ const SettingsSchema = z
       .regex(/^([^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, "must look like Acme <hello@acme.example>")
       .optional(),
     APP_URL: origin.optional(),
+    PASSKEY_RP_ID: relyingPartyId.optional(),
     RESEND_API_KEY: z
       .string()
       .regex(/^re_[\w-]+$/, "must look like re_…")
@@ -172,6 +186,14 @@ const SettingsSchema = z
     path: ["BCRYPT_WORK_FACTOR"],
     message: "must be between 10 and 14",
   })
+  .refine(
+    ({ PASSKEY_RP_ID: id, ...settings }) =>
+      !id || originsOf(settings).some((origin) => `.${URL.parse(origin)?.hostname}`.endsWith(`.${id}`)),
+    {
+      path: ["PASSKEY_RP_ID"],
+      message: "must be the host of APP_URL, PUBLIC_ORIGIN or one of CORS_ORIGINS, or what it ends with after a dot",
+    },
+  )
   .refine((settings) => settings.ENCRYPTION_KEY !== settings.JWT_SECRET, {
     path: ["ENCRYPTION_KEY"],
     message: "must be another one than JWT_SECRET",
@@ -187,6 +209,14 @@ export type Settings = z.infer<typeof SettingsSchema>;
 /** The secrets that tokens and mails on their way may have been made with. What is new takes `JWT_SECRET`, the first. */
 export const secretsOf = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Settings): string[] =>
   JWT_SECRET_PREVIOUS ? [JWT_SECRET, JWT_SECRET_PREVIOUS] : [JWT_SECRET];
+
+/** Those whose pages are the product's own. */
+export const originsOf = (settings: {
+  APP_URL?: string | undefined;
+  PUBLIC_ORIGIN?: string | undefined;
+  CORS_ORIGINS: string[];
+}): string[] =>
+  [settings.APP_URL, settings.PUBLIC_ORIGIN, ...settings.CORS_ORIGINS].filter((origin) => origin !== undefined);
 
 /** Whether a database host means the local Neon endpoint instead of Neon. */
 export function isLocalHost(hostname: string): boolean {

@@ -1,5 +1,5 @@
 /**
- * What the bundle gets for "zod" (see [alias] in wrangler.toml): all of it but what the Worker never
+ * What the bundle gets for "zod" (see scripts/build-worker.ts): all of it but what the Worker never
  * calls. @hono/zod-openapi takes zod as one object, so no bundler can leave these out by itself;
  * the 60 languages alone are 69 KiB of gzip.
  */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { addMember, asOwner } from "./support/database.ts";
 import { giveIdentity } from "./support/identities.ts";
+import { signIn } from "./support/accounts.ts";
+import { giveRecoveryCodes, giveTotp } from "./support/factors.ts";
 import { failMail } from "./support/mailbox.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -20,6 +22,13 @@ async function makeFullPerson(name: string) {
   const shared = await createOrganization(service, await signUpPerson(service), `Shared with ${name}`);
   await addMember(shared.id, person.id, "viewer");
   await giveIdentity(person.id, { email: "ada@github.example" });
+  await giveTotp(person, false);
+  await giveRecoveryCodes(person, 2);
+  await asOwner([
+    `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+     values (gen_random_uuid(), $1::uuid, 'Laptop', sha256($1::text::bytea), sha256($1::text::bytea), 0, 'usb', false)`,
+    [person.id],
+  ]);
   await failMail({ to: person.email, status: 500 });
   await service.call("POST", "/v1/auth/forgot-password", { body: { email: person.email } });
   return { person, own, shared };
@@ -54,6 +63,7 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       user_agent: "userAgent",
       created_at: "createdAt",
       authenticated_at: "authenticatedAt",
+      second_factor: "secondFactor",
       idle_expires_at: "idleExpiresAt",
       expires_at: "expiresAt",
       revoked_at: "revokedAt",
@@ -76,6 +86,7 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       purpose: "purpose",
       email: "email",
       key_hash: "not: a secret's hash",
+      code_hash: "not: a secret's hash",
       created_at: "createdAt",
       expires_at: "expiresAt",
     },
@@ -109,7 +120,40 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       dead_at: "not: when the machine gave up",
     },
   },
+  totp_factors: {
+    list: "authenticatorApps",
+    columns: {
+      id: "id",
+      user_id: "not: the account's id",
+      sealed_seed: "not: a secret",
+      key_hash: "not: a secret's hash",
+      last_step: "not: a counter of the machine's",
+      created_at: "createdAt",
+      activated_at: "activatedAt",
+    },
+  },
+  recovery_codes: {
+    list: "recoveryCodes",
+    columns: { user_id: "not: the account's id", key_hash: "not: a secret's hash", created_at: "createdAt" },
+  },
+  passkeys: {
+    list: "passkeys",
+    columns: {
+      id: "id",
+      user_id: "not: the account's id",
+      name: "name",
+      credential_id: "not: the device's name of the key",
+      public_key: "not: of use to the machine alone",
+      sign_count: "not: a counter of the machine's",
+      transports: "not: of use to the machine alone",
+      backed_up: "backedUp",
+      created_at: "createdAt",
+      last_used_at: "lastUsedAt",
+    },
+  },
+  spent_challenges: "random numbers, which belong to nobody",
   organizations: "the organization's own; its name stands beside the membership",
+  sso_connections: "the organization's own",
   idempotency_keys: "answers that the person was given, for 24 hours",
   throttles: "counted by a keyed hash, which names nobody",
 };
@@ -138,6 +182,7 @@ describe("GET /v1/users/me/export", () => {
       userAgent: null,
       createdAt: instant,
       authenticatedAt: instant,
+      secondFactor: null,
       lastUsedAt: instant,
       idleExpiresAt: instant,
       expiresAt: instant,
@@ -172,6 +217,9 @@ describe("GET /v1/users/me/export", () => {
           lastUsedAt: null,
         },
       ],
+      authenticatorApps: [{ id: expect.any(String), createdAt: instant, activatedAt: null }],
+      recoveryCodes: [{ createdAt: instant }, { createdAt: instant }],
+      passkeys: [{ id: expect.any(String), name: "Laptop", backedUp: false, createdAt: instant, lastUsedAt: null }],
       memberships: [
         membership(shared, "Shared with Ada Lovelace", "viewer"),
         membership(own, "Own of Ada Lovelace", "owner"),
@@ -219,7 +267,7 @@ describe("GET /v1/users/me/export", () => {
   it("has as many rows of each table as are stored", async () => {
     const { person } = await makeFullPerson("Ada");
     await giveResetToken(person.id);
-    await signInPerson(service, person.email);
+    expect((await signIn(person.email, person.password)).status).toBe(202);
     const { body } = await exportAccount(person);
     for (const [name, table] of Object.entries(tables)) {
       if (typeof table === "string") continue;
@@ -233,13 +281,18 @@ describe("GET /v1/users/me/export", () => {
     const { person } = await makeFullPerson("Ada");
     const link = await giveResetToken(person.id);
     const text = JSON.stringify((await exportAccount(person)).body);
-    const [users = [], sessions = [], tokens = [], mails = []] = await asOwner(
+    const [users = [], sessions = [], tokens = [], mails = [], apps = [], codes = []] = await asOwner(
       ["select password_salt as a, encode(password_verifier, 'hex') as b from users where id = $1", [person.id]],
       ["select encode(handle_hash, 'hex') as a from sessions where user_id = $1", [person.id]],
       ["select encode(key_hash, 'hex') as a, id as b from one_time_tokens where user_id = $1", [person.id]],
       ["select encode(key_hash, 'hex') as a, id as b from outbox where user_id = $1", [person.id]],
+      [
+        "select encode(key_hash, 'hex') as a, encode(sealed_seed, 'hex') as b from totp_factors where user_id = $1",
+        [person.id],
+      ],
+      ["select encode(key_hash, 'hex') as a from recovery_codes where user_id = $1", [person.id]],
     );
-    const stored = [...users, ...sessions, ...tokens, ...mails].flatMap((row) => Object.values(row));
+    const stored = [...users, ...sessions, ...tokens, ...mails, ...apps, ...codes].flatMap((row) => Object.values(row));
     expect(stored.length).toBeGreaterThan(6);
     for (const secret of [...stored, link, person.token, person.refreshToken, person.password]) {
       expect(text).not.toContain(secret);

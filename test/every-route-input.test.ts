@@ -8,7 +8,7 @@ import type { ErrorCode } from "../src/errors.ts";
 /** An operation ready to be called by somebody who may, and whether it has asked the database since. */
 async function open(operation: Operation) {
   const service = openService();
-  const { person, ids } = await prepare(service);
+  const { person, ids } = await prepare(service, undefined, operation);
   await service.databaseRequests();
   const body = bodyOf(operation, person);
   const send = (rawBody: string | null, contentType: string | null, path = fillPath(operation.path, ids)) =>

@@ -54,7 +54,7 @@ function expectRefusal(operation: Operation, answer: Answer, context: string): v
 describe("Every guarded operation", () => {
   it.each(operations.guarded)("%s answers 401 without a token, and asks no database", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, operation);
     await service.databaseRequests();
     const smuggled = { userId: person.id, organizationId: ids.organizationId, role: "owner" };
     for (const body of [bodyOf(operation, person), operation.method === "GET" ? undefined : smuggled]) {
@@ -66,7 +66,7 @@ describe("Every guarded operation", () => {
 
   it.each(operations.guarded)("%s answers 401 to every forged token, and asks no database", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, operation);
     await service.databaseRequests();
     expect(claimsOf(person.token).aud).toBe("saas-backend-layer/api");
     for (const [name, forgeHeader] of Object.entries(forgeries)) {
@@ -81,9 +81,9 @@ describe("Every guarded operation", () => {
     expect(await service.databaseRequests()).toEqual([]);
   });
 
-  it.each(operations.guarded)("%s answers 401 on the very next request after a sign-out", async (_, operation) => {
+  it.each(operations.signedIn)("%s answers 401 on the very next request after a sign-out", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, operation);
     expect((await service.call("POST", "/v1/auth/sign-out", { token: person.token })).status).toBe(204);
     const answer = await service.call(operation.method, fillPath(operation.path, ids), optionsOf(operation, person));
     expectRefusal(operation, answer, "after a sign-out");
@@ -98,7 +98,7 @@ describe("Every guarded operation", () => {
         "update sessions set expires_at = now() - interval '1 second' where user_id = $1",
         "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1",
       ]) {
-        const { person, ids } = await prepare(service);
+        const { person, ids } = await prepare(service, undefined, operation);
         await asOwner([change, [person.id]]);
         const answer = await service.call(
           operation.method,
@@ -138,10 +138,10 @@ const spellings: Record<string, (path: string) => string> = {
 async function traceOf(service: Service) {
   const [request] = await service.databaseRequests();
   // The handle, the tenant if there is one, and what is asked of the session.
-  const admission = request?.statements[0]?.params.slice(1, -2) ?? [];
+  const admission = (request?.statements[0]?.params ?? []).slice(1).map((value) => String(value).toLowerCase());
   return {
     statements: request?.statements.map(({ query }) => query),
-    admission: admission.map((value) => String(value).toLowerCase()),
+    admission: admission.filter((value) => value !== "true" && value !== "false"),
   };
 }
 
@@ -154,7 +154,7 @@ async function callAs({ person, ids }: Prepared, service: Service, operation: Op
 describe("Another way of writing a path", () => {
   it.each(operations.guarded)("passes by no guard of %s without a token", async (_, operation) => {
     const service = openService();
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, operation);
     await service.databaseRequests();
     for (const [spelling, respell] of Object.entries(spellings)) {
       const path = respell(fillPath(operation.path, ids));
@@ -167,9 +167,9 @@ describe("Another way of writing a path", () => {
 
   it.each(operations.guarded)("leads to %s itself or nowhere", async (_, operation) => {
     const service = openService();
-    const usual = await prepare(service);
+    const usual = await prepare(service, undefined, operation);
     const expected = await callAs(usual, service, operation, fillPath(operation.path, usual.ids));
-    let prepared = await prepare(service);
+    let prepared = await prepare(service, undefined, operation);
     for (const [spelling, respell] of Object.entries(spellings)) {
       const path = respell(fillPath(operation.path, prepared.ids));
       const { answer, trace, permitted } = await callAs(prepared, service, operation, path);
@@ -177,7 +177,7 @@ describe("Another way of writing a path", () => {
         expectContract(contract, operation, answer, spelling);
         expect(trace.statements, `${spelling}: ${path}`).toEqual(expected.trace.statements);
         expect(trace.admission).toEqual([...permitted, ...(operation.permission ? [operation.permission] : [])]);
-        prepared = await prepare(service);
+        prepared = await prepare(service, undefined, operation);
       } else {
         expect([400, 404, 405], `${spelling}: ${path}`).toContain(answer.status);
       }

@@ -118,6 +118,7 @@ describe("links", () => {
     ["reset_password", "reset-password"],
     ["change_email_old", "confirm-email-change"],
     ["change_email_new", "confirm-email-change"],
+    ["sign_in", "sign-in"],
   ] as const)("%s leads to /%s, with the token in the fragment", async (template, path) => {
     const { text, html } = render(template);
     const url = `https://app.example.com/${path}#token=${token}`;
@@ -137,6 +138,12 @@ describe("links", () => {
     const { text, html } = render(template);
     expect(text).not.toMatch(/https?:|#token/);
     expect((await parseHtml(html)).links).toEqual([]);
+  });
+
+  it("of sign_in has its code beside it, in the text and in the HTML, and not in the subject", () => {
+    const { subject, text, html } = render("sign_in", {}, { code: "04718293" });
+    for (const part of [text, html]) expect(part).toMatch(/code where you asked for it: 04718293\b/);
+    expect(subject).not.toMatch(/\d/);
   });
 
   it("keep the path of the frontend, and need no particular slash", () => {

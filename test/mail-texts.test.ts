@@ -100,6 +100,20 @@ password.
 Reset your password:
 
 https://app.example.com/forgot-password`,
+  sign_in: `
+Somebody asked to sign in to your account at app.example.com. If it was
+you, type this code where you asked for it: 04718293
+
+Or open this link on the device that you want to sign in on.
+
+Sign in:
+
+https://app.example.com/sign-in#token=mT3k_9vQ-x2
+
+The code and the link are good for 10 minutes, and one of them for one
+use. Give them to nobody.
+
+If you did not ask for this, ignore this message. Nobody has signed in.`,
   identity_linked: `
 Your account at app.example.com can now be signed in to with an account
 at another provider.
@@ -113,6 +127,67 @@ your account, and reset your password.
 Reset your password:
 
 https://app.example.com/forgot-password`,
+  mfa_enabled: `
+An authenticator app was set up for your account at app.example.com.
+Signing in asks for its code from now on.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, reset your
+password, and contact our support.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
+  mfa_disabled: `
+The authenticator app of your account at app.example.com was removed.
+Signing in does not ask for its code any more.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, reset your
+password, and contact our support.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
+  recovery_code_used: `
+Somebody signed in to your account at app.example.com with a recovery
+code, which is used up now.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, see to it that you have others left. If it was not you,
+reset your password, and replace your recovery codes.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
+  passkey_added: `
+A passkey was added to your account at app.example.com. Whoever holds it
+can sign in.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, contact our
+support at once, or reply to this message.`,
+  passkey_removed: `
+A passkey of your account at app.example.com was removed. It no longer
+signs in.
+
+It happened at 2026-03-06 14:05 UTC, from the IP address 203.0.113.7,
+with Firefox on Windows.
+
+If it was you, there is nothing to do. If it was not you, reset your
+password.
+
+Reset your password:
+
+https://app.example.com/forgot-password`,
   account_deleted: `
 Your account at app.example.com was deleted. Goodbye.
 
@@ -121,7 +196,12 @@ message.`,
 };
 
 it.each(Object.keys(mailTemplates) as MailTemplate[])("%s reads so", (template) => {
-  const { text } = renderMail(template, { appUrl: "https://app.example.com", token: "mT3k_9vQ-x2", data });
+  const { text } = renderMail(template, {
+    appUrl: "https://app.example.com",
+    token: "mT3k_9vQ-x2",
+    code: "04718293",
+    data,
+  });
   expect(text).toBe(
     `Hello Ada Lovelace,\n${texts[template]}\n\n--\n\nThis message is about an account at app.example.com.\n`,
   );

@@ -8,13 +8,16 @@ import {
   codeVerifier,
   comeBack,
   exchangeCode,
+  getCode,
   type Flow,
   readFragment,
   scriptAnswer,
   scriptedGoogle,
   type Script,
   signInAtProvider,
+  signInWith,
 } from "./support/oauth.ts";
+import { asWorker } from "./support/database.ts";
 import { openService } from "./support/service.ts";
 
 const service = openService();
@@ -159,6 +162,44 @@ describe("A flow that comes back", () => {
     const answer = await exchangeCode(service, code, victims);
     expect([answer.status, answer.body.code]).toEqual([400, "invalid_oauth_code"]);
     expect(await challengeOf(victims)).not.toBe(await challengeOf(codeVerifier));
+  });
+});
+
+describe("A statement that somebody injects", () => {
+  const attempt = (ticket: string, email: string) =>
+    asWorker([
+      `select r.linked from app.sign_in_with_provider($1, 'google', null, 'made up', $2, true, 'Eve', gen_random_uuid(), gen_random_uuid(),
+         gen_random_uuid(), '\\x01', '1 day', '1 day', null, null, null, null, null, null) r`,
+      [ticket, email],
+    ]).then(
+      () => "signed in",
+      (error: { code?: string }) => error.code,
+    );
+
+  it("signs in to nobody's account, since it has not the Worker's key", async () => {
+    const { body } = await signInWith(service, newLogin());
+    for (const ticket of ["", "0d", "0d".repeat(32), "0d".repeat(64), "0d".repeat(96), "0d".repeat(128)]) {
+      expect(await attempt(`\\x${ticket}`, body.user.email)).toBe("APWRK");
+      expect(await attempt(`\\x${ticket}`, `${newLogin()}@example.com`)).toBe("APWRK");
+    }
+  });
+
+  it("reads no key of the Worker's, and gives it none", async () => {
+    for (const statement of [
+      "select * from app_private.worker_keys",
+      "insert into app_private.worker_keys (key_hash) values (sha256('x'))",
+      "delete from app_private.worker_keys",
+      "select app_private.take_ticket('\\x01')",
+    ]) {
+      await expect(asWorker([statement])).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+
+  it("nor does a Worker with another secret", async () => {
+    await signInWith(service, newLogin());
+    const other = openService({ JWT_SECRET: "another-secret-for-this-test-Zq8vT3nLw5x" });
+    const answer = await exchangeCode(other, await getCode(other, newLogin()));
+    expect([answer.status, answer.body.code]).toEqual([500, "misconfigured"]);
   });
 });
 

@@ -232,7 +232,7 @@ describe("POST /v1/auth/oauth/token", () => {
     const login = newLogin();
     const { body } = await signInWith(service, login);
     await asOwner([
-      "insert into totp_factors (id, user_id, sealed_seed, activated_at) values (gen_random_uuid(), $1, '\\x00', now())",
+      "insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at) values (gen_random_uuid(), $1, '\\x00', sha256('key'), now())",
       [body.user.id],
     ]);
     const answer = await signInWith(service, login);
@@ -284,7 +284,7 @@ describe("POST /v1/auth/oauth/token", () => {
     const flow = await beginFlow(asked, "google");
     const code = await getCode(asked, newLogin());
     await asked.databaseRequests();
-    const flipped = code.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
+    const flipped = code.replace(/(?<=^.{50})./, (letter) => (letter === "A" ? "B" : "A"));
     const cookie = flow.cookie.replace("__Host-oauth=", "");
     for (const wrong of [cookie, flipped, code.slice(0, -4), code.slice(4), "x", "a.b.c", "%%%", "é"]) {
       expectProblem(await exchangeCode(asked, wrong), "invalid_oauth_code");

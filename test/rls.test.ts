@@ -37,7 +37,7 @@ let theirs: Tenant;
 async function giveRows(userId: string, organizationId: string): Promise<void> {
   await asOwner(
     [
-      "insert into totp_factors (id, user_id, sealed_seed) values (gen_random_uuid(), $1::uuid, sha256($1::text::bytea))",
+      "insert into totp_factors (id, user_id, sealed_seed, key_hash) values (gen_random_uuid(), $1::uuid, sha256($1::text::bytea), sha256($1::text::bytea))",
       [userId],
     ],
     ["insert into recovery_codes (user_id, key_hash) values ($1::uuid, sha256($1::text::bytea))", [userId]],

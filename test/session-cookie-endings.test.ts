@@ -91,7 +91,7 @@ describe("A session that ends takes its cookie back", () => {
 describe("The cookie alone", () => {
   it.each(operations.guarded)("reaches nothing at %s, and asks no database", async (_, operation) => {
     const counted = openForBrowsers();
-    const { person, ids } = await prepare(counted);
+    const { person, ids } = await prepare(counted, undefined, operation);
     const { cookie } = await startBrowserSession(counted, person);
     await counted.databaseRequests();
     const path = fillPath(operation.path, ids);
@@ -106,7 +106,7 @@ describe("The cookie alone", () => {
   });
 
   it.each(operations.guarded)("adds nothing to a token at %s: whose token it is, is served", async (_, operation) => {
-    const { person, ids } = await prepare(service);
+    const { person, ids } = await prepare(service, undefined, operation);
     const stranger = await signInBrowser(service);
     const options = optionsOf(operation, person);
     const headers = browserHeaders(stranger.cookie);

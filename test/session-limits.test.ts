@@ -191,6 +191,29 @@ describe("An account", () => {
     expect((await storedSessions(ada.id))[0]?.["revoked_at"]).not.toBeNull();
     expect((await readMe(ada.token, service)).status).toBe(200);
   });
+
+  it("loses none to sign-ins that wait for its second factor: the password alone ends nobody's session", async () => {
+    const ada = await signUpPerson(service);
+    await asOwner(
+      [
+        `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+         values (gen_random_uuid(), $1::uuid, 'key', sha256($1::text::bytea), 'key', 0, '', false)`,
+        [ada.id],
+      ],
+      ["update sessions set second_factor = 'given' where user_id = $1", [ada.id]],
+      [
+        `insert into sessions (id, user_id, handle_hash, second_factor, idle_expires_at, expires_at)
+         select ('019ab0de' || substr(gen_random_uuid()::text, 9))::uuid, $1, sha256(gen_random_uuid()::text::bytea), 'pending', now() + interval '1 day', now() + interval '1 day'
+           from generate_series(1, 105) n`,
+        [ada.id],
+      ],
+    );
+    expect((await signIn(ada.email, goodPassword, service)).status).toBe(202);
+    const live = (await storedSessions(ada.id)).filter(({ revoked_at }) => revoked_at === null);
+    expect(live.map(({ second_factor }) => second_factor).filter((state) => state === "given")).toHaveLength(1);
+    expect(live).toHaveLength(11);
+    expect((await readMe(ada.token, service)).status).toBe(200);
+  });
 });
 
 describe("GET /v1/auth/sessions", () => {

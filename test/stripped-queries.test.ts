@@ -3,8 +3,10 @@ import { addMember, asOwner } from "./support/database.ts";
 import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
+import { giveConnection, setTxtRecords } from "./support/sso.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { operations } from "./support/operations.ts";
+import { givePasskeyFor, takesPasskey } from "./support/passkeys.ts";
 import { type Caller, recordRequests } from "./support/recorded-requests.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";
 
@@ -13,9 +15,11 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles identities".split(" ");
+  "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles identities passkeys".split(
+    " ",
+  );
 
-async function newCaller(): Promise<Caller> {
+async function newCaller({ name }: Operation): Promise<Caller> {
   const service = openService();
   const person = await signUpPerson(service);
   const organization = await createOrganization(service, person);
@@ -25,8 +29,18 @@ async function newCaller(): Promise<Caller> {
   person.mailedTokens = await giveMailedTokens(person.id);
   person.flowProofs = await makeProofs(person.id);
   const identityId = await giveIdentity(person.id);
-  const ids = { organizationId: organization.id, sessionId: rows?.[0]?.["id"], identityId, provider: "google" };
-  return { person, ids };
+  const connection = await giveConnection(organization.id, { verified: false });
+  await setTxtRecords(connection.domain, [connection.txtRecord]);
+  const ids = {
+    organizationId: organization.id,
+    sessionId: rows?.[0]?.["id"],
+    identityId,
+    connectionId: connection.id,
+    provider: "google",
+  };
+  if (!takesPasskey(name)) return { person, ids };
+  const renew = () => givePasskeyFor(name, person);
+  return { person, ids: { ...ids, passkeyId: await renew() }, renew };
 }
 
 const isMine = "t::text ~ $1";
@@ -45,6 +59,7 @@ const strangers = `
     select unnest(array[id::text, email]) from users t where not ${isMine} and id not in (select user_id from shared)
     union all select unnest(array[id::text, slug]) from organizations t where not ${isMine}
     union all select id::text from identities t where not ${isMine}
+    union all select id::text from passkeys t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 
 /** What a statement, run after `context`, showed or changed of others; undefined where Postgres refused it. */
@@ -93,8 +108,8 @@ interface Attempt {
 
 /** Every statement with a WHERE of an operation, mangled in both ways. */
 async function attempt(operation: Operation, fence: "up" | "down"): Promise<Attempt[]> {
-  const caller = await newCaller();
-  const stranger = await newCaller();
+  const caller = await newCaller(operation);
+  const stranger = await newCaller(operation);
   const attempts: Attempt[] = [];
   for await (const { statements } of recordRequests(operation, caller)) {
     const [context, ...queries] = statements;

@@ -8,13 +8,20 @@ const raisedCodes: Record<string, ErrorCode> = {
   APVER: "email_unverified",
   APMFA: "mfa_required",
   APENR: "mfa_enrollment_required",
+  APCMP: "mfa_not_required",
+  APCOD: "wrong_code",
+  APNOF: "second_factor_missing",
   APFRS: "reauthentication_required",
   APCRD: "invalid_credentials",
   APTOK: "invalid_token",
   APLIM: "rate_limited",
+  APPSK: "invalid_passkey",
+  APPSR: "passkey_refused",
+  APPSL: "passkey_limit",
   APPWD: "wrong_password",
   APKEY: "idempotency_key_reused",
   APOTK: "invalid_oauth_code",
+  APWRK: "misconfigured",
   APEVR: "provider_email_unverified",
   APIDT: "identity_taken",
   APSSO: "sso_not_found",
@@ -28,6 +35,7 @@ const uniqueConstraints: Record<string, ErrorCode> = {
   organizations_slug_key: "slug_taken",
   sso_connections_organization_id_domain_key: "domain_taken",
   sso_connections_verified_domain_key: "domain_taken",
+  passkeys_credential_id_key: "passkey_taken",
 };
 
 interface DatabaseFailure {

@@ -89,6 +89,8 @@ export interface SystemDatabase extends Database {
 /** Runs as a signed-in person, outside of any organization. */
 export interface PersonDatabase extends Database {
   readonly as: "person";
+  /** What the session is known by, until it has another handle. */
+  readonly session: string;
 }
 
 /** Runs as a member of one organization who holds the route's permission. */
@@ -136,7 +138,7 @@ export function openPersonDatabase(
   { verified, fresh, pending }: SessionRequirements,
 ): PersonDatabase {
   const admit = sql`select ${beginning}, app.admit(${handle}::bytea, null, null, ${verified}::boolean, ${fresh}::boolean, ${pending}::boolean)`;
-  return { as: "person", ...openDatabase(options, admit) };
+  return { as: "person", session: handle, ...openDatabase(options, admit) };
 }
 
 /** @param handle SHA-256 of the session's handle, as bytea. */

@@ -28,6 +28,11 @@ allowed_definers (signature) as (values
   ('app.admit(bytea,uuid,text,boolean,boolean,boolean)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
+  ('app.begin_totp(bytea)'), ('app.verify_totp(bytea,uuid,bytea,bigint,bytea,interval,interval)'),
+  ('app.use_recovery_code(bytea,bytea,bytea,interval,interval,text,text,uuid,bytea)'),
+  ('app.enroll_totp(uuid,bytea,bytea)'), ('app.begin_totp_activation(bytea)'),
+  ('app.activate_totp(bytea,uuid,bytea,bigint,bytea[],text,text,uuid,bytea)'),
+  ('app.remove_totp(text,text,uuid,bytea)'), ('app.replace_recovery_codes(bytea[])'),
   ('app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea)'),
   ('app.refresh_session(bytea,integer,interval)'), ('app.claim_idempotency_key(bytea,text,bytea)'),
   ('app.keep_response(bytea,text,json)'), ('app.create_organization(uuid,text,text[])'),
@@ -35,6 +40,9 @@ allowed_definers (signature) as (values
   ('app.verify_email(bytea)'), ('app.request_email_change(text,uuid,bytea,uuid,bytea)'),
   ('app.confirm_email_change(bytea,uuid,bytea)'), ('app.due_messages(integer,uuid[])'), ('app.claim_messages(uuid[],bytea[])'), ('app.settle_message(uuid,bytea,text,boolean)'),
   ('app.forgot_password(text,uuid,bytea)'), ('app.reset_password(bytea,integer,text,text,text,uuid,bytea)'),
+  ('app.request_email_sign_in(text,uuid,bytea,bytea)'),
+  ('app.sign_in_by_link(bytea,uuid,bytea,interval,interval,text,text,uuid,bytea)'),
+  ('app.sign_in_by_code(text,bytea[],uuid,bytea,interval,interval,text,text,bytea,bytea,bytea,uuid,bytea)'),
   ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
   ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()'),
@@ -42,6 +50,12 @@ allowed_definers (signature) as (values
   ('app.spend_state(bytea)'), ('app.unlink_identity(uuid)'),
   ('app.link_identity(bytea,text,uuid,text,text,uuid,uuid,bytea)'),
   ('app.sign_in_with_provider(bytea,text,uuid,text,text,boolean,text,uuid,uuid,uuid,bytea,interval,interval,text,text,uuid,bytea,uuid,bytea)'),
+  ('app.begin_passkey_registration()'),
+  ('app.add_passkey(bytea,uuid,text,bytea,bytea,bigint,text,boolean,bytea[],text,text,uuid,bytea)'),
+  ('app.remove_passkey(uuid,text,text,uuid,bytea)'), ('app.begin_passkey_sign_in(bytea,bytea,bytea)'),
+  ('app.sign_in_with_passkey(bytea,bigint,bigint,boolean,bytea,uuid,bytea,interval,interval,text,text,uuid,bytea)'),
+  ('app.claimant_passkeys()'), ('app.begin_passkey_factor(bytea,bytea)'),
+  ('app.complete_sign_in_with_passkey(bytea,bigint,bigint,boolean,bytea,interval,interval)'),
   ('app.delete_account(uuid,bytea)'), ('app.my_memberships(integer)'), ('app.my_one_time_tokens(integer)'), ('app.my_messages(integer)')
 )
 select 'login is not app_user' as problem, session_user::text as object where session_user <> 'app_user'
@@ -137,8 +151,8 @@ select 'default privilege reaches the Worker', r.rolname || ' in every schema' f
  where (r.rolname = 'app_definer' or r.oid = (select relowner from pg_class where oid = to_regclass('public.users')))
    and not exists (select from pg_default_acl d where d.defaclrole = r.oid and d.defaclnamespace = 0 and d.defaclobjtype = 'f')
 union all
-select 'the seal''s key is readable', 'app_private.seal_key' from tables t, worker
- where t.name = 'app_private.seal_key' and has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE')
+select 'the seal''s key is readable', t.name from tables t, worker
+ where t.name in ('app_private.seal_key', 'app_private.worker_keys') and has_any_column_privilege(worker.oid, t.oid, 'SELECT,INSERT,UPDATE')
 union all
 select 'the fence is not as rls-policies.sql left it', 'npm run db:rls' from (
   select md5(string_agg(part, E'\n' order by part)) as now from (

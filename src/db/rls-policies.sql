@@ -107,9 +107,12 @@ grant select on sso_connections to app_definer;
 grant update (updated_at) on sso_connections to app_definer;
 grant update (email, last_used_at) on identities to app_definer;
 grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
+grant update (last_step, activated_at) on totp_factors to app_definer;
+grant update (sign_count, backed_up, last_used_at) on passkeys to app_definer;
 grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_definer;
 -- Postgres asks for it of whoever locks a row, as the clean-up does.
 grant update (expires_at) on one_time_tokens to app_definer;
+grant update (created_at) on spent_challenges to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
 grant update (authenticated_at) on sessions to app_definer;
 grant update (idle_expires_at) on sessions to app_definer;
@@ -236,7 +239,7 @@ begin
     raise exception 'the address is not verified' using errcode = 'APVER';
   end if;
   if p_fresh and not v_is_fresh then
-    raise exception 'the password was given too long ago' using errcode = 'APFRS';
+    raise exception 'the person proved who they are too long ago' using errcode = 'APFRS';
   end if;
   if p_organization_id is not null then
     if v_role is null then
@@ -363,7 +366,7 @@ begin
   if v_user.id is not null then
     perform app_private.mail_token(v_user, 'verify_email', 'verify_email', p_email, p_message_id, p_key);
   else
-    perform app_private.mail_reset_token(p_email, 'account_exists', p_message_id, p_key);
+    perform app_private.mail_token_unseen(p_email, 'reset_password', 'account_exists', p_message_id, p_key);
   end if;
 end
 $$;
@@ -396,6 +399,17 @@ begin
   end;
   return next;
 end
+$$;
+
+/* After a success: forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. */
+create function app_private.settle_sign_in_attempt(p_network_scope bytea, p_account_scope bytea, p_home_scope bytea)
+returns void
+language sql volatile set search_path = '' as $$
+  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
+  delete from public.throttles t where t.scope = p_account_scope;
+  insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
+  on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
 $$;
 
 /* What every way of signing in returns. `factors` are those that the person can still give, and null when the session
@@ -452,10 +466,12 @@ begin
                                       app_private.occasion(p_user.name, p_ip_address, p_user_agent));
   end if;
   -- 100 live ones at most: whoever knows the password could else begin so many that none of the statements which
-  -- end them all is done in time.
+  -- end them all is done in time. 10 that wait for a second factor: those push out no other.
   update public.sessions s set revoked_at = pg_catalog.now()
-   where s.id = any (array(select o.id from public.sessions o where o.user_id = p_user.id and o.revoked_at is null
-                            order by o.id desc offset 99 limit 100));
+   where s.id = any (array(select o.id from public.sessions o
+                            where o.user_id = p_user.id and o.revoked_at is null
+                              and (o.second_factor is not distinct from 'pending') = (v_second_factor is not distinct from 'pending')
+                            order by o.id desc offset case when v_second_factor = 'pending' then 9 else 99 end limit 100));
   insert into public.sessions (id, user_id, handle_hash, ip_address, user_agent, second_factor, idle_expires_at, expires_at)
   values (p_session_id, p_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent, v_second_factor,
           pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
@@ -500,11 +516,7 @@ begin
            password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
      where u.id = v_user.id and u.password_verifier = v_user.password_verifier;
   end if;
-  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
-  delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
-  delete from public.throttles t where t.scope = p_account_scope;
-  insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
-  on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
+  perform app_private.settle_sign_in_attempt(p_network_scope, p_account_scope, p_home_scope);
   return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                        p_user_agent, p_notice_id, p_notice_key);
 end
@@ -629,8 +641,36 @@ end
 $$;
 
 -- ── Signing in with a provider ───────────────────────────────────────────────────────────────────
--- What a provider says of somebody is verified by the Worker, in a ticket that is good once. The database cannot
--- verify it: these take the Worker's word for it.
+-- What a provider says of somebody is verified by the Worker, in a ticket that is good once. So that no injected
+-- statement says it, a ticket brings a key of the Worker's own, derived from its secret: it is known here by its hash,
+-- which the first ticket after a run of this file brings. With a secret that is being replaced both keys come.
+
+drop table if exists app_private.worker_keys;
+create table app_private.worker_keys (key_hash bytea primary key);
+
+/* Takes a ticket once: 32 bytes of its own, and one or two keys of 32, the current one first. A key that comes beside
+   a known one is known from then on; one that comes alone is the only one. APOTK for a ticket that was used; APWRK for
+   one without a known key. */
+create function app_private.take_ticket(p_ticket bytea) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 33, 32));
+  v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 65, 32));
+begin
+  if pg_catalog.length(p_ticket) is null or pg_catalog.length(p_ticket) not in (64, 96)
+     or exists (select from app_private.worker_keys)
+        and not exists (select from app_private.worker_keys k where k.key_hash in (v_current, v_previous)) then
+    raise exception 'not a ticket of the Worker''s' using errcode = 'APWRK';
+  end if;
+  insert into app_private.worker_keys (key_hash) values (v_current) on conflict do nothing;
+  if pg_catalog.length(p_ticket) = 64 then
+    delete from app_private.worker_keys k where k.key_hash <> v_current;
+  end if;
+  if not app_private.spend_challenge(pg_catalog.substr(p_ticket, 1, 32)) then
+    raise exception 'the ticket was used' using errcode = 'APOTK';
+  end if;
+end
+$$;
 
 /* Takes the state of a flow that comes back from its provider, once: false when it came before. */
 create function app.spend_state(p_state bytea) returns boolean
@@ -638,17 +678,18 @@ language sql volatile security definer set search_path = '' as $$
   select app_private.spend_challenge(p_state)
 $$;
 
-/* Whose identity it is. Two queries, since only either of them is found in the index. */
-create function app_private.identity_owner(p_provider text, p_connection_id uuid, p_subject text) returns uuid
-language sql stable set search_path = ''
-return case when p_connection_id is null
-  then (select i.user_id from public.identities i
-         where i.provider = p_provider and i.connection_id is null and i.subject = p_subject)
-  else (select i.user_id from public.identities i
-         where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject) end;
+/* At most one. Two queries, since only either of them is found in the index. */
+create function app_private.find_identity(p_provider text, p_connection_id uuid, p_subject text) returns setof public.identities
+language sql stable set search_path = '' as $$
+  select i.* from public.identities i
+   where p_connection_id is null and i.provider = p_provider and i.connection_id is null and i.subject = p_subject
+  union all
+  select i.* from public.identities i
+   where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject
+$$;
 
-/* For whoever has proven that the address of a never verified account is theirs: it becomes theirs, and whatever
-   lets anybody else in, who may have registered it before them, ends. */
+/* For whoever has proven that the address of a never verified account is theirs, which has no second factor: it becomes
+   theirs, and whatever lets anybody else in, who may have registered it before them, ends. */
 create function app_private.hand_over_account(p_user_id uuid) returns public.users
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -661,7 +702,6 @@ begin
   update public.one_time_tokens t set expires_at = t.created_at
    where t.user_id = p_user_id and t.expires_at > pg_catalog.now();
   delete from public.identities i where i.user_id = p_user_id;
-  delete from public.passkeys p where p.user_id = p_user_id;
   delete from public.totp_factors f where f.user_id = p_user_id;
   delete from public.recovery_codes c where c.user_id = p_user_id;
   return v_user;
@@ -704,10 +744,10 @@ end
 $$;
 
 /* Signs in who has the identity; without one, who has the address, which must be verified by the provider: an account
-   is made for it, or linked and told by mail, or handed over where it never verified the address. Returns the session,
-   and whether that mail was queued. APOTK for a ticket that was used; APEVR for no verified address; APCRD for a
-   disabled account; APSSO and APDOM of a connection, whose organization the person then is a member of; 40001 when the
-   identity or the account came or went meanwhile, and the batch is sent again. */
+   is made for it, or linked and told by mail, or handed over where it never verified the address (APVER where it has a
+   second factor). Returns the session, and whether that mail was queued. APOTK and APWRK as above; APEVR for no
+   verified address; APCRD for a disabled account; APSSO and APDOM of a connection, whose organization the person then is
+   a member of; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
 create function app.sign_in_with_provider(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_email_verified boolean, p_name text,
   p_user_id uuid, p_identity_id uuid, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval,
@@ -715,23 +755,20 @@ create function app.sign_in_with_provider(
 ) returns table (signed_in app_private.signed_in, linked boolean)
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_owner_id uuid;
+  v_identity public.identities;
   v_user public.users;
   v_organization_id uuid;
 begin
-  if not app_private.spend_challenge(p_ticket) then
-    raise exception 'the ticket was used' using errcode = 'APOTK';
-  end if;
+  perform app_private.take_ticket(p_ticket);
   linked := false;
-  v_owner_id := app_private.identity_owner(p_provider, p_connection_id, p_subject);
-  if v_owner_id is not null then
-    select * into v_user from public.users u where u.id = v_owner_id for no key update;
+  select * into v_identity from app_private.find_identity(p_provider, p_connection_id, p_subject);
+  if v_identity.id is not null then
+    select * into v_user from public.users u where u.id = v_identity.user_id for no key update;
     if p_connection_id is not null then
       v_organization_id := app_private.hold_connection(p_connection_id, v_user.email, p_email);
     end if;
     update public.identities i set last_used_at = pg_catalog.now(), email = coalesce(p_email, i.email)
-     where i.user_id = v_owner_id and i.provider = p_provider and i.connection_id is not distinct from p_connection_id
-       and i.subject = p_subject;
+     where i.id = v_identity.id;
     if not found then
       raise exception 'the identity was unlinked meanwhile' using errcode = '40001';
     end if;
@@ -746,6 +783,10 @@ begin
       v_organization_id := app_private.hold_connection(p_connection_id, p_email, p_email);
     end if;
     if v_user.email_verified_at is null then
+      -- A mailbox stands in for no second factor, and an identity must not be linked to what may be a stranger's.
+      if app_private.factors(v_user.id) is not null then
+        raise exception 'the account has a second factor and no verified address' using errcode = 'APVER';
+      end if;
       v_user := app_private.hand_over_account(v_user.id);
     end if;
     insert into public.identities (id, user_id, provider, connection_id, subject, email, last_used_at)
@@ -776,7 +817,7 @@ end
 $$;
 
 /* Links an identity to the signed-in person, whatever its address, and tells them by mail; one that is theirs already
-   stays as it is. APOTK for a ticket that was used; APIDT for somebody else's identity; APSSO and APDOM as above. */
+   stays as it is. APOTK and APWRK as above; APIDT for somebody else's identity; APSSO and APDOM of a connection. */
 create function app.link_identity(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_identity_id uuid,
   p_notice_id uuid, p_notice_key bytea
@@ -786,9 +827,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_me();
 begin
-  if not app_private.spend_challenge(p_ticket) then
-    raise exception 'the ticket was used' using errcode = 'APOTK';
-  end if;
+  perform app_private.take_ticket(p_ticket);
   if p_connection_id is not null then
     perform app_private.hold_connection(p_connection_id, v_user.email, p_email);
   end if;
@@ -799,9 +838,8 @@ begin
     perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'identity_linked',
                                       app_private.occasion(v_user.name, null));
   end if;
-  return query select i.id, i.provider, i.email, i.created_at, i.last_used_at from public.identities i
-                where i.user_id = v_user.id and i.provider = p_provider and i.subject = p_subject
-                  and i.connection_id is not distinct from p_connection_id;
+  return query select i.id, i.provider, i.email, i.created_at, i.last_used_at
+                 from app_private.find_identity(p_provider, p_connection_id, p_subject) i where i.user_id = v_user.id;
   if not found then
     raise exception 'the identity is somebody else''s' using errcode = 'APIDT';
   end if;
@@ -882,9 +920,10 @@ language sql volatile set search_path = '' as $$
    where t.user_id = p_user_id and t.purpose = any (p_purposes) and t.expires_at > pg_catalog.now()
 $$;
 
-/* Mails somebody a token for p_purpose, five an hour at most of each. Without an id none is made. */
+/* Mails somebody a token for p_purpose, five an hour at most of each. Without an id none is made. One to sign in with
+   has a code that does the same, and ends those before it: there is never more than one code to guess. */
 create function app_private.mail_token(
-  p_user public.users, p_purpose text, p_template text, p_email text, p_id uuid, p_key bytea
+  p_user public.users, p_purpose text, p_template text, p_email text, p_id uuid, p_key bytea, p_code_key bytea default null
 ) returns boolean language plpgsql volatile set search_path = '' as $$
 begin
   if p_id is null
@@ -892,9 +931,14 @@ begin
           where t.user_id = p_user.id and t.purpose = p_purpose and t.created_at > pg_catalog.now() - interval '1 hour') >= 5 then
     return false;
   end if;
-  insert into public.one_time_tokens (id, user_id, purpose, email, key_hash, expires_at)
-  values (p_id, p_user.id, p_purpose, case when p_purpose <> 'reset_password' then p_email end, pg_catalog.sha256(p_key),
-          pg_catalog.now() + case when p_purpose = 'verify_email' then interval '24 hours' else interval '1 hour' end);
+  if p_purpose = 'sign_in' then
+    perform app_private.end_tokens(p_user.id, '{sign_in}');
+  end if;
+  insert into public.one_time_tokens (id, user_id, purpose, email, key_hash, code_hash, expires_at)
+  values (p_id, p_user.id, p_purpose, case when p_purpose not in ('reset_password', 'sign_in') then p_email end,
+          pg_catalog.sha256(p_key), pg_catalog.sha256(p_code_key),
+          pg_catalog.now() + case p_purpose when 'verify_email' then interval '24 hours'
+                                            when 'sign_in' then interval '10 minutes' else interval '1 hour' end);
   case p_purpose
     -- No name: whoever reads the new address may be a stranger to the person.
     when 'change_email_new' then
@@ -954,7 +998,9 @@ $$;
 
 /* Mails a token to an address that has an account, five times an hour at most. For any other a message to
    nobody is queued, so that both take the same time. */
-create function app_private.mail_reset_token(p_email text, p_template text, p_message_id uuid, p_key bytea) returns void
+create function app_private.mail_token_unseen(
+  p_email text, p_purpose text, p_template text, p_message_id uuid, p_key bytea, p_code_key bytea default null
+) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   v_user public.users;
@@ -962,7 +1008,8 @@ begin
   -- The account's lock makes requests for one address wait for each other: those for no account wait as well.
   perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_email, 4));
   select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
-  if v_user.id is null or not app_private.mail_token(v_user, 'reset_password', p_template, p_email, p_message_id, p_key) then
+  if v_user.id is null
+     or not app_private.mail_token(v_user, p_purpose, p_template, p_email, p_message_id, p_key, p_code_key) then
     perform app_private.queue_message(p_message_id, p_key, null, null, p_template, '{}');
   end if;
 end
@@ -970,7 +1017,7 @@ $$;
 
 create function app.forgot_password(p_email text, p_message_id uuid, p_key bytea) returns void
 language sql volatile security definer set search_path = '' as $$
-  select app_private.mail_reset_token(p_email, 'reset_password', p_message_id, p_key)
+  select app_private.mail_token_unseen(p_email, 'reset_password', 'reset_password', p_message_id, p_key)
 $$;
 
 /* Replaces the password of the account that p_key's mail was for, once: its sessions and its other tokens
@@ -998,9 +1045,95 @@ begin
          email_verified_at = coalesce(u.email_verified_at, pg_catalog.now())
    where u.id = v_user_id returning u.* into v_user;
   update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user_id and s.revoked_at is null;
-  perform app_private.end_tokens(v_user_id, '{reset_password,verify_email,change_email_old,change_email_new}');
+  perform app_private.end_tokens(v_user_id, '{reset_password,verify_email,change_email_old,change_email_new,sign_in}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     app_private.occasion(v_user.name, p_ip_address));
+end
+$$;
+
+-- ── Sign-in by mail ──────────────────────────────────────────────────────────────────────────────
+-- A link, or a code to type in: two forms of one token, which is good for ten minutes and one session.
+
+create function app.request_email_sign_in(p_email text, p_message_id uuid, p_key bytea, p_code_key bytea) returns void
+language sql volatile security definer set search_path = '' as $$
+  select app_private.mail_token_unseen(p_email, 'sign_in', 'sign_in', p_message_id, p_key, p_code_key)
+$$;
+
+/* Starts a session of somebody whose row and whose token the caller has taken. Where nobody had ever proved that the
+   address is theirs, whoever registered it is put out with all that they could sign in with. Not where a second
+   factor is set up: the mail stands in for none, and until it is given the address is not proved either. */
+create function app_private.start_mailed_session(
+  p_user public.users, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text,
+  p_user_agent text, p_notice_id uuid, p_notice_key bytea
+) returns setof app_private.signed_in
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_user public.users := p_user;
+begin
+  perform app_private.end_tokens(v_user.id, '{sign_in}');
+  if v_user.email_verified_at is null and app_private.factors(v_user.id) is null then
+    v_user := app_private.hand_over_account(v_user.id);
+  end if;
+  return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                                       p_user_agent, p_notice_id, p_notice_key);
+end
+$$;
+
+/* Signs in whom p_key's mail was for, once. APTOK for a token that is unknown, used or expired, or of a disabled account. */
+create function app.sign_in_by_link(
+  p_key bytea, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text,
+  p_user_agent text, p_notice_id uuid default null, p_notice_key bytea default null
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  -- In the order in which all lock them: see "Deleting an account".
+  select * into v_user from public.users u
+   where u.id = (select t.user_id from public.one_time_tokens t
+                  where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'sign_in')
+     and u.disabled_at is null
+     for no key update;
+  update public.one_time_tokens t set expires_at = t.created_at
+   where t.key_hash = pg_catalog.sha256(p_key) and t.user_id = v_user.id and t.expires_at > pg_catalog.now();
+  if not found then
+    raise exception 'no such token' using errcode = 'APTOK';
+  end if;
+  return query select * from app_private.start_mailed_session(v_user, p_session_id, p_handle, p_lifetime, p_idle,
+                                                              p_ip_address, p_user_agent, p_notice_id, p_notice_key);
+end
+$$;
+
+/* Signs in whom the code was mailed to, once; p_code_keys are what it may be under the Worker's secrets. Counts the
+   attempt as app.take_sign_in_attempt does, and settles it as app.sign_in. One row: the seconds to wait, and then
+   the code was not looked at; or the session, null for a wrong code, an unknown address or a disabled account. No
+   error, so that the attempt stays counted. */
+create function app.sign_in_by_code(
+  p_email text, p_code_keys bytea[], p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval,
+  p_ip_address text, p_user_agent text, p_network_scope bytea, p_account_scope bytea, p_home_scope bytea,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns table (wait_seconds int, session app_private.signed_in)
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+  v_account_scope bytea;
+begin
+  -- The person before the counters, as app.sign_in locks them.
+  select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
+  select a.account_scope, a.wait_seconds into v_account_scope, wait_seconds
+    from app.take_sign_in_attempt(p_network_scope, p_account_scope, p_home_scope) a;
+  if wait_seconds = 0 then
+    update public.one_time_tokens t set expires_at = t.created_at
+     where t.user_id = v_user.id and t.purpose = 'sign_in' and t.expires_at > pg_catalog.now()
+       and t.code_hash = any (array(select pg_catalog.sha256(key) from pg_catalog.unnest(p_code_keys) given (key)));
+    if found then
+      perform app_private.settle_sign_in_attempt(p_network_scope, v_account_scope, p_home_scope);
+      select s.* into session
+        from app_private.start_mailed_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                              p_user_agent, p_notice_id, p_notice_key) s;
+    end if;
+  end if;
+  return next;
 end
 $$;
 
@@ -1091,7 +1224,7 @@ begin
     return 'pending';
   end if;
   update public.users u set email = v_email, email_verified_at = pg_catalog.now() where u.id = v_user.id;
-  perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new}');
+  perform app_private.end_tokens(v_user.id, '{reset_password,verify_email,change_email_old,change_email_new,sign_in}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'email_changed',
     pg_catalog.json_build_object('name', v_user.name, 'newEmail', v_email));
   return 'changed';
@@ -1102,10 +1235,10 @@ $$;
 -- Each of these needs the whole bcrypt hash, as sign-in does: an injected statement neither makes a session
 -- fresh nor changes a password without knowing it. Attempts are taken in a transaction before, which commits.
 
-/* The signed-in person's part of a scope that the Worker names: nobody counts attempts for somebody else. */
+/* The person's part of a scope that the Worker names: nobody counts attempts for somebody else. */
 create function app_private.own_scope(p_scope bytea) returns bytea
 language sql stable set search_path = ''
-return pg_catalog.sha256(p_scope || pg_catalog.uuid_send(app.user_id()));
+return pg_catalog.sha256(p_scope || pg_catalog.uuid_send(app_private.claimant_id()));
 
 /* Takes an attempt of the signed-in person's to give their password, and tells what to hash it with. */
 create function app.begin_reauthentication(p_scope bytea)
@@ -1158,8 +1291,8 @@ begin
 end
 $$;
 
-/* Replaces the signed-in person's password: their other sessions end, and so do links to a new password or to
-   another address, whoever asked for them. False and APPWD as above. */
+/* Replaces the signed-in person's password: their other sessions end, and so do links to a new password, to another
+   address or to a session, whoever asked for them. False and APPWD as above. */
 create function app.change_password(
   p_scope bytea, p_hash text, p_scheme int, p_salt text, p_new_hash text, p_ip_address text,
   p_notice_id uuid default null, p_notice_key bytea default null
@@ -1180,10 +1313,152 @@ begin
   update public.sessions s set revoked_at = pg_catalog.now()
    where s.user_id = v_user_id and s.id <> v_session_id and s.revoked_at is null;
   update public.sessions s set authenticated_at = pg_catalog.now() where s.id = v_session_id;
-  perform app_private.end_tokens(v_user_id, '{reset_password,change_email_old,change_email_new}');
+  perform app_private.end_tokens(v_user_id, '{reset_password,change_email_old,change_email_new,sign_in}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
     app_private.occasion(v_user.name, p_ip_address));
   return true;
+end
+$$;
+
+-- ── Authenticator apps and recovery codes ───────────────────────────────────────────────────────
+-- Only the Worker can compare a code with its app's seed. Afterwards it shows a key that it makes from the seed: an
+-- injected statement, which sees the sealed seed at best, neither activates an app nor completes a session.
+
+/* The person of a session that waits for its second factor; APCMP for one that is complete. */
+create function app_private.pending_id() returns uuid
+language plpgsql stable set search_path = '' as $$
+begin
+  if (app_private.context())[5] = '' then
+    raise exception 'the session is complete' using errcode = 'APCMP';
+  end if;
+  return app_private.claimant_id();
+end
+$$;
+
+/* Takes an attempt at the second factor, and tells of the active app, if there is one. APCMP as above. */
+create function app.begin_totp(p_scope bytea) returns table (wait_seconds int, id uuid, sealed_seed text)
+language sql volatile security definer set search_path = '' as $$
+  select app_private.take_attempt(app_private.own_scope(p_scope), 5), f.id, '\x' || pg_catalog.encode(f.sealed_seed, 'hex')
+    from (select app_private.pending_id() as user_id) me
+    left join public.totp_factors f on f.user_id = me.user_id and f.activated_at is not null
+$$;
+
+/* Completes the session with a code of this time step: APCOD for one at or before the last one that was taken, for a
+   key that is not the active app's, and for an app that is not active any more. */
+create function app.verify_totp(
+  p_scope bytea, p_id uuid, p_key bytea, p_step bigint, p_handle bytea, p_lifetime interval, p_idle interval
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_claimant();
+begin
+  update public.totp_factors f set last_step = p_step
+   where f.user_id = v_user.id and f.id = p_id and f.activated_at is not null
+     and f.key_hash = pg_catalog.sha256(p_key) and f.last_step < p_step;
+  if not found then
+    raise exception 'wrong code' using errcode = 'APCOD';
+  end if;
+  delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+  return query select * from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle);
+end
+$$;
+
+/* Takes an attempt at the second factor, and with a recovery code uses it up, completes the session and mails a
+   notice; without one there is no session. APCMP as above. */
+create function app.use_recovery_code(
+  p_scope bytea, p_key bytea, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text, p_user_agent text,
+  p_notice_id uuid, p_notice_key bytea
+) returns table (wait_seconds int, session app_private.signed_in)
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_pending_id uuid := app_private.pending_id();
+  v_user public.users := app_private.lock_claimant();
+begin
+  wait_seconds := app_private.take_attempt(app_private.own_scope(p_scope), 5);
+  if wait_seconds = 0 then
+    delete from public.recovery_codes c where c.user_id = v_pending_id and c.key_hash = pg_catalog.sha256(p_key);
+    if found then
+      delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+      perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'recovery_code_used',
+                                        app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+      session := (select s from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle) s);
+    end if;
+  end if;
+  return next;
+end
+$$;
+
+/* Begins with a new app, in place of one that was not activated. Returns the person's address, for the app to show. */
+create function app.enroll_totp(p_id uuid, p_sealed_seed bytea, p_key bytea) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.totp_factors f where f.user_id = v_user.id and f.activated_at is null;
+  insert into public.totp_factors (id, user_id, sealed_seed, key_hash)
+  select p_id, v_user.id, p_sealed_seed, pg_catalog.sha256(p_key) where v_user.id is not null;
+  return v_user.email;
+end
+$$;
+
+/* Takes an attempt at the code of the new app, and tells of it, if there is one. */
+create function app.begin_totp_activation(p_scope bytea) returns table (wait_seconds int, id uuid, sealed_seed text)
+language sql volatile security definer set search_path = '' as $$
+  select app_private.take_attempt(app_private.own_scope(p_scope), 5), f.id, '\x' || pg_catalog.encode(f.sealed_seed, 'hex')
+    from (select app.user_id() as user_id) me
+    left join public.totp_factors f on f.user_id = me.user_id and f.activated_at is null
+$$;
+
+/* Makes the new app the person's app, and mails a notice. Returns whether p_recovery_keys are kept, as with the first
+   factor. APCOD for a key that is not the new app's. */
+create function app.activate_totp(
+  p_scope bytea, p_id uuid, p_key bytea, p_step bigint, p_recovery_keys bytea[], p_ip_address text, p_user_agent text,
+  p_notice_id uuid, p_notice_key bytea
+) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.totp_factors f where f.user_id = v_user.id and f.activated_at is not null;
+  update public.totp_factors f set activated_at = pg_catalog.now(), last_step = p_step
+   where f.user_id = v_user.id and f.id = p_id and f.key_hash = pg_catalog.sha256(p_key);
+  if not found then
+    raise exception 'wrong code' using errcode = 'APCOD';
+  end if;
+  delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'mfa_enabled',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+  return app_private.take_up_factor(v_user.id, p_recovery_keys);
+end
+$$;
+
+/* Removes the person's app, and one that was not activated, and mails a notice. AP404 without one that is active. */
+create function app.remove_totp(p_ip_address text, p_user_agent text, p_notice_id uuid, p_notice_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.totp_factors f where f.user_id = v_user.id and f.activated_at is not null;
+  if not found then
+    raise exception 'no active app' using errcode = 'AP404';
+  end if;
+  delete from public.totp_factors f where f.user_id = v_user.id;
+  perform app_private.give_up_factor(v_user.id);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'mfa_disabled',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+end
+$$;
+
+/* Replaces the person's recovery codes. APNOF without a second factor that they could stand in for. */
+create function app.replace_recovery_codes(p_keys bytea[]) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  if app_private.factors(v_user.id) is null then
+    raise exception 'no second factor' using errcode = 'APNOF';
+  end if;
+  perform app_private.replace_recovery_codes(v_user.id, p_keys);
 end
 $$;
 
@@ -1303,6 +1578,159 @@ language sql stable parallel restricted security definer set search_path = '' as
   select u.id, u.email, u.name
     from public.users u join public.memberships m on m.user_id = u.id
    where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
+$$;
+
+-- ── Passkeys ─────────────────────────────────────────────────────────────────────────────────────
+-- The Worker verifies signatures, which Postgres cannot. What a session takes here is the credential's id: at least
+-- 16 bytes that an authenticator has drawn, and that these functions tell to the person alone whose it is.
+
+/* What a browser is told of the credentials that somebody has. */
+create function app_private.passkey_descriptors(p_user_id uuid) returns json
+language sql stable set search_path = ''
+return (
+  select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('id', pg_catalog.encode(p.credential_id, 'hex'),
+                    'transports', p.transports) order by p.id), '[]')
+    from public.passkeys p where p.user_id = p_user_id
+);
+
+/* The signed-in person, as an authenticator names them, and the passkeys that they have. */
+create function app.begin_passkey_registration()
+returns table (user_id uuid, email text, name text, passkeys json)
+language sql stable security definer set search_path = '' as $$
+  select u.id, u.email, u.name, app_private.passkey_descriptors(u.id) from public.users u where u.id = app.user_id()
+$$;
+
+/* Adds a passkey to the signed-in person, and mails them a notice. Returns whether p_recovery_keys were kept: it is
+   their first factor. APPSR for a challenge that was spent; APPSL for a 21st; 23505 on passkeys_credential_id_key;
+   AP401 when the account is gone. */
+create function app.add_passkey(
+  p_challenge bytea, p_id uuid, p_name text, p_credential_id bytea, p_public_key bytea, p_sign_count bigint,
+  p_transports text, p_backed_up boolean, p_recovery_keys bytea[], p_ip_address text, p_user_agent text,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  if v_user.id is null then
+    raise exception 'the account was deleted' using errcode = 'AP401';
+  end if;
+  if not app_private.spend_challenge(p_challenge) then
+    raise exception 'the challenge was spent' using errcode = 'APPSR';
+  end if;
+  if (select count(*) from public.passkeys p where p.user_id = v_user.id) >= 20 then
+    raise exception '20 passkeys' using errcode = 'APPSL';
+  end if;
+  insert into public.passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+  values (p_id, v_user.id, p_name, p_credential_id, p_public_key, p_sign_count, p_transports, p_backed_up);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'passkey_added',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+  return app_private.take_up_factor(v_user.id, p_recovery_keys);
+end
+$$;
+
+/* Removes a passkey of the signed-in person, and mails them a notice. AP404 for any other. */
+create function app.remove_passkey(
+  p_id uuid, p_ip_address text, p_user_agent text, p_notice_id uuid default null, p_notice_key bytea default null
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  delete from public.passkeys p where p.id = p_id and p.user_id = v_user.id;
+  if not found then
+    raise exception 'no such passkey' using errcode = 'AP404';
+  end if;
+  perform app_private.give_up_factor(v_user.id);
+  perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'passkey_removed',
+                                    app_private.occasion(v_user.name, p_ip_address, p_user_agent));
+end
+$$;
+
+/* Writes down that a passkey was used. APPSK when it is gone, another's, or was used since p_sign_count was read. */
+create function app_private.use_passkey(
+  p_user_id uuid, p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean
+) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.passkeys p set sign_count = p_new_sign_count, backed_up = p_backed_up, last_used_at = pg_catalog.now()
+   where p.credential_id = p_credential_id and p.user_id = p_user_id and p.sign_count = p_sign_count;
+  if not found then
+    raise exception 'no such passkey' using errcode = 'APPSK';
+  end if;
+end
+$$;
+
+/* Takes an attempt to sign in with a passkey, spends its challenge, and tells what its signature is verified with.
+   The key is null for a challenge that was spent and for an unknown credential; or there are seconds to wait, and
+   then nothing is taken. */
+create function app.begin_passkey_sign_in(p_scope bytea, p_challenge bytea, p_credential_id bytea)
+returns table (wait_seconds int, user_id uuid, public_key bytea, sign_count bigint)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  wait_seconds := app_private.take_attempt(p_scope, 20);
+  if wait_seconds = 0 and app_private.spend_challenge(p_challenge) then
+    select p.user_id, p.public_key, p.sign_count into user_id, public_key, sign_count
+      from public.passkeys p where p.credential_id = p_credential_id;
+  end if;
+  return next;
+end
+$$;
+
+/* Starts a session of whose passkey it is: both factors, since it verifies the person. APPSK as above, and for a
+   disabled account. A success gives p_scope its attempt back. */
+create function app.sign_in_with_passkey(
+  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean, p_scope bytea,
+  p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text, p_user_agent text,
+  p_notice_id uuid default null, p_notice_key bytea default null
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users;
+begin
+  select u.* into v_user from public.users u
+   where u.id = (select p.user_id from public.passkeys p where p.credential_id = p_credential_id)
+     and u.disabled_at is null
+     for no key update;
+  perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
+  update public.throttles t set attempts = t.attempts - 1 where t.scope = p_scope and t.attempts > 0;
+  delete from public.throttles t where t.scope = p_scope and t.attempts = 0;
+  return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                                       p_user_agent, p_notice_id, p_notice_key, true);
+end
+$$;
+
+/* The passkeys of the session's person, who may still have to give one of them. */
+create function app.claimant_passkeys() returns json
+language sql stable security definer set search_path = ''
+return app_private.passkey_descriptors(app_private.claimant_id());
+
+/* As app.begin_passkey_sign_in, for the second factor of the session's person: no other's passkey is one. */
+create function app.begin_passkey_factor(p_challenge bytea, p_credential_id bytea)
+returns table (user_id uuid, public_key bytea, sign_count bigint)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  if app_private.spend_challenge(p_challenge) then
+    return query select p.user_id, p.public_key, p.sign_count from public.passkeys p
+                  where p.credential_id = p_credential_id and p.user_id = app_private.claimant_id();
+  end if;
+end
+$$;
+
+/* Completes the session of the request, which waits for it. APPSK as above; AP401 when it does not wait. */
+create function app.complete_sign_in_with_passkey(
+  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean,
+  p_handle bytea, p_lifetime interval, p_idle interval
+) returns setof app_private.signed_in
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_claimant();
+begin
+  perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
+  return query select * from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle);
+end
 $$;
 
 -- ── Deleting an account ──────────────────────────────────────────────────────────────────────────
@@ -1503,11 +1931,11 @@ create policy "People revoke their own live sessions" on sessions for update to 
   using (user_id = (select app.user_id()) and revoked_at is null)
   with check (user_id = (select app.user_id()) and revoked_at is not null);
 
--- ── Second factors, identities: a person's own; changed through functions only ──────────────────
+-- ── Second factors, identities: a person's own; changed through functions only, but for names ────
 
 grant select (user_id, id, created_at, activated_at) on totp_factors to app_user;
 grant select (user_id, created_at) on recovery_codes to app_user;
-grant select (user_id, id, name, backed_up, created_at, last_used_at) on passkeys to app_user;
+grant select (user_id, id, name, backed_up, created_at, last_used_at), update (name) on passkeys to app_user;
 grant select (user_id, id, provider, email, created_at, last_used_at) on identities to app_user;
 
 create policy "An authenticator app is its person's alone" on totp_factors as restrictive to app_user
@@ -1521,6 +1949,8 @@ create policy "People count their own recovery codes" on recovery_codes for sele
 create policy "A passkey is its person's alone" on passkeys as restrictive to app_user
   using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
 create policy "People read their own passkeys" on passkeys for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "People rename their own passkeys" on passkeys for update to app_user
   using (user_id = (select app.user_id()));
 create policy "An identity is its person's alone" on identities as restrictive to app_user
   using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));

@@ -259,7 +259,8 @@ export const idempotencyKeys = pgTable(
 
 /**
  * Authenticator apps (RFC 6238): the one that is active, and one that is being set up. `sealedSeed` can be read by
- * the Worker alone; `lastStep` is the time step of the last code that was taken, and none at or before it is.
+ * the Worker alone, which shows that it has by what `keyHash` is the SHA-256 of; `lastStep` is the time step of the last
+ * code that was taken, and none at or before it is.
  */
 export const totpFactors = pgTable(
   "totp_factors",
@@ -269,18 +270,16 @@ export const totpFactors = pgTable(
       .notNull()
       .references(() => users.id, { onDelete: "cascade" }),
     sealedSeed: bytea("sealed_seed").notNull(),
+    keyHash: bytea("key_hash").notNull(),
     lastStep: bigint("last_step", { mode: "number" }),
     createdAt: createdAt(),
     activatedAt: instant("activated_at"),
   },
   (table) => [
-    uniqueIndex("totp_factors_active_key")
-      .on(table.userId)
-      .where(sql`activated_at is not null`),
-    uniqueIndex("totp_factors_new_key")
-      .on(table.userId)
-      .where(sql`activated_at is null`),
+    // One of each. Not two partial ones: the deletion of an account would use neither.
+    uniqueIndex("totp_factors_user_id_active_key").on(table.userId, sql`(activated_at is not null)`),
     check("totp_factors_sealed_seed_length", sql`length(sealed_seed) <= 256`),
+    check("totp_factors_key_hash_length", sql`length(key_hash) = 32`),
   ],
 ).enableRLS();
 

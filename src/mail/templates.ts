@@ -6,6 +6,8 @@ interface Values {
   /** The host of the product's frontend, which names it: "app.example.com". */
   site: string;
   newEmail: string;
+  /** Eight digits, which stand for the token. */
+  code: string;
   /** A sentence, or empty. */
   occasion: string;
 }
@@ -94,12 +96,69 @@ export const mailTemplates = {
     ],
     action: resetWithoutToken,
   },
+  sign_in: {
+    subject: "Sign in",
+    opening: ({ site, code }) => [
+      `Somebody asked to sign in to your account at ${site}. If it was you, type this code where you asked for it: ${code}`,
+      "Or open this link on the device that you want to sign in on.",
+    ],
+    action: { label: "Sign in", path: "sign-in", withToken: true },
+    closing: [
+      "The code and the link are good for 10 minutes, and one of them for one use. Give them to nobody.",
+      "If you did not ask for this, ignore this message. Nobody has signed in.",
+    ],
+  },
   identity_linked: {
     subject: "A new way to sign in was added",
     opening: ({ site, occasion }) => [
       `Your account at ${site} can now be signed in to with an account at another provider.`,
       occasion,
       "If it was you, there is nothing to do. If it was not you, unlink it in your account, and reset your password.",
+    ],
+    action: resetWithoutToken,
+  },
+  mfa_enabled: {
+    subject: "An authenticator app was set up for your account",
+    opening: ({ site, occasion }) => [
+      `An authenticator app was set up for your account at ${site}. Signing in asks for its code from now on.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, reset your password, and contact our support.",
+    ],
+    action: resetWithoutToken,
+  },
+  mfa_disabled: {
+    subject: "The authenticator app of your account was removed",
+    opening: ({ site, occasion }) => [
+      `The authenticator app of your account at ${site} was removed. Signing in does not ask for its code any more.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, reset your password, and contact our support.",
+    ],
+    action: resetWithoutToken,
+  },
+  recovery_code_used: {
+    subject: "A recovery code of your account was used",
+    opening: ({ site, occasion }) => [
+      `Somebody signed in to your account at ${site} with a recovery code, which is used up now.`,
+      occasion,
+      "If it was you, see to it that you have others left. If it was not you, reset your password, and replace your recovery codes.",
+    ],
+    action: resetWithoutToken,
+  },
+  passkey_added: {
+    subject: "A passkey was added to your account",
+    opening: ({ site, occasion }) => [
+      `A passkey was added to your account at ${site}. Whoever holds it can sign in.`,
+      occasion,
+      // Not only a new password: sign-in would then ask for what the stranger has.
+      `If it was you, there is nothing to do. ${contactUs}`,
+    ],
+  },
+  passkey_removed: {
+    subject: "A passkey was removed from your account",
+    opening: ({ site, occasion }) => [
+      `A passkey of your account at ${site} was removed. It no longer signs in.`,
+      occasion,
+      "If it was you, there is nothing to do. If it was not you, reset your password.",
     ],
     action: resetWithoutToken,
   },
@@ -115,6 +174,7 @@ export type MailTemplate = keyof typeof mailTemplates;
 export interface MailInput {
   appUrl: string;
   token: string;
+  code?: string;
   data: Record<string, string | null>;
 }
 
@@ -125,12 +185,13 @@ export interface MailContent {
 }
 
 /** The same input gives the same mail to the byte: a provider refuses another one under the same key. */
-export function renderMail(template: MailTemplate, { appUrl, token, data }: MailInput): MailContent {
+export function renderMail(template: MailTemplate, { appUrl, token, code = "", data }: MailInput): MailContent {
   const { subject, opening, action, closing = [] }: Template = mailTemplates[template];
   const site = URL.parse(appUrl)?.host ?? appUrl;
   const values = {
     site,
     newEmail: cleanAddress(data["newEmail"]) || "another address",
+    code,
     occasion: describeOccasion(data),
   };
   // A fragment reaches neither a server's log nor a Referer header; the frontend takes the token from there.

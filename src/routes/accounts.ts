@@ -4,6 +4,7 @@ import { forgetCookie } from "../refresh-cookie.ts";
 import { deleteAccount, exportAccount } from "../services/accounts.ts";
 import { Identity } from "./identities.ts";
 import { RoleName } from "./organizations.ts";
+import { Passkey } from "./passkeys.ts";
 import { User } from "./users.ts";
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
@@ -14,10 +15,20 @@ const StoredSession = z.object({
   userAgent: z.string().nullable().openapi({ example: "curl/8.14.1" }),
   createdAt: Instant,
   authenticatedAt: Instant.openapi({ description: "When the password was last given." }),
+  secondFactor: z
+    .enum(["given", "pending"])
+    .nullable()
+    .openapi({ description: "Null where none was asked for.", example: "given" }),
   lastUsedAt: Instant.openapi({ description: "When its tokens were last refreshed." }),
   idleExpiresAt: Instant.openapi({ description: "When it ends unless its tokens are refreshed." }),
   expiresAt: Instant,
   revokedAt: Instant.nullable(),
+});
+
+const ExportedApp = z.object({
+  id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a06" }),
+  createdAt: Instant,
+  activatedAt: Instant.nullable(),
 });
 
 const ExportedMembership = z.object({
@@ -51,6 +62,11 @@ const AccountExport = z
     account: User,
     sessions: z.array(StoredSession).openapi({ description: "Live ones, and ended ones for 30 days." }),
     identities: z.array(Identity),
+    passkeys: z.array(Passkey),
+    authenticatorApps: z.array(ExportedApp).openapi({ description: "Without their secrets." }),
+    recoveryCodes: z
+      .array(z.object({ createdAt: Instant }))
+      .openapi({ description: "Those that are left; without the codes." }),
     memberships: z.array(ExportedMembership),
     oneTimeTokens: z.array(ExportedToken).openapi({ description: "Of links in mails; without the token." }),
     messages: z.array(ExportedMessage).openapi({ description: "Mails on their way, or that could not be sent." }),

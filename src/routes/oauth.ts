@@ -126,6 +126,7 @@ const tokenRoute = publicRoute({
     "provider_email_unverified",
     "sso_domain_mismatch",
     "sso_not_found",
+    "email_unverified",
     "origin_not_allowed",
   ],
   setsCookie: [200],

@@ -161,6 +161,22 @@ describe("npm run dev", () => {
     }
   });
 
+  it("answers by the source as it is now, after one that did not build too", async () => {
+    const file = path.join(clone, "src/routes/operations.ts");
+    const original = readFileSync(file, "utf8");
+    try {
+      const { script, url } = await startDev();
+      const health = async () => (await fetch(`${url}/health`)).text();
+      expect(await health()).toBe('{"status":"ok"}');
+      writeFileSync(file, `${original}\nnot TypeScript`);
+      await script.prints(/Expected ";" but found "TypeScript"/);
+      writeFileSync(file, original.replace('{ status: "ok" as const }', '{ status: "changed" as "ok" }'));
+      await expect.poll(health, { timeout: 20_000 }).toBe('{"status":"changed"}');
+    } finally {
+      writeFileSync(file, original);
+    }
+  });
+
   it("keeps secrets from other users of the machine", async () => {
     for (const file of ["secrets.json", "worker.env", "postgres/superuser-password"]) {
       expect(statSync(path.join(clone, ".local", file)).mode & 0o077, file).toBe(0);

@@ -61,7 +61,7 @@ describe("A page behind a link", () => {
     expect([page.addresses, page.form.hidden]).toEqual([["/reset-password"], false]);
   });
 
-  it.each(["/verify-email", "/reset-password", "/confirm-email-change"])("%s needs a token", (address) => {
+  it.each(["/verify-email", "/reset-password", "/confirm-email-change", "/sign-in"])("%s needs a token", (address) => {
     const { form, result } = openPage(address);
     expect([form.hidden, result.className]).toEqual([true, "failure"]);
   });
@@ -105,6 +105,18 @@ describe("A page behind a link", () => {
       { path: "/v1/auth/sign-in", body: fields, authorization: undefined },
       { path: target, body: { token: "t3" }, authorization: "Bearer a1" },
     ]);
+    expect(page.result.textContent).toContain(text);
+  });
+
+  it.each([
+    [200, { user: { email: "ada@example.com" } }, "Signed in as ada@example.com."],
+    [202, { status: "mfa_required" }, "second factor"],
+  ])("signs in with the link, once its button is pressed: %s", async (status, body, text) => {
+    const target = "/v1/auth/email-sign-in/verify";
+    const page = openPage("/sign-in#token=t5", {}, { [target]: { status, body } });
+    expect(page.calls).toEqual([]);
+    await page.send();
+    expect(page.calls).toEqual([{ path: target, body: { token: "t5" }, authorization: undefined }]);
     expect(page.result.textContent).toContain(text);
   });
 

@@ -101,7 +101,7 @@ describe("A message", () => {
 });
 
 describe("A page behind a link", () => {
-  const paths = ["/verify-email", "/reset-password", "/confirm-email-change", "/forgot-password"];
+  const paths = ["/verify-email", "/reset-password", "/confirm-email-change", "/sign-in", "/forgot-password"];
 
   it.each(paths)("%s is there, and may call the API alone", async (path) => {
     const { status, page, policy } = await get(path);
@@ -115,6 +115,7 @@ describe("A page behind a link", () => {
     ["/verify-email", ["email", "password"]],
     ["/reset-password", ["password", "repetition"]],
     ["/confirm-email-change", ["email", "password"]],
+    ["/sign-in", []],
     ["/forgot-password", ["email"]],
   ])("%s asks for %j", async (path, names) => {
     const { page } = await get(path);

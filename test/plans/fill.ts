@@ -7,12 +7,13 @@ const id = (kind: string, number: string) =>
 const user = (number: string) => id("0001", number);
 const organization = (number: string) => id("0002", number);
 const session = (number: string) => id("0003", number);
+const factor = (number: string) => id("0005", number);
 const message = (number: string) => id("0004", number);
 
 /**
  * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, of which
- * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails,
- * counted attempts, factors, identities and connections. A tenant's rows do not lie together, as they would not after years of sign-ups.
+ * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails counted attempts, factors,
+ * identities and connections. A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
   // Superuser only. Foreign keys hold by construction, and checking two million would take a minute.
@@ -43,28 +44,33 @@ const statements = [
    select ${message("n")}, sha256(n::text::bytea), ${user("n % 50000")}, 'person-' || n || '@filled.example', 'reset_password', '{}',
           now() + n * interval '1 second', case when n % 2 = 0 then now() - n * interval '1 minute' end
      from generate_series(0, 99999) n`,
+  `insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at, last_step)
+   select ${message("n")}, ${user("n / 2")}, sha256(n::text::bytea), sha256(n::text::bytea), case when n % 2 = 0 then now() end, case when n % 2 = 0 then 1 end
+     from generate_series(0, 79999) n`,
+  `insert into recovery_codes (user_id, key_hash)
+   select ${user("n / 10")}, sha256(n::text::bytea) from generate_series(0, 399999) n`,
+  `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+   select ${message("n")}, ${user("n")}, 'Passkey', sha256(n::text::bytea), sha256(n::text::bytea), 0, 'usb', false
+     from generate_series(0, 39999) n`,
   `insert into throttles (scope, attempts, attempted_at)
    select sha256(n::text::bytea), case when n % 2 = 1 then n % 10 else 0 end, now() - n * interval '40 seconds'
      from generate_series(0, 99999) n`,
-  `insert into identities (id, user_id, provider, subject)
-   select ${message("n")}, ${user("n % 50000")}, (array['google', 'github'])[1 + n % 2], 'subject-' || n
-     from generate_series(0, 99999) n`,
-  `insert into sso_connections (organization_id, id, domain, txt_record, domain_verified_at, issuer, client_id, sealed_client_secret)
-   select ${organization("n")}, ${message("n")}, 'company-' || n || '.example', 'saas-verification=' || n, case when n % 2 = 0 then now() end,
-          'https://login.company-' || n || '.example', 'client', sha256(n::text::bytea)
-     from generate_series(0, 99999) n`,
-  `insert into identities (id, user_id, provider, connection_id, subject)
-   select ${session("n")}, ${user("n % 50000")}, 'sso', ${message("n % 1000")}, 'subject-' || n from generate_series(0, 99999) n`,
-  `insert into totp_factors (id, user_id, sealed_seed, last_step, activated_at)
-   select ${message("n")}, ${user("n % 50000")}, sha256(n::text::bytea), n, case when n < 50000 then now() end
-     from generate_series(0, 99999) n`,
+  `insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at)
+   select ${factor("n")}, ${user("n % 50000")}, sha256(n::text::bytea), sha256(n::text::bytea), case when n < 50000 then now() end from generate_series(0, 99999) n`,
   `insert into recovery_codes (user_id, key_hash)
    select ${user("n % 50000")}, sha256(n::text::bytea) from generate_series(0, 99999) n`,
   `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
-   select ${message("n")}, ${user("n % 50000")}, 'Passkey ' || n, sha256(n::text::bytea), sha256(n::text::bytea), n, 'internal', n % 2 = 0
+   select ${factor("n")}, ${user("n % 50000")}, 'Passkey ' || n, sha256(n::text::bytea), sha256(n::text::bytea), 0, '', false
      from generate_series(0, 99999) n`,
   `insert into spent_challenges (key_hash, created_at)
    select sha256(n::text::bytea), now() - n * interval '80 ms' from generate_series(0, 99999) n`,
+  `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret, domain_verified_at)
+   select ${organization("n")}, ${factor("n")}, 'domain-' || n || '.example', 'proof of the domain ' || n, 'https://idp.example', 'client', 'sealed',
+          case when n % 2 = 0 then now() end
+     from generate_series(0, 99999) n`,
+  `insert into identities (id, user_id, provider, connection_id, subject, email)
+   select ${factor("n")}, ${user("n % 50000")}, case when n % 2 = 0 then 'google' else 'sso' end, case when n % 2 = 1 then ${factor("n")} end, n::text, null
+     from generate_series(0, 99999) n`,
   "vacuum analyze",
 ];
 

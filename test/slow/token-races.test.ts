@@ -14,6 +14,7 @@ const uses: [string, TokenPurpose, (token: string, index: number) => Record<stri
   ["change-email/confirm", "change_email_new", (token) => ({ token }), 200],
   ["change-email/confirm", "change_email_old", (token) => ({ token }), 200],
   ["reset-password", "reset_password", (token, index) => ({ token, password: newPassword(index) }), 204],
+  ["email-sign-in/verify", "sign_in", (token) => ({ token }), 200],
 ];
 
 describe("50 at once with one token", tenRounds, () => {

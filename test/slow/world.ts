@@ -1,7 +1,9 @@
 import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
+import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
+import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { contract, creates, databaseFreeRoutes, newMark, optionsOf, targetOf } from "../support/operations.ts";
 import {
   type Answer,
@@ -26,7 +28,8 @@ export interface World {
 /** Every operation that asks the database. */
 export const operationsOfTheDatabase = contract.operations.filter(({ name }) => !databaseFreeRoutes.has(name));
 
-export async function makeWorld(): Promise<World> {
+/** @param operation what is to be sent in it */
+export async function makeWorld(operation?: Operation): Promise<World> {
   const sound = openService();
   const ada = await signUpPerson(sound, "Before");
   const { body: organization } = await sound.call("POST", "/v1/organizations", {
@@ -41,7 +44,15 @@ export async function makeWorld(): Promise<World> {
   const identityId = await giveIdentity(ada.id);
   const connection = await giveConnection(organization.id, { verified: false });
   await setTxtRecords(connection.domain, [connection.txtRecord]);
-  const ids = { organizationId: organization.id, sessionId: other.id, identityId, connectionId: connection.id };
+  await arrange(sound, ada, operation?.name);
+  const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
+  const ids = {
+    organizationId: organization.id,
+    sessionId: other.id,
+    identityId,
+    connectionId: connection.id,
+    ...(passkeyId && { passkeyId }),
+  };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
 
@@ -87,8 +98,8 @@ function simplify(row: string): string {
     .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
     .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
-    .replaceAll(/\\\\x[\da-f]{65,}/g, "<sealed>")
     .replaceAll(/saas-verification=[\w-]{43}/g, "<record>")
-    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64}/g, "<hash>")
+    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64,}/g, "<hash>")
+    .replaceAll(/"last_step": [1-9]\d*/g, "<step>")
     .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>");
 }

@@ -54,6 +54,13 @@ export function tokenOf(mail: Mail): string {
   return decodeURIComponent(token);
 }
 
+/** The code in a mail that has one. */
+export function codeOf(mail: Mail): string {
+  const code = /\bcode [^:]*:\s(\d{8})\b/.exec(mail.text)?.[1];
+  if (!code) throw new Error(`no code in “${mail.subject}”: ${mail.text}`);
+  return code;
+}
+
 /** Makes the next attempts to mail fail; once, where `times` does not say more. */
 export async function failMail(fault: MailFault): Promise<void> {
   const response = await control("faults", { method: "POST", body: JSON.stringify(fault) });

@@ -19,6 +19,13 @@ export function nearMisses(
   valid: (schema: Schema) => fc.Arbitrary<unknown>,
 ): fc.Arbitrary<unknown> {
   const schema = schemas.resolve(given);
+  const branches: Schema[] | undefined = schema["anyOf"] ?? schema["oneOf"];
+  // What misses a branch may fit another one.
+  if (branches) {
+    return fc
+      .oneof(...branches.map((branch) => nearMisses(branch, schemas, valid)))
+      .filter((value) => schemas.findErrors(schema, value, "").length > 0);
+  }
   const { minimum, maximum, minLength, maxLength, minItems, maxItems, format, pattern } = schema;
   const properties = Object.entries<Schema>(schema["properties"] ?? {});
   const near: fc.Arbitrary<unknown>[] = [];

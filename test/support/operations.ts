@@ -2,7 +2,9 @@ import { inject } from "vitest";
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
+import { arrange } from "./factors.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
+import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
 import { giveConnection } from "./sso.ts";
 
@@ -15,6 +17,8 @@ const named = contract.operations.map((operation): [string, Operation] => [opera
 export const operations = {
   all: named,
   guarded: named.filter(([, { isGuarded }]) => isGuarded),
+  /** Those that a complete session may call, and its end ends. */
+  signedIn: named.filter(([name, { isGuarded }]) => isGuarded && name !== "POST /v1/auth/mfa/passkey"),
   /** Those of an organization. */
   tenant: named.filter(([, { permission }]) => permission),
   withBody: named.filter(([, { bodySchema }]) => bodySchema),
@@ -27,6 +31,7 @@ export const operations = {
 export const databaseFreeRoutes = new Set([
   "GET /health",
   "GET /.well-known/jwks.json",
+  "POST /v1/auth/passkeys/authentication-options",
   "GET /v1/auth/providers",
   "GET /v1/auth/oauth/{provider}",
   // Without the flow's cookie; with it, see oauth.test.ts.
@@ -51,6 +56,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     token: person.mailedTokens?.reset_password,
     password: "another harbour at dusk",
   }),
+  "POST /v1/auth/email-sign-in": ({ email }) => ({ email }),
+  "POST /v1/auth/email-sign-in/verify": (person) => ({ token: person.mailedTokens?.sign_in }),
   "POST /v1/auth/verify-email": (person) => ({ token: person.mailedTokens?.verify_email }),
   "POST /v1/auth/change-email": (_, mark) => ({ newEmail: `${mark}@example.com` }),
   "POST /v1/auth/change-email/confirm": (person) => ({ token: person.mailedTokens?.change_email_new }),
@@ -61,6 +68,12 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/auth/reauthenticate": ({ password }) => ({ password }),
   "POST /v1/auth/oauth/token": ({ flowProofs }) => ({ ...flowProofs?.own }),
   "POST /v1/users/me/identities": ({ flowProofs }) => ({ ...flowProofs?.new }),
+  "POST /v1/auth/mfa/totp/activate": ({ totpCode = "123456" }) => ({ code: totpCode }),
+  "POST /v1/auth/mfa/verify": ({ totpCode = "123456" }) => ({ code: totpCode }),
+  "POST /v1/auth/passkeys": ({ passkeyAnswer: credential }) => ({ credential }),
+  "PATCH /v1/auth/passkeys/{passkeyId}": (_, mark) => ({ name: mark }),
+  "POST /v1/auth/passkeys/authentication": ({ passkeyAnswer: credential }) => ({ credential }),
+  "POST /v1/auth/mfa/passkey": ({ passkeyAnswer: credential }) => ({ credential }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
   "POST /v1/organizations/{organizationId}/sso-connections": (_, mark) => ({
@@ -89,14 +102,19 @@ export function bodyOf(
 /** What to call the operation with as this person, or as nobody when it is open to all. */
 export function optionsOf(operation: Operation, person: Person, mark?: string) {
   const body = bodyOf(operation, person, mark);
-  return { ...(body && { body }), ...(operation.isGuarded && { token: person.token }) };
+  const token = takesPending(operation) ? (person.mfaToken ?? person.token) : person.token;
+  return { ...(body && { body }), ...(operation.isGuarded && { token }) };
 }
 
 /** A creating POST: it takes an Idempotency-Key. */
 export const creates = ({ parameters }: Operation) => parameters.some(({ name }) => name === "idempotency-key");
 
+/** Open to a session that waits for its second factor. */
+export const takesPending = ({ isGuarded, responses }: Operation) =>
+  isGuarded && !Object.hasOwn(responses["401"]?.content?.["application/problem+json"]?.examples ?? {}, "mfa_required");
+
 /** Puts ids into a path; one that nobody has made is an error. */
-export const fillPath = (path: string, ids: Record<string, string>) =>
+export const fillPath = (path: string, ids: Record<string, string | undefined>) =>
   path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const id = ids[name];
     if (!id) throw new Error(`nobody has made a ${name}`);
@@ -114,11 +132,18 @@ export interface Prepared {
   person: Person;
   organization: { id: string; slug: string };
   /** What the parameters of paths stand for. */
-  ids: { organizationId: string; sessionId: string; identityId: string; connectionId: string; provider: string };
+  ids: {
+    organizationId: string;
+    sessionId: string;
+    identityId: string;
+    connectionId: string;
+    provider: string;
+    passkeyId?: string;
+  };
 }
 
-/** A person with an organization, and the real ids for a path. */
-export async function prepare(service: Service, name?: string): Promise<Prepared> {
+/** A person with an organization, the real ids for a path, and what else the operation needs to succeed. */
+export async function prepare(service: Service, name?: string, operation?: Pick<Operation, "name">): Promise<Prepared> {
   const person = await signUpPerson(service, name);
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
@@ -128,5 +153,7 @@ export async function prepare(service: Service, name?: string): Promise<Prepared
   const sessionId = String(rows?.[0]?.["id"]);
   const { id: connectionId } = await giveConnection(organization.id);
   const ids = { organizationId: organization.id, sessionId, identityId, connectionId, provider: "google" };
-  return { person, organization, ids };
+  await arrange(service, person, operation?.name);
+  if (!operation || !takesPasskey(operation.name)) return { person, organization, ids };
+  return { person, organization, ids: { ...ids, passkeyId: await givePasskeyFor(operation.name, person) } };
 }

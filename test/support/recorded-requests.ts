@@ -6,10 +6,13 @@ import { type DatabaseRequest, openService, type Person } from "./service.ts";
 export interface Caller {
   person: Person;
   ids: Record<string, string>;
+  /** Gives the person again what a request takes for good, though it is not answered. */
+  renew?: () => Promise<unknown>;
 }
 
 /** Carries an operation out; or, with a number of database requests to let through, up to the next one. */
 async function call(operation: Operation, caller: Caller, query: string, letThrough: number | undefined) {
+  await caller.renew?.();
   const service = openService();
   if (letThrough) await service.injectFault({ fault: "delay", times: letThrough });
   // Three, since a read is tried again.

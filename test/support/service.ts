@@ -7,6 +7,17 @@ import type { MailedTokens } from "./one-time-tokens.ts";
 /** Settings of the running Worker, for tests that need others. */
 export type SettingsOverride = Record<string, string | undefined>;
 
+/** A deployment that says of no origin that it is its own or its frontend's, and has nothing that needs one. */
+export const withoutFrontend: SettingsOverride = Object.fromEntries(
+  [
+    "APP_URL",
+    "PUBLIC_ORIGIN",
+    "EMAIL_PROVIDER",
+    ...["GOOGLE", "GITHUB", "MICROSOFT"].flatMap((name) => [`${name}_CLIENT_ID`, `${name}_CLIENT_SECRET`]),
+    ...["CLIENT_ID", "TEAM_ID", "KEY_ID", "PRIVATE_KEY"].map((name) => `APPLE_${name}`),
+  ].map((name) => [name, undefined]),
+);
+
 interface CallOptions {
   body?: unknown;
   /** Sent as it is, instead of `body` as JSON. */
@@ -133,6 +144,11 @@ export interface Person {
   mailedTokens?: MailedTokens;
   /** Likewise: see identities.ts. */
   flowProofs?: FlowProofs;
+  /** Where a test has made them, of a session that waits for its second factor and of an app: see factors.ts. */
+  mfaToken?: string;
+  totpCode?: string;
+  /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
+  passkeyAnswer?: unknown;
 }
 
 export const newEmail = () => `${crypto.randomUUID()}@example.com`;

@@ -2,13 +2,14 @@ import { env } from "cloudflare:test";
 import type { Settings } from "../../src/env.ts";
 import { toNetwork } from "../../src/middleware/client-address.ts";
 import { attemptScope } from "../../src/services/attempts.ts";
+import { passkeyScope } from "../../src/services/passkey-sign-ins.ts";
 import { scopesOf } from "../../src/services/sign-in-attempts.ts";
 import { asOwner } from "./database.ts";
 
 /** To sign in with an e-mail address, from an address or from nowhere; or to give one's password while signed in. */
 export type Attempts = { email: string; address: string | null } | { userId: string };
 
-type Counter = "network" | "account" | "home" | "person";
+type Counter = "network" | "account" | "home" | "person" | "passkeys";
 
 // The secret is all that is read of it; it is a string beside the bindings, which alone are declared.
 const settings = { JWT_SECRET: (env as unknown as { JWT_SECRET: string }).JWT_SECRET } as Settings;
@@ -16,7 +17,8 @@ const settings = { JWT_SECRET: (env as unknown as { JWT_SECRET: string }).JWT_SE
 async function scopesFor(attempts: Attempts): Promise<Partial<Record<Counter, string | null>>> {
   if ("email" in attempts) {
     const { email, address } = attempts;
-    return { ...(await scopesOf(settings, email, address && toNetwork(address))) };
+    const network = address && toNetwork(address);
+    return { ...(await scopesOf(settings, email, network)), passkeys: await passkeyScope(settings, network) };
   }
   const scope = await attemptScope(settings, "reauthentication");
   const statement = "select sha256($1::bytea || uuid_send($2::uuid))::text as person";

@@ -44,6 +44,12 @@ const landings: Record<string, Landing> = {
     fields: signIn,
     button: "Confirm the change",
   },
+  "/sign-in": {
+    title: "Sign in",
+    intro: "The link is used up when you press the button, and not before.",
+    fields: [],
+    button: "Sign in",
+  },
   "/forgot-password": {
     title: "Forgot your password?",
     intro: "A link to choose a new one is mailed to you, when there is an account with your address.",

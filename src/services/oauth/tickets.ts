@@ -1,8 +1,8 @@
 import { base64url } from "jose";
 import * as z from "zod";
-import { randomBytes, sha256, toBytea } from "../../crypto.ts";
+import { hmac, randomBytes, sha256, toBytea } from "../../crypto.ts";
 import { closeEnvelope, openEnvelope } from "../../envelopes.ts";
-import type { Settings } from "../../env.ts";
+import { secretsOf, type Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderProfile } from "./profiles.ts";
 
@@ -25,7 +25,7 @@ const TicketSchema = z.object({
 
 /** What a provider said of somebody, as a frontend hands it in. */
 export interface Ticket extends ProviderProfile {
-  /** bytea. */
+  /** bytea: its own part, and what shows the database that the Worker has made it. */
   key: string;
   provider: z.infer<typeof TicketSchema>["provider"];
   connectionId: string | null;
@@ -51,5 +51,7 @@ export async function openTicket(
   const challenge = base64url.encode(await sha256(new TextEncoder().encode(codeVerifier)));
   if (!opened.success || opened.data.codeChallenge !== challenge) throw new AppError("invalid_oauth_code");
   const { id, connectionId = null, codeChallenge: _, ...rest } = opened.data;
-  return { ...rest, connectionId, key: toBytea(await sha256(base64url.decode(id))) };
+  const keys = await Promise.all(secretsOf(settings).map((secret) => hmac(secret, "provider ticket", "")));
+  const parts = [await sha256(base64url.decode(id)), ...keys];
+  return { ...rest, connectionId, key: toBytea(Uint8Array.from(parts.flatMap((part) => [...part]))) };
 }

@@ -56,11 +56,14 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
     if (!victim) throw new Error("there is no victim");
     // A row that a function makes is not a stranger's, so only the rows that strangers have are looked at.
     const ofStrangers = (relation: Relation) =>
-      /\.(users|sessions|organizations|memberships|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
-        relation.name,
-      )
-        ? belongsTo(relation, strangers)
-        : "true";
+      // Nobody's: only those that are there already must stay.
+      relation.name.endsWith(".spent_challenges")
+        ? "key_hash = sha256('spent')"
+        : /\.(users|sessions|organizations|memberships|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
+              relation.name,
+            )
+          ? belongsTo(relation, strangers)
+          : "true";
     const foreignValues = await foreignValuesOf(client, relations, ofStrangers);
     const strangePeople = Object.values(people).filter(({ id }) => strangers.userIds.includes(id));
     const messageIds = strangePeople.map(({ messageId }) => messageId);
@@ -129,7 +132,11 @@ function planCalls(
     "p_key text": [`key of ${victim.id}`],
     "p_organization_id uuid": [organizationId],
     "p_permission text": ["members:read"],
+    "p_provider text": ["google"],
     "p_salt text": [victim.salt],
+    "p_subject text": [`subject ${victim.id}`],
+    // Whole, but with a key that the Worker has not.
+    "p_ticket bytea": [`\\x${"0d".repeat(64)}`, `\\x${"0d".repeat(96)}`],
   };
   const byType: Record<string, string[]> = {
     uuid: [organizationId, victim.id, victim.sessionId, victim.messageId],

@@ -9,6 +9,7 @@ import { contextCommitments } from "./commitments-context.ts";
 import { deletionCommitments } from "./commitments-deletions.ts";
 import { emailChangeCommitments } from "./commitments-email-changes.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
+import { identityCommitments } from "./commitments-identities.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
@@ -36,6 +37,7 @@ export const commitments = [
   ...reauthenticationCommitments,
   ...deletionCommitments,
   ...sessionCommitments,
+  ...identityCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */

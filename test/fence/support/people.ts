@@ -26,6 +26,9 @@ export const organizations = { mine: id(1), theirs: id(2), third: id(3) };
 
 const { mine, theirs, third } = organizations;
 
+/** What the Worker of this world brings along with a ticket. */
+export const workerKey = Buffer.alloc(32, 0x0a);
+
 /** Who there is, and their roles. */
 const memberships: Record<string, Record<string, string>> = {
   ...Object.fromEntries(roles.map((role) => [role, { [mine]: role }])),
@@ -57,6 +60,7 @@ export async function addPeople(client: Client): Promise<People> {
     );
   }
   await client.query("insert into spent_challenges (key_hash) values (sha256('spent'))");
+  await client.query("insert into app_private.worker_keys (key_hash) values (sha256($1))", [workerKey]);
   const people: People = {};
   for (const [name, roleIn] of Object.entries(memberships)) {
     const person = makePerson(100 + Object.keys(people).length);
@@ -115,7 +119,7 @@ async function addPerson(client: Client, person: Person): Promise<void> {
   await client.query("insert into throttles (scope, attempts) values (sha256($1::text::bytea), 1)", [person.id]);
   await client.query(
     `with app as (
-       insert into totp_factors (id, user_id, sealed_seed, last_step) values (gen_random_uuid(), $1::uuid, sha256(('seed ' || $1::text)::bytea), 1)),
+       insert into totp_factors (id, user_id, sealed_seed, key_hash, last_step) values (gen_random_uuid(), $1::uuid, sha256(('seed ' || $1::text)::bytea), sha256(('seed key ' || $1::text)::bytea), 1)),
      code as (insert into recovery_codes (user_id, key_hash) values ($1::uuid, sha256(('code ' || $1::text)::bytea)))
      insert into identities (id, user_id, provider, subject, email)
      values (gen_random_uuid(), $1::uuid, 'google', 'subject ' || $1::text, 'identity of ' || $2::text)`,

@@ -26,6 +26,12 @@ const actions = {
       ? "The address is changed."
       : "Confirmed. The address changes once the link to the other address is confirmed, too.";
   },
+  "/sign-in": async () => {
+    const answer = await post("/v1/auth/email-sign-in/verify", { token });
+    return answer.status === "mfa_required"
+      ? "The link is good. The second factor is still to be given."
+      : `Signed in as ${answer.user.email}.`;
+  },
   "/forgot-password": async ({ email }) => {
     await post("/v1/auth/forgot-password", { email });
     return "If there is an account with this address, a mail with a link is on its way.";

@@ -1,0 +1,327 @@
+import { describe, expect, it } from "vitest";
+import { disableUser, readMe, refresh, signIn, storedSessions } from "./support/accounts.ts";
+import { Authenticator, type Ceremony } from "./support/authenticator.ts";
+import { asOwner } from "./support/database.ts";
+import {
+  addPasskey,
+  askForFactor,
+  askToRegister,
+  askToSignIn,
+  type Assertion,
+  beginSignIn,
+  giveFactor,
+  makeChallenge,
+  register,
+  sessionOf,
+  signInWith,
+} from "./support/passkeys.ts";
+import { expectProblem } from "./support/problems.ts";
+import { type Answer, newAddress, openService, type Person, signUpPerson, withoutFrontend } from "./support/service.ts";
+
+const service = openService();
+
+const withResponse = (credential: Assertion, response: Partial<Assertion["response"]>) => ({
+  ...credential,
+  response: { ...credential.response, ...response },
+});
+
+const spoil = (text: string) => `${text.slice(0, 10)}${text[10] === "A" ? "B" : "A"}${text.slice(11)}`;
+
+/** What is refused of an assertion that is right but for this, whatever it is given for. */
+const lies: Record<string, Ceremony> = {
+  "of another origin": { origin: "https://evil.example" },
+  "for another RP ID": { rpId: "evil.example" },
+  "without user verification": { userVerified: false },
+  "without user presence": { userPresent: false },
+  "that is a registration": { type: "webauthn.create" },
+  "of a page within another's": { crossOrigin: true },
+  "with a challenge of its own": { challenge: "A".repeat(96) },
+  "of another person": { userHandle: "AZqw3o9sfMSeb28rfw8aAg" },
+  "whose counter goes back": { counter: 4 },
+  "whose counter stays": { counter: 5 },
+  "that counts no more": { counter: 0 },
+};
+
+const forgeries: Record<string, (credential: Assertion) => unknown> = {
+  "with another signature": (credential) =>
+    withResponse(credential, { signature: spoil(credential.response.signature) }),
+  "with other data": (credential) =>
+    withResponse(credential, { authenticatorData: spoil(credential.response.authenticatorData) }),
+  "whose client data is none": (credential) => withResponse(credential, { clientDataJSON: "bnVsbA" }),
+  "under two ids": (credential) => ({ ...credential, rawId: "AAAAAAAAAAAAAAAAAAAAAA" }),
+  "of an unknown credential": (credential) => ({
+    ...credential,
+    id: spoil(credential.id),
+    rawId: spoil(credential.id),
+  }),
+};
+
+/** Ada, with a passkey whose counter is at 5. */
+async function makeAda() {
+  const ada = await signUpPerson(service);
+  return { ada, ...(await addPasskey(ada, { counter: 5 })) };
+}
+
+const usedAt = async ({ id }: Person) =>
+  (await asOwner(["select last_used_at, sign_count::int from passkeys where user_id = $1", [id]]))[0]?.[0];
+
+describe("POST /v1/auth/passkeys/authentication-options", () => {
+  it("answers everybody alike: no credential, and user verification", async () => {
+    const options = await askToSignIn();
+    expect(options).toEqual({
+      challenge: expect.stringMatching(/^[\w-]{96}$/),
+      rpId: "app.acme.example",
+      timeout: 300_000,
+      allowCredentials: [],
+      userVerification: "required",
+    });
+    expect((await askToSignIn()).challenge).not.toBe(options.challenge);
+  });
+
+  it("says 501 where no setting says whose pages there are", async () => {
+    const off = openService(withoutFrontend);
+    expectProblem(await off.call("POST", "/v1/auth/passkeys/authentication-options"), "passkeys_off");
+    const credential = await (await Authenticator.open()).get(await askToSignIn());
+    expectProblem(await signInWith(credential, {}, undefined, off), "passkeys_off");
+  });
+});
+
+describe("POST /v1/auth/passkeys/authentication", () => {
+  it("signs in without a password, in two requests to the database, with the second factor given", async () => {
+    const { ada, authenticator } = await makeAda();
+    const counted = openService();
+    const answer = await signInWith(await authenticator.get(await askToSignIn()), {}, undefined, counted);
+    expect([answer.status, answer.body.user?.id]).toEqual([200, ada.id]);
+    expect(await counted.databaseRequests()).toHaveLength(2);
+    expect((await readMe(answer.body.accessToken)).status).toBe(200);
+    expect((await refresh(answer.body.refreshToken)).status).toBe(200);
+    expect((await storedSessions(ada.id)).at(-1)?.["second_factor"]).toBe("given");
+    expect(await usedAt(ada)).toEqual({ last_used_at: expect.any(String), sign_count: 6 });
+  });
+
+  it("takes an authenticator that does not count, and one that names nobody", async () => {
+    const ada = await signUpPerson(service);
+    const { authenticator } = await addPasskey(ada);
+    for (const lie of [{}, {}, { userHandle: undefined }]) {
+      expect((await signInWith(await authenticator.get(await askToSignIn(), lie))).status).toBe(200);
+    }
+  });
+
+  it.each(["ES256", "EdDSA", "RS256"] as const)("takes keys for %s", async (kind) => {
+    const ada = await signUpPerson(service);
+    const authenticator = await Authenticator.open({ kind });
+    expect((await register(ada.token, await authenticator.create(await askToRegister(ada.token)))).status).toBe(201);
+    const credential = await authenticator.get(await askToSignIn());
+    const { signature } = credential.response;
+    expectProblem(await signInWith(withResponse(credential, { signature: spoil(signature) })), "invalid_passkey");
+    expect((await signInWith(await authenticator.get(await askToSignIn()))).status).toBe(200);
+  });
+
+  it("takes pages of every origin of ours", async () => {
+    const { authenticator } = await makeAda();
+    const ours = openService({
+      PUBLIC_ORIGIN: "https://api.acme.example",
+      CORS_ORIGINS: "https://acme.example,https://admin.app.acme.example",
+    });
+    for (const origin of ["https://api.acme.example", "https://acme.example", "https://admin.app.acme.example"]) {
+      const credential = await authenticator.get(await askToSignIn(), { origin });
+      expect((await signInWith(credential, {}, undefined, ours)).status).toBe(200);
+      expectProblem(await signInWith(await authenticator.get(await askToSignIn(), { origin })), "invalid_passkey");
+    }
+  });
+
+  it("keeps the refresh token in the cookie where that is asked for, from pages of ours", async () => {
+    const { authenticator } = await makeAda();
+    const credential = await authenticator.get(await askToSignIn());
+    expectProblem(await signInWith(credential, { refreshTokenIn: "cookie" }), "origin_not_allowed");
+    const ours = openService({ CORS_ORIGINS: "https://app.acme.example" });
+    const answer = await ours.call("POST", "/v1/auth/passkeys/authentication", {
+      body: { credential, refreshTokenIn: "cookie" },
+      headers: { origin: "https://app.acme.example", "cf-connecting-ip": newAddress() },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.body).not.toHaveProperty("refreshToken");
+    expect(answer.headers.get("set-cookie")).toMatch(/^__Host-refresh=/);
+  });
+
+  const expectRefusal = async (ada: Person, credential: unknown) => {
+    const before = await storedSessions(ada.id);
+    expectProblem(await signInWith(credential), "invalid_passkey");
+    expect(await storedSessions(ada.id)).toEqual(before);
+    expect(await usedAt(ada)).toEqual({ last_used_at: null, sign_count: 5 });
+  };
+
+  it.each(Object.entries(lies))("refuses one %s", async (_, lie) => {
+    const { ada, authenticator } = await makeAda();
+    await expectRefusal(ada, await authenticator.get(await askToSignIn(), lie));
+  });
+
+  it.each(Object.entries(forgeries))("refuses one %s", async (_, forge) => {
+    const { ada, authenticator } = await makeAda();
+    await expectRefusal(ada, forge(await authenticator.get(await askToSignIn())));
+  });
+
+  it("refuses a disabled person, a removed passkey, and another key under the same id", async () => {
+    const { ada, authenticator } = await makeAda();
+    const copy = await Authenticator.open({ credentialId: authenticator.credentialId, counter: 9 });
+    await expectRefusal(ada, await copy.get(await askToSignIn()));
+    await disableUser(ada.id);
+    await expectRefusal(ada, await authenticator.get(await askToSignIn()));
+    await asOwner(["delete from passkeys where user_id = $1", [ada.id]]);
+    expectProblem(await signInWith(await authenticator.get(await askToSignIn())), "invalid_passkey");
+  });
+
+  it("takes challenges for signing in alone, for five minutes", async () => {
+    const { ada, authenticator } = await makeAda();
+    const session = await sessionOf(ada.token);
+    const { challenge } = await askToRegister(ada.token);
+    const wrong = [
+      challenge,
+      await makeChallenge({ purpose: "second factor", session }),
+      await makeChallenge({ purpose: "sign-in", session: null }, 301),
+    ];
+    for (const challenge of wrong) {
+      await expectRefusal(ada, await authenticator.get({ challenge, rpId: "app.acme.example" }));
+    }
+    const old = await makeChallenge({ purpose: "sign-in", session: null }, 299);
+    expect((await signInWith(await authenticator.get({ challenge: old, rpId: "app.acme.example" }))).status).toBe(200);
+  });
+
+  it("takes a challenge once, however its answer is repeated", async () => {
+    const ada = await signUpPerson(service);
+    const { authenticator } = await addPasskey(ada);
+    const options = await askToSignIn();
+    const credential = await authenticator.get(options);
+    expect((await signInWith(credential)).status).toBe(200);
+    expectProblem(await signInWith(credential), "invalid_passkey");
+    expectProblem(await signInWith(await authenticator.get(options)), "invalid_passkey");
+  });
+
+  it("spends the challenge of a wrong answer too", async () => {
+    const { ada, authenticator } = await makeAda();
+    const options = await askToSignIn();
+    await expectRefusal(ada, await authenticator.get(options, { userVerified: false }));
+    await expectRefusal(ada, await authenticator.get(options));
+  });
+
+  it("succeeds once of 50 at once with one answer, and of those with one counter", async () => {
+    const { ada, authenticator } = await makeAda();
+    const successes = (answers: Answer[]) => answers.filter(({ status }) => status === 200).length;
+    const credential = await authenticator.get(await askToSignIn());
+    expect(successes(await Promise.all(Array.from({ length: 50 }, () => signInWith(credential))))).toBe(1);
+    const cloned = await Promise.all(
+      Array.from({ length: 50 }, async () => authenticator.get(await askToSignIn(), { counter: 90 })),
+    );
+    expect(successes(await Promise.all(cloned.map((each) => signInWith(each))))).toBe(1);
+    expect((await usedAt(ada))?.["sign_count"]).toBe(90);
+  });
+
+  it("makes a network wait after 20 wrong ones, and no other, nor for passwords", async () => {
+    const { ada, authenticator } = await makeAda();
+    const address = newAddress();
+    const right = await authenticator.get(await askToSignIn());
+    expect((await signInWith(right, {}, address)).status).toBe(200);
+    for (let n = 0; n < 20; n++) {
+      const wrong = await authenticator.get(await askToSignIn(), { origin: "https://evil.example" });
+      expectProblem(await signInWith(wrong, {}, address), "invalid_passkey");
+    }
+    const credential = await authenticator.get(await askToSignIn());
+    const refused = await signInWith(credential, {}, address);
+    expectProblem(refused, "too_many_attempts");
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    // It was not even spent.
+    expect((await signInWith(credential)).status).toBe(200);
+    expect((await signIn(ada.email, ada.password)).status).toBe(202);
+  });
+});
+
+describe("POST /v1/auth/mfa/passkey-options", () => {
+  it("asks for the person's own passkeys, before the session is complete", async () => {
+    const { ada, authenticator } = await makeAda();
+    await makeAda();
+    expect(await askForFactor(await beginSignIn(ada))).toMatchObject({
+      rpId: "app.acme.example",
+      allowCredentials: [{ type: "public-key", id: authenticator.id, transports: ["internal", "hybrid"] }],
+      userVerification: "required",
+    });
+  });
+});
+
+describe("POST /v1/auth/mfa/passkey", () => {
+  it("completes the session under new tokens; what was good before is good for nothing", async () => {
+    const { ada, authenticator } = await makeAda();
+    const token = await beginSignIn(ada);
+    const answer = await giveFactor(token, await authenticator.get(await askForFactor(token)));
+    expect([answer.status, answer.body.user?.id]).toEqual([200, ada.id]);
+    expect((await readMe(answer.body.accessToken)).status).toBe(200);
+    expect((await refresh(answer.body.refreshToken)).status).toBe(200);
+    expect((await storedSessions(ada.id)).at(-1)?.["second_factor"]).toBe("given");
+    expectProblem(await service.call("POST", "/v1/auth/mfa/passkey-options", { token }), "unauthenticated");
+  });
+
+  const expectRefusal = async (ada: Person, token: string, credential: unknown) => {
+    expectProblem(await giveFactor(token, credential), "invalid_passkey");
+    expect((await storedSessions(ada.id)).at(-1)?.["second_factor"]).toBe("pending");
+    expect(await usedAt(ada)).toEqual({ last_used_at: null, sign_count: 5 });
+  };
+
+  it.each(Object.entries(lies))("refuses one %s", async (_, lie) => {
+    const { ada, authenticator } = await makeAda();
+    const token = await beginSignIn(ada);
+    await expectRefusal(ada, token, await authenticator.get(await askForFactor(token), lie));
+  });
+
+  it.each(Object.entries(forgeries))("refuses one %s", async (_, forge) => {
+    const { ada, authenticator } = await makeAda();
+    const token = await beginSignIn(ada);
+    await expectRefusal(ada, token, forge(await authenticator.get(await askForFactor(token))));
+  });
+
+  it("refuses the passkey of somebody else, even for a challenge of this session", async () => {
+    const [{ ada }, mallory] = [await makeAda(), await makeAda()];
+    const token = await beginSignIn(ada);
+    const options = await askForFactor(token);
+    await expectRefusal(ada, token, await mallory.authenticator.get(options, { userHandle: undefined }));
+    expect(await usedAt(mallory.ada)).toEqual({ last_used_at: null, sign_count: 5 });
+  });
+
+  it("takes the challenge of this session alone, once, for five minutes", async () => {
+    const { ada, authenticator } = await makeAda();
+    const [token, other] = [await beginSignIn(ada), await beginSignIn(ada)];
+    const rpId = "app.acme.example";
+    const wrong = [
+      (await askForFactor(other)).challenge,
+      (await askToSignIn()).challenge,
+      await makeChallenge({ purpose: "second factor", session: await sessionOf(token) }, 301),
+      await makeChallenge({ purpose: "registration", session: await sessionOf(token) }),
+    ];
+    for (const challenge of wrong) await expectRefusal(ada, token, await authenticator.get({ challenge, rpId }));
+    const options = await askForFactor(token);
+    await expectRefusal(ada, token, await authenticator.get(options, { userVerified: false }));
+    await expectRefusal(ada, token, await authenticator.get(options));
+    expect((await giveFactor(token, await authenticator.get(await askForFactor(token)))).status).toBe(200);
+  });
+
+  it("completes a session once of 50 at once", async () => {
+    const { ada, authenticator } = await makeAda();
+    const token = await beginSignIn(ada);
+    const credentials = await Promise.all(
+      Array.from({ length: 50 }, async (_, n) => authenticator.get(await askForFactor(token), { counter: 10 + n })),
+    );
+    const answers = await Promise.all(credentials.map((credential) => giveFactor(token, credential)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    for (const { status } of answers) expect([200, 401]).toContain(status);
+  });
+
+  it("is nothing for a session that is complete, nor for one that was ended", async () => {
+    const { ada, authenticator } = await makeAda();
+    expectProblem(
+      await giveFactor(ada.token, await authenticator.get(await askForFactor(ada.token))),
+      "unauthenticated",
+    );
+    const token = await beginSignIn(ada);
+    const credential = await authenticator.get(await askForFactor(token));
+    expect((await service.call("DELETE", "/v1/auth/sessions?scope=all", { token: ada.token })).status).toBe(204);
+    expectProblem(await giveFactor(token, credential), "unauthenticated");
+  });
+});
