@@ -16,14 +16,11 @@ const service = openService();
 const settings = { JWT_SECRET: (env as unknown as { JWT_SECRET: string }).JWT_SECRET } as Settings;
 
 /** Settings of a deployment that has no frontend, and so neither mail nor sign-in with providers. */
-export const withoutFrontend = {
-  APP_URL: undefined,
-  EMAIL_PROVIDER: undefined,
-  GOOGLE_CLIENT_ID: undefined,
-  GITHUB_CLIENT_ID: undefined,
-  MICROSOFT_CLIENT_ID: undefined,
-  APPLE_CLIENT_ID: undefined,
-};
+export const withoutFrontend: Record<string, undefined> = Object.fromEntries(
+  Object.keys(env)
+    .filter((name) => /^(APP_URL|EMAIL_PROVIDER|(GOOGLE|GITHUB|MICROSOFT|APPLE)_\w+)$/.test(name))
+    .map((name) => [name, undefined]),
+);
 
 /** What challenges are bound to. */
 export const sessionOf = (token: string): Promise<string> => hashHandle(claimsOf(token)["sid"]);
