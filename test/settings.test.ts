@@ -126,6 +126,19 @@ const bad: Record<string, unknown[]> = {
     "ftp://localhost/range/",
     "javascript:alert(1)//",
   ],
+  PASSKEY_RP_ID: [
+    "",
+    "https://app.acme.example",
+    "app.acme.example:443",
+    "App.acme.example",
+    ".acme.example",
+    "acme.example.",
+    "127.0.0.1",
+    "*.acme.example",
+    "evil.example",
+    "pp.acme.example",
+    "www.app.acme.example",
+  ],
   GOOGLE_CLIENT_ID: ["", "a client", "x".repeat(256), "é"],
   GOOGLE_CLIENT_SECRET: ["", "a secret", "x".repeat(513)],
   GOOGLE_ISSUER: [
@@ -308,6 +321,7 @@ describe("the settings that may be given", () => {
     MICROSOFT_TENANT: ["common", "organizations", "consumers", "11111111-2222-4333-8444-555555555555"],
     PASSWORD_MIN_LENGTH: ["8", "64"],
     PASSWORD_PEPPER: [secret],
+    PASSKEY_RP_ID: ["app.acme.example", "acme.example"],
     PASSWORD_BREACH_CHECK_URL: [
       "https://api.pwnedpasswords.com/range/",
       "https://ranges.example.com:8443/",

@@ -651,24 +651,31 @@ $$;
 drop table if exists app_private.worker_keys;
 create table app_private.worker_keys (key_hash bytea primary key);
 
-/* Takes a ticket once: 32 bytes of its own, and one or two keys of 32, the current one first. A key that comes beside
-   a known one is known from then on; one that comes alone is the only one. APOTK for a ticket that was used; APWRK for
-   one without a known key. */
-create function app_private.take_ticket(p_ticket bytea) returns void
+/* Takes one or two keys of 32 bytes, the current one first. One that comes beside a known one is known from then on;
+   one that comes alone is the only one. APWRK where none is known. */
+create function app_private.prove_worker(p_keys bytea) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
-  v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 33, 32));
-  v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 65, 32));
+  v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_keys, 1, 32));
+  v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_keys, 33, 32));
 begin
-  if pg_catalog.length(p_ticket) not in (64, 96)
+  if pg_catalog.length(p_keys) not in (32, 64)
      or exists (select from app_private.worker_keys)
         and not exists (select from app_private.worker_keys k where k.key_hash in (v_current, v_previous)) then
-    raise exception 'not a ticket of the Worker''s' using errcode = 'APWRK';
+    raise exception 'not a key of the Worker''s' using errcode = 'APWRK';
   end if;
   insert into app_private.worker_keys (key_hash) values (v_current) on conflict do nothing;
-  if pg_catalog.length(p_ticket) = 64 then
+  if pg_catalog.length(p_keys) = 32 then
     delete from app_private.worker_keys k where k.key_hash <> v_current;
   end if;
+end
+$$;
+
+/* Takes a ticket once: 32 bytes of its own, and keys as above. APOTK for a ticket that was used; APWRK as above. */
+create function app_private.take_ticket(p_ticket bytea) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform app_private.prove_worker(pg_catalog.substr(p_ticket, 33));
   if not app_private.spend_challenge(pg_catalog.substr(p_ticket, 1, 32)) then
     raise exception 'the ticket was used' using errcode = 'APOTK';
   end if;
@@ -1584,8 +1591,9 @@ language sql stable parallel restricted security definer set search_path = '' as
 $$;
 
 -- ── Passkeys ─────────────────────────────────────────────────────────────────────────────────────
--- The Worker verifies signatures, which Postgres cannot. What a session takes here is the credential's id: at least
--- 16 bytes that an authenticator has drawn, and that these functions tell to the person alone whose it is.
+-- The Worker verifies signatures, which Postgres cannot. So that no injected statement says that one was right, it
+-- brings its own key, as with a provider's ticket. It takes the credential's id as well: at least 16 bytes that an
+-- authenticator has drawn, and that these functions tell to the person alone whose it is.
 
 /* What a browser is told of the credentials that somebody has. */
 create function app_private.passkey_descriptors(p_user_id uuid) returns json
@@ -1605,9 +1613,9 @@ $$;
 
 /* Adds a passkey to the signed-in person, and mails them a notice. Returns whether p_recovery_keys were kept: it is
    their first factor. APPSR for a challenge that was spent; APPSL for a 21st; 23505 on passkeys_credential_id_key;
-   AP401 when the account is gone. */
+   AP401 when the account is gone; APWRK from anybody but the Worker. */
 create function app.add_passkey(
-  p_challenge bytea, p_id uuid, p_name text, p_credential_id bytea, p_public_key bytea, p_sign_count bigint,
+  p_worker_keys bytea, p_challenge bytea, p_id uuid, p_name text, p_credential_id bytea, p_public_key bytea, p_sign_count bigint,
   p_transports text, p_backed_up boolean, p_recovery_keys bytea[], p_ip_address text, p_user_agent text,
   p_notice_id uuid default null, p_notice_key bytea default null
 ) returns boolean
@@ -1615,6 +1623,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_me();
 begin
+  perform app_private.prove_worker(p_worker_keys);
   if v_user.id is null then
     raise exception 'the account was deleted' using errcode = 'AP401';
   end if;
@@ -1682,9 +1691,9 @@ end
 $$;
 
 /* Starts a session of whose passkey it is: both factors, since it verifies the person. APPSK as above, and for a
-   disabled account. A success gives p_scope its attempt back. */
+   disabled account; APWRK from anybody but the Worker. A success gives p_scope its attempt back. */
 create function app.sign_in_with_passkey(
-  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean, p_scope bytea,
+  p_worker_keys bytea, p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean, p_scope bytea,
   p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text, p_user_agent text,
   p_notice_id uuid default null, p_notice_key bytea default null
 ) returns setof app_private.signed_in
@@ -1692,6 +1701,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users;
 begin
+  perform app_private.prove_worker(p_worker_keys);
   select u.* into v_user from public.users u
    where u.id = (select p.user_id from public.passkeys p where p.credential_id = p_credential_id)
      and u.disabled_at is null
@@ -1722,15 +1732,16 @@ begin
 end
 $$;
 
-/* Completes the session of the request, which waits for it. APPSK as above; AP401 when it does not wait. */
+/* Completes the session of the request, which waits for it. APPSK and APWRK as above; AP401 when it does not wait. */
 create function app.complete_sign_in_with_passkey(
-  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean,
+  p_worker_keys bytea, p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean,
   p_handle bytea, p_lifetime interval, p_idle interval
 ) returns setof app_private.signed_in
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_claimant();
 begin
+  perform app_private.prove_worker(p_worker_keys);
   perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
   return query select * from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle);
 end

@@ -26,7 +26,7 @@ const Issuer = z
   .string()
   .min(8)
   .max(255)
-  .openapi({ format: "uri", description: "As the provider's metadata has it.", example: "https://login.acme.example" });
+  .openapi({ description: "As the provider's metadata has it.", example: "https://login.acme.example" });
 
 const ClientId = z
   .string()

@@ -6,6 +6,7 @@ import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { databaseFreeRoutes, operations } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { type DatabaseRequest, openService, signUpPerson } from "../support/service.ts";
+import { giveConnection, setTxtRecords } from "../support/sso.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
 
@@ -64,7 +65,16 @@ async function newCaller(): Promise<Caller> {
      select gen_random_uuid(), $1::uuid, 'google', $1 || ' ' || n from generate_series(1, 1000) n`,
     [person.id],
   ]);
-  const ids = { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"], identityId };
+  const organizationId = organizations?.[0]?.["id"];
+  const connection = await giveConnection(organizationId, { verified: false });
+  await setTxtRecords(connection.domain, [connection.txtRecord]);
+  await asOwner([
+    `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
+     select $1::uuid, gen_random_uuid(), gen_random_uuid() || '.example', 'saas-verification=filled', 'https://login.example', 'client', ''
+       from generate_series(1, 1000)`,
+    [organizationId],
+  ]);
+  const ids = { organizationId, sessionId: sessions?.[0]?.["id"], identityId, connectionId: connection.id };
   return { person, ids: { ...ids, provider: "google" } };
 }
 

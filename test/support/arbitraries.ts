@@ -28,7 +28,7 @@ const own = [
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */
-const secrets = ["token", "code", "codeVerifier"];
+const secrets = ["token", "code", "codeVerifier", "issuer", "domain"];
 
 /** Ids and texts of the planted account, as a thief could have learnt them. */
 export const stolen = fc.constantFrom(

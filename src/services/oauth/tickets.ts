@@ -1,9 +1,10 @@
 import { base64url } from "jose";
 import * as z from "zod";
-import { hmac, randomBytes, sha256, toBytea } from "../../crypto.ts";
+import { randomBytes, sha256, toBytea } from "../../crypto.ts";
 import { closeEnvelope, openEnvelope } from "../../envelopes.ts";
-import { secretsOf, type Settings } from "../../env.ts";
+import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
+import { workerKeys } from "../worker-keys.ts";
 import type { ProviderProfile } from "./profiles.ts";
 
 /** Seconds that the frontend has to hand it in. */
@@ -51,7 +52,6 @@ export async function openTicket(
   const challenge = base64url.encode(await sha256(new TextEncoder().encode(codeVerifier)));
   if (!opened.success || opened.data.codeChallenge !== challenge) throw new AppError("invalid_oauth_code");
   const { id, connectionId = null, codeChallenge: _, ...rest } = opened.data;
-  const keys = await Promise.all(secretsOf(settings).map((secret) => hmac(secret, "provider ticket", "")));
-  const parts = [await sha256(base64url.decode(id)), ...keys];
-  return { ...rest, connectionId, key: toBytea(Uint8Array.from(parts.flatMap((part) => [...part]))) };
+  const own = await sha256(base64url.decode(id));
+  return { ...rest, connectionId, key: toBytea(Uint8Array.from([...own, ...(await workerKeys(settings))])) };
 }

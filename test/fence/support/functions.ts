@@ -137,6 +137,7 @@ function planCalls(
     "p_salt text": [victim.salt],
     "p_subject text": [`subject ${victim.id}`],
     // Whole, but with a key that the Worker has not.
+    "p_worker_keys bytea": [`\\x${"0d".repeat(32)}`, `\\x${"0d".repeat(64)}`],
     "p_ticket bytea": [`\\x${"0d".repeat(64)}`, `\\x${"0d".repeat(96)}`],
   };
   const byType: Record<string, string[]> = {
