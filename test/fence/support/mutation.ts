@@ -11,6 +11,7 @@ import { emailChangeCommitments } from "./commitments-email-changes.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
+import { passkeyCommitments } from "./commitments-passkeys.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
 import { sessionCommitments } from "./commitments-sessions.ts";
@@ -28,6 +29,7 @@ export const commitments = [
   ...accountCommitments,
   ...organizationCommitments,
   ...messageCommitments,
+  ...passkeyCommitments,
   ...passwordCommitments,
   ...emailVerificationCommitments,
   ...emailChangeCommitments,
