@@ -22,6 +22,7 @@ const inWorkerd = (name: string, include: string, seconds: number, globalSetup =
           APP_URL: "https://app.acme.example",
           RESEND_API_URL: inject("mailboxUrl"),
           RESEND_API_KEY: inject("mailboxKey"),
+          DNS_OVER_HTTPS_URL: `${String(inject("dnsUrl"))}/ok/dns-query`,
           PUBLIC_ORIGIN: "https://api.example.com",
           GOOGLE_CLIENT_ID: "a-client",
           GOOGLE_CLIENT_SECRET: "a-client-secret-of-the-identity-provider",

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { AppError } from "./errors.ts";
-import { checkProviders, providerSettings } from "./provider-settings.ts";
+import { checkProviders, isServerUrl, providerSettings } from "./provider-settings.ts";
 
 const duration = z
   .string()
@@ -156,6 +156,10 @@ const SettingsSchema = z
       .regex(/^re_[\w-]+$/, "must look like re_…")
       .optional(),
     RESEND_API_URL: origin.default("https://api.resend.com"),
+    DNS_OVER_HTTPS_URL: z
+      .string()
+      .refine(isServerUrl, "must be an https URL without a query, such as https://cloudflare-dns.com/dns-query")
+      .default("https://cloudflare-dns.com/dns-query"),
     ...providerSettings,
   })
   .transform((settings) => ({

@@ -206,6 +206,7 @@ const documentInfo = {
     { name: "Me", description: "The signed-in person." },
     { name: "Organizations", description: "The tenants." },
     { name: "Members", description: "Who belongs to an organization." },
+    { name: "SSO", description: "A company's own identity provider, for the people of its domain." },
     { name: "Operations", description: "For those who run the service." },
   ],
   security: [],

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 /** Where somebody else's server is: encrypted, save on this machine. */
-const isServerUrl = (text: string): boolean => {
+export const isServerUrl = (text: string): boolean => {
   const url = URL.parse(text);
   if (!url || url.username || url.password || url.search || url.hash || text.endsWith("/")) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && /^(127\.0\.0\.1|localhost)$/.test(url.hostname));

@@ -17,11 +17,13 @@ import { openService, signUpPerson } from "./support/service.ts";
 
 const { document } = contract;
 
-/** Where bcrypt runs between two requests to the database. */
+/** Where bcrypt, or somebody else's server, runs between two requests to the database. */
 const bcryptRoutes = new Set([
   "POST /v1/auth/sign-in",
   "POST /v1/auth/change-password",
   "POST /v1/auth/reauthenticate",
+  // A provider's server.
+  "POST /v1/organizations/{organizationId}/sso-connections",
   // Here it is the signature's verification.
   "POST /v1/auth/passkeys/authentication",
   "POST /v1/auth/mfa/passkey",
@@ -41,6 +43,8 @@ const cookieStatuses: Record<string, string[]> = {
   "GET /v1/auth/oauth/{provider}": ["302"],
   "GET /v1/auth/oauth/{provider}/callback": ["302"],
   "POST /v1/auth/oauth/{provider}/callback": ["302"],
+  "GET /v1/auth/sso": ["302"],
+  "GET /v1/auth/sso/callback": ["302"],
   "POST /v1/auth/mfa/verify": ["200"],
   "POST /v1/auth/sign-out": ["204"],
   "POST /v1/auth/reset-password": ["204"],
@@ -63,6 +67,7 @@ describe("Every operation", () => {
       "DELETE /v1/auth/sessions",
       "DELETE /v1/auth/sessions/{sessionId}",
       "DELETE /v1/organizations/{organizationId}",
+      "DELETE /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "DELETE /v1/users/me",
       "DELETE /v1/users/me/identities/{identityId}",
       "GET /.well-known/jwks.json",
@@ -74,14 +79,19 @@ describe("Every operation", () => {
       "GET /v1/auth/passkeys",
       "GET /v1/auth/providers",
       "GET /v1/auth/sessions",
+      "GET /v1/auth/sso",
+      "GET /v1/auth/sso/callback",
       "GET /v1/organizations",
       "GET /v1/organizations/{organizationId}",
       "GET /v1/organizations/{organizationId}/members",
+      "GET /v1/organizations/{organizationId}/sso-connections",
+      "GET /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "GET /v1/users/me",
       "GET /v1/users/me/export",
       "GET /v1/users/me/identities",
       "PATCH /v1/auth/passkeys/{passkeyId}",
       "PATCH /v1/organizations/{organizationId}",
+      "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "PATCH /v1/users/me",
       "POST /v1/auth/change-email",
       "POST /v1/auth/change-email/confirm",
@@ -110,6 +120,8 @@ describe("Every operation", () => {
       "POST /v1/auth/sign-up",
       "POST /v1/auth/verify-email",
       "POST /v1/organizations",
+      "POST /v1/organizations/{organizationId}/sso-connections",
+      "POST /v1/organizations/{organizationId}/sso-connections/{connectionId}/verify-domain",
       "POST /v1/users/me/identities",
     ]);
   });

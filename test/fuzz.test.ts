@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, inject, it } from "vitest";
 import { requestsTo, type RequestPlan } from "./support/arbitraries.ts";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
@@ -10,6 +10,7 @@ import { bodyOf, contract, fillPath, operations, optionsOf, prepare, type Prepar
 import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
+import { giveConnection } from "./support/sso.ts";
 import { forgetAttempts } from "./support/throttles.ts";
 
 const service = openService();
@@ -21,7 +22,8 @@ let canaryBefore: unknown;
 
 const canaryTexts = () => {
   const { person, organization, ids, name } = canary;
-  return [name, person.id, person.email, organization.slug, person.token, person.refreshToken, ...Object.values(ids)];
+  const { provider: _, ...own } = ids;
+  return [name, person.id, person.email, organization.slug, person.token, person.refreshToken, ...Object.values(own)];
 };
 
 async function lookAtCanary() {
@@ -51,6 +53,8 @@ function fillIn(text: string, { person, ids }: Prepared, body: Record<string, un
     token: String(body["token"]),
     code: String(body["code"]),
     codeVerifier: String(body["codeVerifier"]),
+    issuer: inject("identityProviderUrl"),
+    domain: String(body["domain"]),
     ...ids,
     "canary.userId": canary.person.id,
     "canary.email": canary.person.email,
@@ -153,6 +157,10 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
+  if (path.includes("{connectionId}")) {
+    const { id: connectionId } = await giveConnection(sender.organization.id);
+    return { ...sender, ids: { ...sender.ids, connectionId } };
+  }
   if (path.includes("{organizationId}")) {
     const organization = await createOrganization(service, sender.person);
     return { ...sender, organization, ids: { ...sender.ids, organizationId: organization.id } };

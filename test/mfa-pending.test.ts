@@ -4,6 +4,7 @@ import { asWorker } from "./support/database.ts";
 import { expectContract } from "./support/contract.ts";
 import { beginSignIn, currentStep, giveRecoveryCodes, giveTotp, totpCode, verify } from "./support/factors.ts";
 import { contract, fillPath, operations, optionsOf, prepare, takesPending } from "./support/operations.ts";
+import { takesPasskey } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";
 import { claimsOf, forge, forgeUnsigned } from "./support/tokens.ts";
@@ -11,7 +12,11 @@ import { claimsOf, forge, forgeUnsigned } from "./support/tokens.ts";
 const service = openService();
 
 /** What a session is for before its second factor, and nothing else is. */
-const pendingOperations = ["POST /v1/auth/mfa/verify"];
+const pendingOperations = [
+  "POST /v1/auth/mfa/verify",
+  "POST /v1/auth/mfa/passkey",
+  "POST /v1/auth/mfa/passkey-options",
+];
 
 const isPending = (name: string) => pendingOperations.includes(name);
 const others = operations.guarded.filter(([name]) => !isPending(name));
@@ -40,7 +45,7 @@ describe("A session that waits for its second factor", () => {
 
   it.each(others)("is refused by %s with 401 mfa_required, and asks no database", async (_, operation) => {
     const counted = openService();
-    const { person, ids } = await prepare(counted);
+    const { person, ids } = await prepare(counted, undefined, takesPasskey(operation.name) ? operation : undefined);
     await giveTotp(person, true);
     const token = await beginSignIn(counted, person);
     await counted.databaseRequests();

@@ -52,7 +52,7 @@ describe("Signing in with a provider, to an account that has verified the addres
   it("asks for the second factor all the same", async () => {
     const ada = await signUpVerified();
     await asOwner([
-      "insert into totp_factors (id, user_id, sealed_seed, activated_at) values (gen_random_uuid(), $1, '\\x00', now())",
+      "insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at) values (gen_random_uuid(), $1, '\\x00', sha256('key'), now())",
       [ada.id],
     ]);
     expect((await signInWith(service, ada.email)).status).toBe(202);
@@ -100,7 +100,10 @@ describe("Signing in with a provider, to an account that somebody else may have 
     const subject = `planted ${crypto.randomUUID()}`;
     await giveIdentity(attacker.id, { subject });
     await asOwner(
-      ["insert into totp_factors (id, user_id, sealed_seed) values (gen_random_uuid(), $1, '\\x00')", [attacker.id]],
+      [
+        "insert into totp_factors (id, user_id, sealed_seed, key_hash) values (gen_random_uuid(), $1, '\\x00', sha256('key'))",
+        [attacker.id],
+      ],
       ["insert into recovery_codes (user_id, key_hash) values ($1, sha256('x'))", [attacker.id]],
     );
     const answer = await signInWith(service, attacker.email);
@@ -111,7 +114,10 @@ describe("Signing in with a provider, to an account that somebody else may have 
   });
 
   it.each([
-    ["totp_factors", "(id, user_id, sealed_seed, activated_at) values (gen_random_uuid(), $1, '\\x00', now())"],
+    [
+      "totp_factors",
+      "(id, user_id, sealed_seed, key_hash, activated_at) values (gen_random_uuid(), $1, '\\x00', sha256('key'), now())",
+    ],
     [
       "passkeys",
       "(id, user_id, name, credential_id, public_key, sign_count, transports, backed_up) values (gen_random_uuid(), $1, 'key', uuid_send(gen_random_uuid()), '\\x00', 0, '', false)",

@@ -232,7 +232,7 @@ describe("POST /v1/auth/oauth/token", () => {
     const login = newLogin();
     const { body } = await signInWith(service, login);
     await asOwner([
-      "insert into totp_factors (id, user_id, sealed_seed, activated_at) values (gen_random_uuid(), $1, '\\x00', now())",
+      "insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at) values (gen_random_uuid(), $1, '\\x00', sha256('key'), now())",
       [body.user.id],
     ]);
     const answer = await signInWith(service, login);

@@ -15,10 +15,9 @@ import {
   register,
   sessionOf,
   signInWith,
-  withoutFrontend,
 } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
-import { type Answer, newAddress, openService, type Person, signUpPerson } from "./support/service.ts";
+import { type Answer, newAddress, openService, type Person, signUpPerson, withoutFrontend } from "./support/service.ts";
 
 const service = openService();
 

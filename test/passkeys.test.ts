@@ -12,10 +12,9 @@ import {
   register,
   sessionOf,
   signInWith,
-  withoutFrontend,
 } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
-import { openService, signInPerson, signUpPerson } from "./support/service.ts";
+import { openService, signInPerson, signUpPerson, withoutFrontend } from "./support/service.ts";
 
 const service = openService();
 

@@ -92,8 +92,7 @@ describe("The cookie alone", () => {
   it.each(operations.guarded)("reaches nothing at %s, and asks no database", async (_, operation) => {
     const counted = openForBrowsers();
     const { person, ids } = await prepare(counted, undefined, operation);
-    // Of somebody without a second factor, which this person may have.
-    const { cookie } = await signInBrowser(counted);
+    const { cookie } = await startBrowserSession(counted, person);
     await counted.databaseRequests();
     const path = fillPath(operation.path, ids);
     const body = bodyOf(operation, person);

@@ -56,6 +56,7 @@ const bad: Record<string, unknown[]> = {
   JWT_SECRET: ["", "secret", secret.slice(1), "a".repeat(64), "abcdefgh".repeat(8), " ".repeat(32)],
   JWT_SECRET_PREVIOUS: ["", "secret", secret.slice(1), "a".repeat(64)],
   JWT_SIGNING_KEYS: badKeySets,
+  TOTP_ISSUER: ["", " Acme", "Acme: Inc", "Acme\n", "a".repeat(64)],
   BCRYPT_WORK_FACTOR: ["", "3", "15", "abc", "10.5", "-10", "1e1", "0x0a", " 10", 4],
   SESSION_EXPIRATION: [
     "",
@@ -308,6 +309,7 @@ describe("the settings that may be given", () => {
     JWT_SECRET: [secret, "ключ-нашего-сервера"],
     JWT_SECRET_PREVIOUS: [secret],
     JWT_SIGNING_KEYS: goodKeySets,
+    TOTP_ISSUER: ["Acme", "Acme & Söhne", "a".repeat(63)],
     BCRYPT_WORK_FACTOR: ["4", "10", "14"],
     SESSION_EXPIRATION: ["15m", "12h", "7d", "365d", "30d/7d", "7d/168h", "15m/15m", "365d/365d", "1h/15m"],
     RATE_LIMIT_PER_MINUTE: ["1", "300", "100000"],

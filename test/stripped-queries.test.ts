@@ -3,6 +3,7 @@ import { addMember, asOwner } from "./support/database.ts";
 import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
+import { giveConnection, setTxtRecords } from "./support/sso.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { operations } from "./support/operations.ts";
 import { givePasskeyFor, takesPasskey } from "./support/passkeys.ts";
@@ -28,7 +29,15 @@ async function newCaller({ name }: Operation): Promise<Caller> {
   person.mailedTokens = await giveMailedTokens(person.id);
   person.flowProofs = await makeProofs(person.id);
   const identityId = await giveIdentity(person.id);
-  const ids = { organizationId: organization.id, sessionId: rows?.[0]?.["id"], identityId, provider: "google" };
+  const connection = await giveConnection(organization.id, { verified: false });
+  await setTxtRecords(connection.domain, [connection.txtRecord]);
+  const ids = {
+    organizationId: organization.id,
+    sessionId: rows?.[0]?.["id"],
+    identityId,
+    connectionId: connection.id,
+    provider: "google",
+  };
   if (!takesPasskey(name)) return { person, ids };
   const renew = () => givePasskeyFor(name, person);
   return { person, ids: { ...ids, passkeyId: await renew() }, renew };

@@ -15,7 +15,14 @@ import {
 } from "./support/factors.ts";
 import { lastMailTo, mailsTo } from "./support/mailbox.ts";
 import { expectProblem } from "./support/problems.ts";
-import { openService, type Person, type Service, signInPerson, signUpPerson } from "./support/service.ts";
+import {
+  openService,
+  type Person,
+  type Service,
+  signInPerson,
+  signUpPerson,
+  withoutFrontend,
+} from "./support/service.ts";
 
 const service = openService();
 
@@ -76,12 +83,8 @@ describe("POST /v1/auth/mfa/totp", () => {
   it.each([
     ["TOTP_ISSUER", { TOTP_ISSUER: "Acme & Söhne" }, "Acme & Söhne"],
     ["the host of APP_URL", {}, "app.acme.example"],
-    [
-      "the host of PUBLIC_ORIGIN",
-      { APP_URL: undefined, EMAIL_PROVIDER: undefined, PUBLIC_ORIGIN: "http://localhost:8787" },
-      "localhost",
-    ],
-    ["a name all the same", { APP_URL: undefined, EMAIL_PROVIDER: undefined }, "localhost"],
+    ["the host of PUBLIC_ORIGIN", { ...withoutFrontend, PUBLIC_ORIGIN: "http://localhost:8787" }, "localhost"],
+    ["a name all the same", withoutFrontend, "localhost"],
   ])("names the product by %s", async (_, settings, issuer) => {
     const { body } = await enrol(await signUpPerson(service), openService(settings));
     expect(new URL(body.uri).searchParams.get("issuer")).toBe(issuer);

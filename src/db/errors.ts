@@ -24,6 +24,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   APWRK: "misconfigured",
   APEVR: "provider_email_unverified",
   APIDT: "identity_taken",
+  APSSO: "sso_not_found",
+  APDOM: "sso_domain_mismatch",
   APLST: "last_sign_in_method",
 };
 
@@ -32,6 +34,8 @@ const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
   passkeys_credential_id_key: "passkey_taken",
+  sso_connections_organization_id_domain_key: "domain_taken",
+  sso_connections_verified_domain_key: "domain_taken",
 };
 
 interface DatabaseFailure {

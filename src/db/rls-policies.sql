@@ -103,6 +103,8 @@ grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant select, insert, delete on totp_factors, recovery_codes, passkeys, identities, spent_challenges to app_definer;
 grant select on sso_connections to app_definer;
+-- As above, to lock a row.
+grant update (updated_at) on sso_connections to app_definer;
 grant update (email, last_used_at) on identities to app_definer;
 grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
 grant update (last_step, activated_at) on totp_factors to app_definer;
@@ -112,6 +114,7 @@ grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_d
 grant update (expires_at) on one_time_tokens to app_definer;
 grant update (created_at) on spent_challenges to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
+grant update (created_at) on spent_challenges to app_definer;
 grant update (authenticated_at) on sessions to app_definer;
 grant update (idle_expires_at) on sessions to app_definer;
 grant update (attempts, attempted_at) on throttles to app_definer;
@@ -136,6 +139,7 @@ create policy "Definer functions manage recovery codes" on recovery_codes for al
 create policy "Definer functions manage passkeys" on passkeys for all to app_definer using (true) with check (true);
 create policy "Definer functions manage identities" on identities for all to app_definer using (true) with check (true);
 create policy "Definer functions read connections" on sso_connections for select to app_definer using (true);
+create policy "Definer functions lock connections" on sso_connections for update to app_definer using (true) with check (false);
 create policy "Definer functions spend challenges" on spent_challenges for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
@@ -401,12 +405,14 @@ $$;
 /* After a success: forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. */
 create function app_private.settle_sign_in_attempt(p_network_scope bytea, p_account_scope bytea, p_home_scope bytea)
 returns void
-language sql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = '' as $$
+begin
   update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
   delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
   delete from public.throttles t where t.scope = p_account_scope;
   insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
   on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
+end
 $$;
 
 /* What every way of signing in returns. `factors` are those that the person can still give, and null when the session
@@ -682,14 +688,15 @@ language sql volatile security definer set search_path = '' as $$
   select app_private.spend_challenge(p_state)
 $$;
 
-/* Whose identity it is. Two queries, since only either of them is found in the index. */
-create function app_private.identity_owner(p_provider text, p_connection_id uuid, p_subject text) returns uuid
-language sql stable set search_path = ''
-return case when p_connection_id is null
-  then (select i.user_id from public.identities i
-         where i.provider = p_provider and i.connection_id is null and i.subject = p_subject)
-  else (select i.user_id from public.identities i
-         where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject) end;
+/* At most one. Two queries, since only either of them is found in the index. */
+create function app_private.find_identity(p_provider text, p_connection_id uuid, p_subject text) returns setof public.identities
+language sql stable set search_path = '' as $$
+  select i.* from public.identities i
+   where p_connection_id is null and i.provider = p_provider and i.connection_id is null and i.subject = p_subject
+  union all
+  select i.* from public.identities i
+   where i.provider = p_provider and i.connection_id = p_connection_id and i.subject = p_subject
+$$;
 
 /* For whoever has proven that the address of a never verified account is theirs, which has no second factor: it becomes
    theirs, and whatever lets anybody else in, who may have registered it before them, ends. */
@@ -711,11 +718,46 @@ begin
 end
 $$;
 
+/* The connection of a domain that is verified, or with this id. */
+create function app.verified_connection(p_domain text, p_id uuid)
+returns table (id uuid, issuer text, client_id text, sealed_client_secret bytea)
+language sql stable security definer set search_path = '' as $$
+  select c.id, c.issuer, c.client_id, c.sealed_client_secret from public.sso_connections c
+   where c.domain = p_domain and p_id is null and c.domain_verified_at is not null
+  union all
+  select c.id, c.issuer, c.client_id, c.sealed_client_secret from public.sso_connections c
+   where c.id = p_id and c.domain_verified_at is not null
+$$;
+
+/* The organization of a connection, both of which then last until the end of the transaction. APSSO when its domain is
+   not verified, or it is gone; APDOM unless the account's address and what the provider says are of its domain. */
+create function app_private.hold_connection(p_connection_id uuid, p_account_email text, p_email text) returns uuid
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_organization_id uuid;
+  v_domain text;
+begin
+  select c.organization_id into v_organization_id from public.sso_connections c where c.id = p_connection_id;
+  -- In the order in which all lock them: see "Deleting an account".
+  perform from public.organizations o where o.id = v_organization_id for key share;
+  select c.domain into v_domain from public.sso_connections c
+   where c.id = p_connection_id and c.domain_verified_at is not null for key share;
+  if v_domain is null then
+    raise exception 'no such connection' using errcode = 'APSSO';
+  end if;
+  if pg_catalog.split_part(p_email, '@', -1) is distinct from v_domain
+     or pg_catalog.split_part(p_account_email, '@', -1) is distinct from v_domain then
+    raise exception 'the address is not of the domain' using errcode = 'APDOM';
+  end if;
+  return v_organization_id;
+end
+$$;
+
 /* Signs in who has the identity; without one, who has the address, which must be verified by the provider: an account
    is made for it, or linked and told by mail, or handed over where it never verified the address (APVER where it has a
    second factor). Returns the session, and whether that mail was queued. APOTK and APWRK as above; APEVR for no
-   verified address; APCRD for a
-   disabled account; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
+   verified address; APCRD for a disabled account; APSSO and APDOM of a connection, whose organization the person then
+   is a member of; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
 create function app.sign_in_with_provider(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_email_verified boolean, p_name text,
   p_user_id uuid, p_identity_id uuid, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval,
@@ -723,17 +765,20 @@ create function app.sign_in_with_provider(
 ) returns table (signed_in app_private.signed_in, linked boolean)
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_owner_id uuid;
+  v_identity public.identities;
   v_user public.users;
+  v_organization_id uuid;
 begin
   perform app_private.take_ticket(p_ticket);
   linked := false;
-  v_owner_id := app_private.identity_owner(p_provider, p_connection_id, p_subject);
-  if v_owner_id is not null then
-    select * into v_user from public.users u where u.id = v_owner_id for no key update;
+  select * into v_identity from app_private.find_identity(p_provider, p_connection_id, p_subject);
+  if v_identity.id is not null then
+    select * into v_user from public.users u where u.id = v_identity.user_id for no key update;
+    if p_connection_id is not null then
+      v_organization_id := app_private.hold_connection(p_connection_id, v_user.email, p_email);
+    end if;
     update public.identities i set last_used_at = pg_catalog.now(), email = coalesce(p_email, i.email)
-     where i.user_id = v_owner_id and i.provider = p_provider and i.connection_id is not distinct from p_connection_id
-       and i.subject = p_subject;
+     where i.id = v_identity.id;
     if not found then
       raise exception 'the identity was unlinked meanwhile' using errcode = '40001';
     end if;
@@ -744,6 +789,9 @@ begin
     insert into public.users (id, email, name, email_verified_at) values (p_user_id, p_email, p_name, pg_catalog.now())
     on conflict (email) do nothing;
     select * into v_user from public.users u where u.email = p_email for no key update;
+    if p_connection_id is not null then
+      v_organization_id := app_private.hold_connection(p_connection_id, p_email, p_email);
+    end if;
     if v_user.email_verified_at is null then
       -- A mailbox stands in for no second factor, and an identity must not be linked to what may be a stranger's.
       if app_private.factors(v_user.id) is not null then
@@ -767,6 +815,9 @@ begin
   if v_user.disabled_at is not null then
     raise exception 'the account is disabled' using errcode = 'APCRD';
   end if;
+  insert into public.memberships (organization_id, user_id, role)
+  select v_organization_id, v_user.id, 'member' where v_organization_id is not null
+  on conflict do nothing;
   for signed_in in select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                            p_user_agent, p_notice_id, p_notice_key)
   loop
@@ -776,7 +827,7 @@ end
 $$;
 
 /* Links an identity to the signed-in person, whatever its address, and tells them by mail; one that is theirs already
-   stays as it is. APOTK and APWRK as above; APIDT for somebody else's identity. */
+   stays as it is. APOTK and APWRK as above; APIDT for somebody else's identity; APSSO and APDOM as above. */
 create function app.link_identity(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_identity_id uuid,
   p_notice_id uuid, p_notice_key bytea
@@ -787,6 +838,9 @@ declare
   v_user public.users := app_private.lock_me();
 begin
   perform app_private.take_ticket(p_ticket);
+  if p_connection_id is not null then
+    perform app_private.hold_connection(p_connection_id, v_user.email, p_email);
+  end if;
   insert into public.identities as i (id, user_id, provider, connection_id, subject, email)
   values (p_identity_id, v_user.id, p_provider, p_connection_id, p_subject, p_email)
   on conflict do nothing;
@@ -794,9 +848,8 @@ begin
     perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'identity_linked',
                                       app_private.occasion(v_user.name, null));
   end if;
-  return query select i.id, i.provider, i.email, i.created_at, i.last_used_at from public.identities i
-                where i.user_id = v_user.id and i.provider = p_provider and i.subject = p_subject
-                  and i.connection_id is not distinct from p_connection_id;
+  return query select i.id, i.provider, i.email, i.created_at, i.last_used_at
+                 from app_private.find_identity(p_provider, p_connection_id, p_subject) i where i.user_id = v_user.id;
   if not found then
     raise exception 'the identity is somebody else''s' using errcode = 'APIDT';
   end if;
@@ -1516,6 +1569,17 @@ language sql stable parallel restricted security definer set search_path = '' as
   select o.id, o.name, o.slug, o.mfa_required, page.role, o.created_at, o.updated_at
     from page join public.organizations o on o.id = page.organization_id
    order by page.organization_id
+$$;
+
+/* Runs as its caller: what may be added is the policies' to say. */
+create function app.create_sso_connection(
+  p_organization_id uuid, p_id uuid, p_domain text, p_txt_record text, p_issuer text, p_client_id text, p_sealed_client_secret bytea
+) returns table (id uuid, domain text, txt_record text, domain_verified_at timestamptz, issuer text, client_id text,
+                 created_at timestamptz, updated_at timestamptz)
+language sql volatile set search_path = '' as $$
+  insert into public.sso_connections as c (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
+  values (p_organization_id, p_id, p_domain, p_txt_record, p_issuer, p_client_id, p_sealed_client_secret)
+  returning c.id, c.domain, c.txt_record, c.domain_verified_at, c.issuer, c.client_id, c.created_at, c.updated_at
 $$;
 
 /* Names and addresses of people of the request's organization; nobody without members:read. */

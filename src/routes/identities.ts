@@ -42,7 +42,7 @@ const linkIdentityRoute = personRoute({
     "With the code of a flow that this frontend began, as for signing in: whatever the identity's address, it signs me in from now on. A mail tells of it.",
   request: { body: jsonRequest(IdentityProof) },
   responses: { 200: json(Identity, "The identity, which may have been linked before.") },
-  errors: ["invalid_oauth_code", "identity_taken"],
+  errors: ["invalid_oauth_code", "identity_taken", "sso_domain_mismatch", "sso_not_found"],
   fresh: true,
 });
 

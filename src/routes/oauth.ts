@@ -5,7 +5,7 @@ import { createRouter, json, jsonRequest, publicRoute } from "../openapi.ts";
 import { socialProviders } from "../provider-settings.ts";
 import { checkCarrier } from "../refresh-cookie.ts";
 import { signInWithProvider } from "../services/identities.ts";
-import { beginFlow, completeFlow } from "../services/oauth/flow.ts";
+import { beginFlow, completeFlow, stateTakerOf } from "../services/oauth/flow.ts";
 import { findProvider, listProviders } from "../services/oauth/providers.ts";
 import { answerSignIn, RefreshTokenIn, signInResponses } from "./sign-in-answers.ts";
 
@@ -117,7 +117,7 @@ const tokenRoute = publicRoute({
   tags: ["Auth"],
   summary: "Sign in with a provider",
   description:
-    "Exchanges the flow's code for a session: of who has linked the identity; else of the account with the address, if the provider has verified it, which is made where there is none. An account with the address whose owner is told by mail is linked to it; one that never verified it is handed over, without its password, sessions and factors.",
+    "Exchanges the flow's code for a session: of who has linked the identity; else of the account with the address, if the provider has verified it, which is made where there is none. An account with the address whose owner is told by mail is linked to it; one that never verified it is handed over, without its password, sessions and factors. A company's own provider signs in to accounts of its domain alone, and makes each person a member.",
   request: { body: jsonRequest(FlowProof.extend({ refreshTokenIn: RefreshTokenIn }).openapi("ProviderSignIn")) },
   responses: signInResponses,
   errors: [
@@ -125,6 +125,8 @@ const tokenRoute = publicRoute({
     "invalid_credentials",
     "provider_email_unverified",
     "email_unverified",
+    "sso_domain_mismatch",
+    "sso_not_found",
     "origin_not_allowed",
   ],
   setsCookie: [200],
@@ -143,13 +145,15 @@ export const oauthRoutes = createRouter()
     const provider = findProvider(c.var.settings, c.req.valid("param").provider);
     const parameters = new URL(c.req.url).searchParams;
     const input = { cookie: takeFlowCookie(c), parameters };
-    return c.redirect(await completeFlow(c.var.database, c.var.settings, provider.key, () => provider, input), 302);
+    const takeState = stateTakerOf(c.var.database, provider);
+    return c.redirect(await completeFlow(c.var.settings, provider.key, takeState, input), 302);
   })
   .openapi(callbackFormRoute, async (c) => {
     const provider = findProvider(c.var.settings, c.req.valid("param").provider);
     const parameters = new URLSearchParams(new TextDecoder().decode(await c.req.arrayBuffer()));
     const input = { cookie: takeFlowCookie(c), parameters };
-    return c.redirect(await completeFlow(c.var.database, c.var.settings, provider.key, () => provider, input), 302);
+    const takeState = stateTakerOf(c.var.database, provider);
+    return c.redirect(await completeFlow(c.var.settings, provider.key, takeState, input), 302);
   })
   .openapi(tokenRoute, async (c) => {
     const { refreshTokenIn: carrier, ...proof } = c.req.valid("json");

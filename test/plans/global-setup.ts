@@ -5,6 +5,7 @@ import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
+import { startDnsServer } from "../support/dns-server.ts";
 import { startScriptedProvider } from "../support/scripted-provider.ts";
 import { fillDatabase } from "./fill.ts";
 
@@ -29,6 +30,8 @@ export async function setup(project: TestProject): Promise<void> {
   const mailbox = await startMailbox({ control: true, apiKey: mailboxKey });
   stops.push(() => mailbox.close());
 
+  const dns = await startDnsServer();
+  stops.push(() => dns.close());
   const scripted = await startScriptedProvider();
   stops.push(() => scripted.close());
 
@@ -39,6 +42,7 @@ export async function setup(project: TestProject): Promise<void> {
   project.provide("mailboxUrl", mailbox.url);
   project.provide("mailboxKey", mailboxKey);
   project.provide("identityProviderUrl", `${scripted.url}/scripted`);
+  project.provide("dnsUrl", dns.url);
   project.provide("scriptedProviderUrl", scripted.url);
   project.provide("applePrivateKey", scripted.applePrivateKey);
 }

@@ -4,9 +4,9 @@ import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { databaseFreeRoutes, operations } from "../support/operations.ts";
-import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { type DatabaseRequest, openService, signUpPerson } from "../support/service.ts";
+import { giveConnection, setTxtRecords } from "../support/sso.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
 
@@ -30,7 +30,7 @@ const ownedByCaller = 2_000;
 const maxSessions = 100;
 
 const ownedFor = (name: string): number =>
-  readsAllOwned.has(name) ? ownedByCaller : /\/(sign-in|passkeys\/authentication)$/.test(name) ? maxSessions : 0;
+  readsAllOwned.has(name) ? ownedByCaller : name === "POST /v1/auth/sign-in" ? maxSessions : 0;
 
 /** Of one function, by all policies and statements of a request; a page of 100 rows must not come to it. */
 const maxCalls = 40;
@@ -40,7 +40,7 @@ const service = openService();
 let next = 0;
 
 /** An owner of all thousand organizations, with a thousand sessions of which every other one has ended. */
-async function newCaller(name = ""): Promise<Caller> {
+async function newCaller(): Promise<Caller> {
   const person = await signUpPerson(service);
   const [, , organizations] = await asOwner(
     [
@@ -65,21 +65,18 @@ async function newCaller(name = ""): Promise<Caller> {
      select gen_random_uuid(), $1::uuid, 'google', $1 || ' ' || n from generate_series(1, 1000) n`,
     [person.id],
   ]);
-  const ids = { organizationId: organizations?.[0]?.["id"], sessionId: sessions?.[0]?.["id"], identityId };
-  const caller = { person, ids: { ...ids, provider: "google" } };
-  if (name === "GET /v1/auth/passkeys") await givePasskeys(person.id);
-  if (!takesPasskey(name)) return caller;
-  const renew = () => givePasskeyFor(name, person);
-  return { person, ids: { ...caller.ids, passkeyId: await renew() }, renew };
-}
-
-/** A thousand, of which nobody has more than 20, so that there are pages. */
-const givePasskeys = (userId: string) =>
-  asOwner([
-    `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
-     select gen_random_uuid(), $1::uuid, 'Passkey', sha256(($1 || n)::bytea), '', 0, '', false from generate_series(1, 1000) n`,
-    [userId],
+  const organizationId = organizations?.[0]?.["id"];
+  const connection = await giveConnection(organizationId, { verified: false });
+  await setTxtRecords(connection.domain, [connection.txtRecord]);
+  await asOwner([
+    `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
+     select $1::uuid, gen_random_uuid(), gen_random_uuid() || '.example', 'saas-verification=filled', 'https://login.example', 'client', ''
+       from generate_series(1, 1000)`,
+    [organizationId],
   ]);
+  const ids = { organizationId, sessionId: sessions?.[0]?.["id"], identityId, connectionId: connection.id };
+  return { person, ids: { ...ids, provider: "google" } };
+}
 
 /** A member of one large organization, with one session. */
 async function newSmallCaller(): Promise<Caller> {

@@ -33,14 +33,14 @@ async function beginSignIns(ada: Person, count: number): Promise<string[]> {
 
 /** No limit: what is looked at here is what holds without it. */
 const keepForgetting = async (ada: Person, work: Promise<Answer[]>): Promise<Answer[]> => {
-  let isDone = false;
+  const state = { isDone: false };
   const forgetting = (async () => {
-    while (!isDone) await forgetFactorAttempts(ada);
+    while (!state.isDone) await forgetFactorAttempts(ada);
   })();
   try {
     return await work;
   } finally {
-    isDone = true;
+    state.isDone = true;
     await forgetting;
   }
 };

@@ -134,6 +134,10 @@ describe("every writing operation", () => {
       "PATCH /v1/users/me": [200, 200],
       "DELETE /v1/users/me": [204, 401],
       "POST /v1/organizations": [201, 201],
+      "POST /v1/organizations/{organizationId}/sso-connections": [201, 201],
+      "POST /v1/organizations/{organizationId}/sso-connections/{connectionId}/verify-domain": [200, 200],
+      "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}": [200, 200],
+      "DELETE /v1/organizations/{organizationId}/sso-connections/{connectionId}": [204, 404],
       "PATCH /v1/organizations/{organizationId}": [200, 200],
       "DELETE /v1/organizations/{organizationId}": [204, 404],
     });
@@ -203,12 +207,12 @@ describe("a read", () => {
   it.each(reads)("$name is repeated and answered after any single fault", async (plan) => {
     const world = await makeWorld();
     const sound = await send(plan, world);
-    expect(sound.status).toBe(200);
-    const body = { ...sound.body, ...(sound.body.exportedAt && { exportedAt: expect.any(String) }) };
+    expect(sound.status).toBeLessThan(400);
+    const body = sound.body && { ...sound.body, ...(sound.body.exportedAt && { exportedAt: expect.any(String) }) };
     for (const fault of faults(plan)) {
       const service = await openFaulty(fault);
       const answer = await send(plan, world, service);
-      expect([fault, answer.status, answer.body]).toEqual([fault, 200, body]);
+      expect([fault, answer.status, answer.body]).toEqual([fault, sound.status, body]);
       expect(await service.databaseRequests()).toHaveLength(2);
     }
   });

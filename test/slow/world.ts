@@ -4,7 +4,7 @@ import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
-import { contract, creates, databaseFreeRoutes, fillPath, newMark, optionsOf } from "../support/operations.ts";
+import { contract, creates, databaseFreeRoutes, newMark, optionsOf, targetOf } from "../support/operations.ts";
 import {
   type Answer,
   newAddress,
@@ -14,6 +14,7 @@ import {
   signInPerson,
   signUpPerson,
 } from "../support/service.ts";
+import { giveConnection, setTxtRecords } from "../support/sso.ts";
 
 /** A person with an organization, a second session, and a name that is in all they create. */
 export interface World {
@@ -41,9 +42,17 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   ada.mailedTokens = await giveMailedTokens(ada.id);
   ada.flowProofs = await makeProofs(ada.id);
   const identityId = await giveIdentity(ada.id);
+  const connection = await giveConnection(organization.id, { verified: false });
+  await setTxtRecords(connection.domain, [connection.txtRecord]);
   await arrange(sound, ada, operation?.name);
   const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
-  const ids = { organizationId: organization.id, sessionId: other.id, identityId, ...(passkeyId && { passkeyId }) };
+  const ids = {
+    organizationId: organization.id,
+    sessionId: other.id,
+    identityId,
+    connectionId: connection.id,
+    ...(passkeyId && { passkeyId }),
+  };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
 
@@ -53,7 +62,7 @@ export function send(
   { ada, ids, mark, address }: World,
   service: Service = openService(),
 ): Promise<Answer> {
-  return service.call(operation.method, fillPath(operation.path, ids), {
+  return service.call(operation.method, targetOf(operation, ids), {
     ...optionsOf(operation, ada, mark),
     headers: { "cf-connecting-ip": address, ...(creates(operation) && { "idempotency-key": mark }) },
   });
@@ -89,6 +98,7 @@ function simplify(row: string): string {
     .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
     .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
+    .replaceAll(/saas-verification=[\w-]{43}/g, "<record>")
     .replaceAll(/(\\\\x|anonymous:)[\da-f]{64,}/g, "<hash>")
     .replaceAll(/"last_step": [1-9]\d*/g, "<step>")
     .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>");

@@ -16,10 +16,19 @@ export interface RequestPlan {
 }
 
 /** Fields whose right value only the sender knows. */
-const own = ["email", "password", "currentPassword", "refreshToken", "organizationId", "sessionId", "passkeyId"];
+const own = [
+  "email",
+  "password",
+  "currentPassword",
+  "refreshToken",
+  "organizationId",
+  "sessionId",
+  "identityId",
+  "passkeyId",
+];
 
 /** Those of which a service refuses any other, whatever it looks like. */
-const secrets = ["token", "code", "codeVerifier"];
+const secrets = ["token", "code", "codeVerifier", "issuer", "domain"];
 
 /** Ids and texts of the planted account, as a thief could have learnt them. */
 export const stolen = fc.constantFrom(

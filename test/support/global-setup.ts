@@ -5,6 +5,7 @@ import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
+import { startDnsServer } from "./dns-server.ts";
 import { startIdentityProvider } from "./identity-provider.ts";
 import { startRangeServer } from "./range-server.ts";
 import { startScriptedProvider } from "./scripted-provider.ts";
@@ -24,9 +25,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const mailbox = await startMailbox({ control: true, apiKey: mailboxKey, maxMessages: 5_000 });
   const ranges = await startRangeServer();
   const callback = "https://api.example.com/v1/auth/oauth/google/callback";
+  const ssoCallback = "https://api.example.com/v1/auth/sso/callback";
   const identities = await startIdentityProvider([
-    { id: "a-client", secret: "a-client-secret-of-the-identity-provider", redirectUris: [callback] },
+    { id: "a-client", secret: "a-client-secret-of-the-identity-provider", redirectUris: [callback, ssoCallback] },
   ]);
+  const dns = await startDnsServer();
   const scripted = await startScriptedProvider();
 
   const owner = new URL(ownerUrl);
@@ -39,7 +42,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("identityProviderUrl", identities.issuer);
   project.provide("scriptedProviderUrl", scripted.url);
   project.provide("applePrivateKey", scripted.applePrivateKey);
+  project.provide("dnsUrl", dns.url);
   return async () => {
+    await dns.close();
     await scripted.close();
     await identities.close();
     await ranges.close();

@@ -38,7 +38,8 @@ export async function giveIdentity(
 
 /** A ticket as a flow makes it, for an hour. */
 export async function makeProof(ticket: {
-  provider?: "google" | "github" | "microsoft" | "apple";
+  provider?: "google" | "github" | "microsoft" | "apple" | "sso";
+  connectionId?: string;
   subject: string;
   email?: string | null;
   emailVerified?: boolean;

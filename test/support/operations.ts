@@ -1,3 +1,4 @@
+import { inject } from "vitest";
 import { readContract, type Operation } from "./contract.ts";
 import { asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
@@ -5,6 +6,7 @@ import { arrange } from "./factors.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
+import { giveConnection } from "./sso.ts";
 
 /** The service's contract as /openapi.json states it, so that a new route is held to everything by being mounted. */
 export const contract = await readContract();
@@ -35,11 +37,13 @@ export const databaseFreeRoutes = new Set([
   // Without the flow's cookie; with it, see oauth.test.ts.
   "GET /v1/auth/oauth/{provider}/callback",
   "POST /v1/auth/oauth/{provider}/callback",
+  "GET /v1/auth/sso/callback",
 ]);
 
 /** The query without which an operation does not succeed. */
 const queries: Record<string, string> = {
   "GET /v1/auth/oauth/{provider}": "?codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+  "GET /v1/auth/sso": "?email=ada@acme.example&codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
 };
 
 /** A right body for every operation that takes one; a new route gets its own here. `mark` names what it makes. */
@@ -72,6 +76,13 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/auth/mfa/passkey": ({ passkeyAnswer: credential }) => ({ credential }),
   "PATCH /v1/users/me": (_, mark) => ({ name: mark }),
   "POST /v1/organizations": (_, mark) => ({ name: mark, slug: mark }),
+  "POST /v1/organizations/{organizationId}/sso-connections": (_, mark) => ({
+    domain: `${mark}.example`,
+    issuer: inject("identityProviderUrl"),
+    clientId: "a-client",
+    clientSecret: "a-client-secret",
+  }),
+  "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}": (_, mark) => ({ clientId: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
 };
 
@@ -121,7 +132,14 @@ export interface Prepared {
   person: Person;
   organization: { id: string; slug: string };
   /** What the parameters of paths stand for. */
-  ids: { organizationId: string; sessionId: string; identityId: string; provider: string; passkeyId?: string };
+  ids: {
+    organizationId: string;
+    sessionId: string;
+    identityId: string;
+    connectionId: string;
+    provider: string;
+    passkeyId?: string;
+  };
 }
 
 /** A person with an organization, the real ids for a path, and what else the operation needs to succeed. */
@@ -132,7 +150,9 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
   person.mailedTokens = await giveMailedTokens(person.id);
   person.flowProofs = await makeProofs(person.id);
   const identityId = await giveIdentity(person.id);
-  const ids = { organizationId: organization.id, sessionId: String(rows?.[0]?.["id"]), identityId, provider: "google" };
+  const sessionId = String(rows?.[0]?.["id"]);
+  const { id: connectionId } = await giveConnection(organization.id);
+  const ids = { organizationId: organization.id, sessionId, identityId, connectionId, provider: "google" };
   await arrange(service, person, operation?.name);
   if (!operation || !takesPasskey(operation.name)) return { person, organization, ids };
   return { person, organization, ids: { ...ids, passkeyId: await givePasskeyFor(operation.name, person) } };

@@ -15,13 +15,6 @@ const service = openService();
 // The secret is all that is read of it; it is a string beside the bindings, which alone are declared.
 const settings = { JWT_SECRET: (env as unknown as { JWT_SECRET: string }).JWT_SECRET } as Settings;
 
-/** Settings of a deployment that has no frontend, and so neither mail nor sign-in with providers. */
-export const withoutFrontend: Record<string, undefined> = Object.fromEntries(
-  Object.keys(env)
-    .filter((name) => /^(APP_URL|EMAIL_PROVIDER|(GOOGLE|GITHUB|MICROSOFT|APPLE)_\w+)$/.test(name))
-    .map((name) => [name, undefined]),
-);
-
 /** What challenges are bound to. */
 export const sessionOf = (token: string): Promise<string> => hashHandle(claimsOf(token)["sid"]);
 

@@ -18,6 +18,8 @@ declare module "vitest" {
     identityProviderUrl: string;
     /** The address of the models of Microsoft, Apple and GitHub. */
     scriptedProviderUrl: string;
+    /** The address of the model of a resolver with DNS over HTTPS. */
+    dnsUrl: string;
     /** The key that Apple's model knows. */
     applePrivateKey: string;
   }

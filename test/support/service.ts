@@ -7,6 +7,13 @@ import type { MailedTokens } from "./one-time-tokens.ts";
 /** Settings of the running Worker, for tests that need others. */
 export type SettingsOverride = Record<string, string | undefined>;
 
+/** A deployment that says of no origin that it is its own or its frontend's, and has nothing that needs one. */
+export const withoutFrontend: SettingsOverride = Object.fromEntries(
+  Object.keys(env)
+    .filter((name) => /^(APP_URL|PUBLIC_ORIGIN|EMAIL_PROVIDER|(GOOGLE|GITHUB|MICROSOFT|APPLE)_\w+)$/.test(name))
+    .map((name) => [name, undefined]),
+);
+
 interface CallOptions {
   body?: unknown;
   /** Sent as it is, instead of `body` as JSON. */

@@ -30,7 +30,7 @@ const Flow = z.object({
 });
 
 /** What the frontend is told when a flow has failed. Nothing of the provider's own text. */
-export type FlowError = "access_denied" | "invalid_state" | "provider_failed" | "unavailable";
+export type FlowError = "access_denied" | "invalid_state" | "provider_failed" | "sso_not_found" | "unavailable";
 
 const newSecret = () => base64url.encode(randomBytes(32));
 const challengeOf = async (verifier: string) => base64url.encode(await sha256(new TextEncoder().encode(verifier)));
@@ -72,8 +72,21 @@ export async function beginFlow(
   return { location: url.href, cookie: await closeEnvelope(settings, PURPOSE, flow, FLOW_LIFETIME) };
 }
 
-/** The provider of a flow that has come back: for `sso`, that of the connection which it began with. */
-export type ProviderResolver = (connectionId: string | undefined) => ProviderConfig | Promise<ProviderConfig>;
+/**
+ * Takes the state (bytea) of a flow that has come back, once, and says of which provider it is: for `sso`, that of the
+ * connection which it began with.
+ */
+export type StateTaker = (state: string, connectionId: string | undefined) => Promise<ProviderConfig | FlowError>;
+
+/** For a provider that the settings have. */
+export const stateTakerOf =
+  (database: SystemDatabase, provider: ProviderConfig): StateTaker =>
+  async (state) => {
+    const [spent] = await database.run((queries) => [
+      queries.execute<{ spent: boolean }>(sql`select app.spend_state(${state}::bytea) as spent`),
+    ]);
+    return spent.rows[0]?.spent === true ? provider : "invalid_state";
+  };
 
 /**
  * Ends a flow: what the provider says of somebody becomes a ticket, which signs them in once within a minute, and
@@ -85,10 +98,9 @@ export type ProviderResolver = (connectionId: string | undefined) => ProviderCon
  * @returns where to send the browser, whatever comes of it.
  */
 export async function completeFlow(
-  database: SystemDatabase,
   settings: Settings,
   key: ProviderConfig["key"],
-  resolve: ProviderResolver,
+  takeState: StateTaker,
   { cookie, parameters }: { cookie: string | undefined; parameters: URLSearchParams },
 ): Promise<string> {
   const flow = Flow.safeParse(cookie === undefined ? undefined : await openEnvelope(settings, PURPOSE, cookie)).data;
@@ -100,14 +112,15 @@ export async function completeFlow(
     const isDenied = /^(access_denied|user_cancelled_authorize)$/.test(parameters.get("error") ?? "");
     return failureUrl(settings, isDenied ? "access_denied" : "provider_failed");
   }
+  let provider: ProviderConfig | FlowError;
   try {
-    if (!(await spendState(database, state))) return failureUrl(settings, "invalid_state");
+    provider = await takeState(toBytea(await sha256(base64url.decode(state))), connectionId);
   } catch (error) {
     // The browser is not on a page of ours, so a problem document would be all that it shows.
     if (error instanceof AppError && error.code === "unavailable") return failureUrl(settings, "unavailable");
     throw error;
   }
-  const provider = await resolve(connectionId);
+  if (typeof provider === "string") return failureUrl(settings, provider);
   let profile: ProviderProfile;
   try {
     profile = await readProfile(provider, { parameters, state, nonce, verifier });
@@ -123,7 +136,11 @@ export async function completeFlow(
 async function readProfile(provider: ProviderConfig, answer: AuthorizationAnswer): Promise<ProviderProfile> {
   if (provider.kind === "github") return readGitHubProfile(provider, answer);
   const profile = await exchangeForIdToken(provider, answer);
-  return { ...profile, name: profile.name ?? readFormName(answer.parameters) };
+  const name = profile.name ?? readFormName(answer.parameters);
+  if (provider.connectionId === undefined) return { ...profile, name };
+  // A subject is its issuer's alone (OpenID Connect Core §5.7), and a connection can be given another issuer.
+  const subject = new TextEncoder().encode(`${provider.issuer}\n${profile.subject}`);
+  return { ...profile, name, subject: base64url.encode(await sha256(subject)) };
 }
 
 /** Apple tells the name beside the token, at the first sign-in alone. It is a claim of the browser's: a name, no more. */
@@ -136,19 +153,11 @@ function readFormName(parameters: URLSearchParams): string | null {
   }
 }
 
-async function spendState(database: SystemDatabase, state: string): Promise<boolean> {
-  const key = toBytea(await sha256(base64url.decode(state)));
-  const [spent] = await database.run((queries) => [
-    queries.execute<{ spent: boolean }>(sql`select app.spend_state(${key}::bytea) as spent`),
-  ]);
-  return spent.rows[0]?.spent === true;
-}
-
 /** In the fragment, which reaches neither a server's log nor a Referer header. */
 const frontendUrl = ({ APP_URL = "" }: Settings, values: Record<string, string>): string =>
   `${APP_URL}/oauth/callback#${new URLSearchParams(values).toString()}`;
 
-const failureUrl = (settings: Settings, error: FlowError): string => frontendUrl(settings, { error });
+export const failureUrl = (settings: Settings, error: FlowError): string => frontendUrl(settings, { error });
 
 function logFailure({ key, connectionId }: ProviderConfig, error: unknown): void {
   const { name, message: words, code } = error as { name?: string; message?: string; code?: string };

@@ -1,7 +1,7 @@
 import { decodeJwt } from "jose";
 import type { AuthorizationServer, IDToken, JWKSCacheInput } from "oauth4webapi";
 import type { ProviderConfig } from "./providers.ts";
-import { isLoopback, openConversation, ProviderError, type ProviderFetch } from "./provider-fetch.ts";
+import { checkAddress, isLoopback, openConversation, ProviderError, type ProviderFetch } from "./provider-fetch.ts";
 import { newProfile, type ProviderProfile } from "./profiles.ts";
 
 /** Milliseconds that a provider's metadata is kept. */
@@ -36,6 +36,22 @@ async function readMetadata(provider: ProviderConfig, fetchProvider: ProviderFet
   }
   known.set(url, metadata);
   return metadata;
+}
+
+/**
+ * Whether a provider can be signed in with, as far as its metadata says.
+ *
+ * @throws ProviderError, among others.
+ */
+export async function checkProvider(provider: ProviderConfig): Promise<void> {
+  const { server } = await readMetadata(provider, openConversation(provider));
+  // To the letter, as its ID tokens will say it.
+  if (server.issuer !== provider.issuer) throw new ProviderError("the provider has another issuer");
+  await findAuthorizationEndpoint(provider);
+  for (const endpoint of [server.token_endpoint, server.jwks_uri]) {
+    if (!endpoint) throw new ProviderError("the provider lacks an endpoint");
+    checkAddress(provider, endpoint);
+  }
 }
 
 /** @throws whatever is wrong with the provider. */

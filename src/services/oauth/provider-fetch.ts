@@ -1,3 +1,6 @@
+import { hasPublicHost } from "./hosts.ts";
+import type { ProviderConfig } from "./providers.ts";
+
 /** Bytes that one answer of a provider may have; the largest that are known have 20 KiB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 
@@ -12,19 +15,28 @@ export class ProviderError extends Error {
   }
 }
 
+/** Where a provider is, and whether an organization has brought it. */
+type Addressed = Pick<ProviderConfig, "issuer" | "connectionId">;
+
+/** @throws ProviderError for an address that no request of ours goes to. */
+export function checkAddress({ issuer, connectionId }: Addressed, url: string): void {
+  if (isLoopback(issuer) && isLoopback(url)) return;
+  if (!url.startsWith("https:")) throw new ProviderError("the provider's address is not https");
+  // Nobody of ours has looked at what an organization's provider says.
+  if (connectionId !== undefined && !hasPublicHost(url))
+    throw new ProviderError("the provider's address is not public");
+}
+
 export type ProviderFetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /**
  * A fetch for one conversation with a provider: it ends after 5 seconds, follows no redirect, and reads 256 KiB at
  * most. It speaks http with a provider alone that the settings have on this machine.
  */
-export function openConversation({ issuer }: { issuer: string }): ProviderFetch {
+export function openConversation(provider: Addressed): ProviderFetch {
   const signal = AbortSignal.timeout(TIMEOUT);
-  const isLocal = isLoopback(issuer);
   return async (url, init) => {
-    if (!url.startsWith("https:") && !(isLocal && isLoopback(url))) {
-      throw new ProviderError("the provider's address is not https");
-    }
+    checkAddress(provider, url);
     const response = await fetch(url, { ...init, redirect: "manual", signal });
     const chunks: Uint8Array[] = [];
     let length = 0;

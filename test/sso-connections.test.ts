@@ -1,0 +1,408 @@
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { addMember, asOwner } from "./support/database.ts";
+import { expectProblem } from "./support/problems.ts";
+import { createOrganization, openService, type Person, type Service, signUpPerson } from "./support/service.ts";
+import { giveConnection, newDomain, newIssuer, setTxtRecords } from "./support/sso.ts";
+
+const service = openService();
+
+let owner: Person;
+let organizationId: string;
+
+beforeAll(async () => {
+  owner = await signUpPerson(service);
+  organizationId = (await createOrganization(service, owner)).id;
+});
+
+const pathOf = (connectionId?: string, organization = organizationId) =>
+  `/v1/organizations/${organization}/sso-connections${connectionId === undefined ? "" : `/${connectionId}`}`;
+
+const input = (changes: Record<string, unknown> = {}) => ({
+  domain: newDomain(),
+  issuer: newIssuer(),
+  clientId: "a-client",
+  clientSecret: "a-secret-of-the-company",
+  ...changes,
+});
+
+const create = (body: Record<string, unknown>, by: Service = service, token = owner.token) =>
+  by.call("POST", pathOf(), { token, body });
+
+const makeStale = (userId: string) =>
+  asOwner(["update sessions set authenticated_at = now() - interval '11 minutes' where user_id = $1", [userId]]);
+
+const refusal = (answer: { body: { errors: { path: string }[] } }) => answer.body.errors.map(({ path }) => path);
+
+describe("POST /v1/organizations/{organizationId}/sso-connections", () => {
+  it("adds one that is not verified, and shows the record that verifies it and nothing of the secret", async () => {
+    const body = input();
+    const answer = await create(body);
+    expect(answer.status).toBe(201);
+    expect(answer.body).toEqual({
+      id: expect.any(String),
+      domain: body.domain,
+      txtRecord: {
+        name: `_saas-challenge.${body.domain}`,
+        value: expect.stringMatching(/^saas-verification=[\w-]{43}$/),
+      },
+      domainVerifiedAt: null,
+      issuer: body.issuer,
+      clientId: "a-client",
+      redirectUri: "https://api.example.com/v1/auth/sso/callback",
+      createdAt: expect.any(String),
+      updatedAt: answer.body.createdAt,
+    });
+    const { body: read } = await service.call("GET", pathOf(answer.body.id), { token: owner.token });
+    expect(read).toEqual(answer.body);
+  });
+
+  it("keeps the secret encrypted, for this connection alone", async () => {
+    const body = input();
+    const { body: one } = await create(body);
+    const { body: two } = await create({ ...body, domain: newDomain() });
+    const [rows] = await asOwner([
+      "select encode(sealed_client_secret, 'escape') as sealed, c::text as all from sso_connections c where id = any ($1)",
+      [`{${one.id},${two.id}}`],
+    ]);
+    expect(rows).toHaveLength(2);
+    for (const row of rows ?? []) expect(JSON.stringify(row)).not.toContain(body.clientSecret);
+    expect(rows?.[0]?.["sealed"]).not.toBe(rows?.[1]?.["sealed"]);
+  });
+
+  it("asks for another record each time", async () => {
+    const [one, two] = await Promise.all([create(input()), create(input())]);
+    expect(one.body.txtRecord.value).not.toBe(two.body.txtRecord.value);
+  });
+
+  it("answers a repetition with its key, and keeps no secret with it", async () => {
+    const body = input();
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    const send = () => service.call("POST", pathOf(), { token: owner.token, body, headers });
+    const first = await send();
+    expect((await send()).body).toEqual(first.body);
+    const [kept] = await asOwner([
+      "select k::text from idempotency_keys k where key = $1",
+      [headers["idempotency-key"]],
+    ]);
+    expect(kept).toHaveLength(1);
+    expect(JSON.stringify(kept)).not.toContain(body.clientSecret);
+  });
+
+  it("takes a domain in any case and script, as addresses have it", async () => {
+    const name = crypto.randomUUID();
+    expect((await create(input({ domain: `Acme-${name}.EXAMPLE` }))).body.domain).toBe(`acme-${name}.example`);
+    expect((await create(input({ domain: `bücher-${name}.example` }))).body.domain).toMatch(/^xn--bcher-.+\.example$/);
+  });
+
+  it("refuses a second one of the same domain with 409", async () => {
+    const body = input();
+    expect((await create(body)).status).toBe(201);
+    expectProblem(await create({ ...body, domain: body.domain.toUpperCase() }), "domain_taken");
+  });
+
+  it.each([
+    "gmail.com",
+    "Outlook.com",
+    "icloud.com",
+    "acme",
+    "localhost",
+    "acme.local",
+    "127.0.0.1",
+    "0x7f.1",
+    "2130706433",
+    "[::1]",
+    "acme.example:8443",
+    "acme.example/",
+    "user@acme.example",
+    "acme..example",
+    "-acme.example",
+    "acme.example.",
+    "acme .example",
+    "%61cme.example",
+    "*.acme.example",
+    "acme.123",
+  ])("refuses the domain %s", async (domain) => {
+    const answer = await create(input({ domain }));
+    expectProblem(answer, "invalid_request");
+    expect(refusal(answer)).toEqual(["body.domain"]);
+  });
+
+  it.each([
+    "http://login.acme.com",
+    "https://127.0.0.1",
+    "https://127.1",
+    "https://10.0.0.1/realm",
+    "https://169.254.169.254/latest",
+    "https://[::1]",
+    "https://[fd00::1]/x",
+    "https://localhost",
+    "https://login.internal",
+    "https://metadata.google.internal",
+    "https://intranet",
+    "https://0x7f000001",
+    "https://user:password@login.acme.com",
+    "https://login.acme.com?a=b",
+    "https://login.acme.com#a",
+    "https://login.acme.com/a/../b",
+    "https://LOGIN.acme.com",
+    "https://login.acme.com:443",
+    "https://login.microsoftonline.com/{tenantid}/v2.0",
+    "file:///etc/passwd",
+    "not a url",
+  ])("refuses the issuer %s, and asks nobody", async (issuer) => {
+    const answer = await create(input({ issuer }));
+    expectProblem(answer, "invalid_request");
+    expect(refusal(answer)).toEqual(["body.issuer"]);
+  });
+
+  it("refuses this machine's own addresses in production", async () => {
+    const production = openService({
+      ENVIRONMENT: "production",
+      EMAIL_VERIFICATION: "optional",
+      BCRYPT_WORK_FACTOR: "10",
+    });
+    const answer = await create(input(), production);
+    expectProblem(answer, "invalid_request");
+    expect(refusal(answer)).toEqual(["body.issuer"]);
+  });
+
+  it.each(["error", "refused", "garbage", "html", "moved", "cut", "silent", "huge"])(
+    "refuses an issuer whose server answers so: %s",
+    async (failure) => {
+      const answer = await create(input({ issuer: `${inject("scriptedProviderUrl")}/broken/${failure}` }));
+      expectProblem(answer, "invalid_request");
+      expect(refusal(answer)).toEqual(["body.issuer"]);
+      expect(JSON.stringify(answer.body)).not.toContain("secret of theirs");
+    },
+  );
+
+  it("refuses one whose metadata names another issuer, or the same written differently", async () => {
+    const issuer = newIssuer();
+    for (const other of [`${inject("scriptedProviderUrl")}/elsewhere`, `${issuer}/`, `${issuer}/more`]) {
+      expectProblem(await create(input({ issuer: other })), "invalid_request");
+    }
+  });
+
+  it("asks no server for somebody who may not add one", async () => {
+    const stranger = await signUpPerson(service);
+    const issuer = `${inject("scriptedProviderUrl")}/broken/silent`;
+    const started = Date.now();
+    expectProblem(await create(input({ issuer }), service, stranger.token), "not_found");
+    expect(Date.now() - started).toBeLessThan(4_000);
+  });
+
+  it("asks for the password given within 10 minutes", async () => {
+    const person = await signUpPerson(service);
+    const { id } = await createOrganization(service, person);
+    const { id: connectionId } = await giveConnection(id);
+    await makeStale(person.id);
+    const paths = [
+      ["POST", pathOf(undefined, id), input()],
+      ["PATCH", pathOf(connectionId, id), { clientId: "another" }],
+      ["DELETE", pathOf(connectionId, id), undefined],
+    ] as const;
+    for (const [method, path, body] of paths) {
+      const answer = await service.call(method, path, { token: person.token, ...(body && { body }) });
+      expectProblem(answer, "reauthentication_required");
+    }
+  });
+
+  it("says so where encryption, or the service's own address, is not set up", async () => {
+    expectProblem(await create(input(), openService({ ENCRYPTION_KEY: undefined })), "encryption_off");
+  });
+});
+
+describe("The roles of an organization", () => {
+  it.each([
+    ["admin", 200, 403],
+    ["member", 403, 403],
+    ["viewer", 403, 403],
+  ])("%s: reads %i, writes %i", async (role, reads, writes) => {
+    const person = await signUpPerson(service);
+    await addMember(organizationId, person.id, role);
+    const { id, domain, txtRecord } = await giveConnection(organizationId, { verified: false });
+    await setTxtRecords(domain, [txtRecord]);
+    const call = async (method: string, path: string, body?: unknown) =>
+      (await service.call(method, path, { token: person.token, ...(body !== undefined && { body }) })).status;
+    expect([await call("GET", pathOf()), await call("GET", pathOf(id))]).toEqual([reads, reads]);
+    expect([
+      await call("POST", pathOf(), input()),
+      await call("PATCH", pathOf(id), { clientId: "another" }),
+      await call("POST", `${pathOf(id)}/verify-domain`),
+      await call("DELETE", pathOf(id)),
+    ]).toEqual([writes, writes, writes, writes]);
+    const { body } = await service.call("GET", pathOf(id), { token: owner.token });
+    expect(body).toMatchObject({ clientId: "a-client", domainVerifiedAt: null });
+  });
+});
+
+describe("Another organization's connection", () => {
+  it("is not there: to be read, changed, verified or deleted, below either path", async () => {
+    const stranger = await signUpPerson(service);
+    const theirs = (await createOrganization(service, stranger)).id;
+    const { id, domain, txtRecord } = await giveConnection(organizationId, { verified: false });
+    await setTxtRecords(domain, [txtRecord]);
+    for (const path of [pathOf(id), pathOf(id, theirs)]) {
+      for (const [method, target, body] of [
+        ["GET", path, undefined],
+        ["PATCH", path, { clientId: "taken" }],
+        ["PATCH", path, { issuer: newIssuer() }],
+        ["PATCH", path, { clientSecret: "taken" }],
+        ["POST", `${path}/verify-domain`, undefined],
+        ["DELETE", path, undefined],
+      ] as const) {
+        const answer = await service.call(method, target, { token: stranger.token, ...(body && { body }) });
+        expectProblem(answer, "not_found");
+      }
+    }
+    expect((await service.call("GET", pathOf(undefined, theirs), { token: stranger.token })).body.data).toEqual([]);
+    const { body } = await service.call("GET", pathOf(id), { token: owner.token });
+    expect(body).toMatchObject({ clientId: "a-client", domainVerifiedAt: null });
+  });
+});
+
+describe("GET /v1/organizations/{organizationId}/sso-connections", () => {
+  it("lists them page by page, newest first", async () => {
+    const person = await signUpPerson(service);
+    const { id } = await createOrganization(service, person);
+    const connections = await Promise.all([1, 2, 3].map(() => giveConnection(id)));
+    const expected = connections
+      .map((connection) => connection.id)
+      .toSorted()
+      .toReversed();
+    const list = (query: string) => service.call("GET", `${pathOf(undefined, id)}${query}`, { token: person.token });
+    const { body: first } = await list("?limit=2");
+    const { body: second } = await list(`?limit=2&cursor=${first.nextCursor}`);
+    expect([...first.data, ...second.data].map((connection) => connection.id)).toEqual(expected);
+    expect(second.nextCursor).toBeNull();
+  });
+});
+
+describe("PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}", () => {
+  const update = (id: string, body: Record<string, unknown>) =>
+    service.call("PATCH", pathOf(id), { token: owner.token, body });
+
+  it("changes what it is given, and leaves the rest, the verification too", async () => {
+    const { id, issuer } = await giveConnection(organizationId);
+    expect((await update(id, { clientId: "another" })).body).toMatchObject({ clientId: "another", issuer });
+    const other = newIssuer();
+    const { body } = await update(id, { issuer: other, clientSecret: "another-secret" });
+    expect(body).toMatchObject({ clientId: "another", issuer: other, domainVerifiedAt: expect.any(String) });
+  });
+
+  it("refuses another domain, and an issuer that does not answer, and changes nothing", async () => {
+    const { id, issuer } = await giveConnection(organizationId);
+    expectProblem(await update(id, { domain: newDomain() }), "invalid_request");
+    expectProblem(await update(id, {}), "invalid_request");
+    const broken = `${inject("scriptedProviderUrl")}/broken/error`;
+    expectProblem(await update(id, { clientId: "another", issuer: broken }), "invalid_request");
+    const { body } = await service.call("GET", pathOf(id), { token: owner.token });
+    expect(body).toMatchObject({ clientId: "a-client", issuer });
+  });
+});
+
+describe("DELETE /v1/organizations/{organizationId}/sso-connections/{connectionId}", () => {
+  it("deletes it, once", async () => {
+    const { id } = await giveConnection(organizationId);
+    const remove = () => service.call("DELETE", pathOf(id), { token: owner.token });
+    expect((await remove()).status).toBe(204);
+    expectProblem(await remove(), "not_found");
+  });
+
+  it("sets the domain free for others", async () => {
+    const { id, domain } = await giveConnection(organizationId);
+    await service.call("DELETE", pathOf(id), { token: owner.token });
+    expect((await giveConnection(organizationId, { domain })).domain).toBe(domain);
+  });
+});
+
+describe("POST …/sso-connections/{connectionId}/verify-domain", () => {
+  const verify = (id: string, by: Service = service, organization = organizationId, token = owner.token) =>
+    by.call("POST", `${pathOf(id, organization)}/verify-domain`, { token });
+  const resolver = (answer: string) => openService({ DNS_OVER_HTTPS_URL: `${inject("dnsUrl")}/${answer}/dns-query` });
+
+  it("verifies the domain that has the record, in two requests to the database", async () => {
+    const { id, domain, txtRecord } = await giveConnection(organizationId, { verified: false });
+    await setTxtRecords(domain, ["v=spf1 -all", txtRecord]);
+    const own = openService();
+    const answer = await verify(id, own);
+    expect([answer.status, answer.body.domainVerifiedAt]).toEqual([200, expect.any(String)]);
+    expect(await own.databaseRequests()).toHaveLength(2);
+  });
+
+  it("leaves one that is verified as it is, and asks no DNS", async () => {
+    const { id, domain } = await giveConnection(organizationId);
+    const first = await verify(id);
+    expect(first.status).toBe(200);
+    expect((await verify(id)).body).toEqual(first.body);
+    const asked = await fetch(`${inject("dnsUrl")}/asked/_saas-challenge.${domain}`);
+    expect(await asked.text()).toBe("0");
+  });
+
+  it.each(["plain", "split", "alias"])("understands a resolver that answers so: %s", async (kind) => {
+    const { id, domain, txtRecord } = await giveConnection(organizationId, { verified: false });
+    await setTxtRecords(domain, [txtRecord]);
+    expect((await verify(id, resolver(kind))).status).toBe(200);
+  });
+
+  it("refuses with 409 a domain without the record, or with what only looks like it", async () => {
+    const { id, domain, txtRecord } = await giveConnection(organizationId, { verified: false });
+    const { txtRecord: another } = await giveConnection(organizationId, { verified: false });
+    for (const values of [[], [another], [`${txtRecord}x`], [`x${txtRecord}`], [txtRecord.toUpperCase()], [""]]) {
+      await setTxtRecords(domain, values);
+      expectProblem(await verify(id), "domain_unverified");
+    }
+    await setTxtRecords(domain, [txtRecord]);
+    expectProblem(await verify(id, resolver("otherType")), "domain_unverified");
+    const { body } = await service.call("GET", pathOf(id), { token: owner.token });
+    expect(body.domainVerifiedAt).toBeNull();
+  });
+
+  it.each(["servfail", "error", "moved", "garbage", "wrong", "huge", "cut"])(
+    "verifies nothing when the resolver fails: %s",
+    async (kind) => {
+      const { id, domain, txtRecord } = await giveConnection(organizationId, { verified: false });
+      await setTxtRecords(domain, [txtRecord]);
+      const answer = await verify(id, resolver(kind));
+      expectProblem(answer, "unavailable");
+      expect(answer.headers.get("retry-after")).toBe("2");
+      const { body } = await service.call("GET", pathOf(id), { token: owner.token });
+      expect(body.domainVerifiedAt).toBeNull();
+    },
+  );
+
+  it("refuses with 409 a domain that another organization has verified, though it has both records", async () => {
+    const stranger = await signUpPerson(service);
+    const theirs = (await createOrganization(service, stranger)).id;
+    const { domain, txtRecord } = await giveConnection(organizationId);
+    const other = await giveConnection(theirs, { domain, verified: false });
+    await setTxtRecords(domain, [txtRecord, other.txtRecord]);
+    expectProblem(await verify(other.id, service, theirs, stranger.token), "domain_taken");
+  });
+
+  it("lets one of two organizations win that verify it at once", async () => {
+    const domain = newDomain();
+    const contenders = await Promise.all(
+      [1, 2, 3, 4, 5, 6].map(async () => {
+        const person = await signUpPerson(service);
+        const { id } = await createOrganization(service, person);
+        return { person, connection: await giveConnection(id, { domain, verified: false }) };
+      }),
+    );
+    await setTxtRecords(
+      domain,
+      contenders.map(({ connection }) => connection.txtRecord),
+    );
+    const answers = await Promise.all(
+      contenders.map(({ person, connection }) =>
+        verify(connection.id, service, connection.organizationId, person.token),
+      ),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409, 409, 409]);
+    const [rows] = await asOwner([
+      "select 1 from sso_connections where domain = $1 and domain_verified_at is not null",
+      [domain],
+    ]);
+    expect(rows).toHaveLength(1);
+  });
+});

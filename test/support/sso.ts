@@ -1,0 +1,81 @@
+import { env } from "cloudflare:test";
+import { expect, inject } from "vitest";
+import { readSettings } from "../../src/env.ts";
+import { seal } from "../../src/sealing.ts";
+import { secretOwner } from "../../src/services/sso.ts";
+import { asOwner } from "./database.ts";
+import { challengeOf, codeVerifier, type Flow, readFragment, type Script, scriptAnswer } from "./oauth.ts";
+import type { Answer, Service } from "./service.ts";
+
+/** Nobody else's. */
+export const newDomain = () => `d${crypto.randomUUID()}.example`;
+
+/** An issuer that nobody else has, at the scripted provider. */
+export const newIssuer = () => `${inject("scriptedProviderUrl")}/company-${crypto.randomUUID()}`;
+
+export const scriptedSecret = "a-client-secret-of-the-scripted-provider";
+
+export interface Connection {
+  id: string;
+  organizationId: string;
+  domain: string;
+  issuer: string;
+  txtRecord: string;
+}
+
+/** Gives an organization a connection, as the routes do. */
+export async function giveConnection(
+  organizationId: string,
+  {
+    domain = newDomain(),
+    issuer = newIssuer(),
+    clientSecret = scriptedSecret,
+    verified = true,
+  }: { domain?: string; issuer?: string; clientSecret?: string; verified?: boolean } = {},
+): Promise<Connection> {
+  const id = crypto.randomUUID();
+  const txtRecord = `saas-verification=${id}`;
+  const secret = await seal(readSettings(env), secretOwner(id), new TextEncoder().encode(clientSecret));
+  await asOwner([
+    `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret, domain_verified_at)
+     values ($1, $2, $3, $4, $5, 'a-client', $6, case when $7 then now() end)`,
+    [organizationId, id, domain, txtRecord, issuer, secret, verified],
+  ]);
+  return { id, organizationId, domain, issuer, txtRecord };
+}
+
+export async function setTxtRecords(domain: string, values: string[]): Promise<void> {
+  const url = `${inject("dnsUrl")}/records/_saas-challenge.${domain}`;
+  await fetch(url, { method: "PUT", body: JSON.stringify(values) });
+}
+
+export async function beginSso(service: Service, email: string): Promise<Answer> {
+  const query = new URLSearchParams({ email, codeChallenge: await challengeOf(codeVerifier) });
+  return service.call("GET", `/v1/auth/sso?${query.toString()}`);
+}
+
+/** A flow that has begun at a company's provider. */
+export async function beginSsoFlow(service: Service, email: string): Promise<Flow> {
+  const answer = await beginSso(service, email);
+  expect(answer.status, JSON.stringify(answer.body)).toBe(302);
+  const url = new URL(answer.headers.get("location") ?? "");
+  const [cookie = ""] = answer.headers.getSetCookie();
+  return { provider: "sso", url, cookie: cookie.split(";")[0] ?? "", state: url.searchParams.get("state") ?? "" };
+}
+
+export const comeBackFromSso = (service: Service, { cookie }: Flow, parameters: URLSearchParams): Promise<Answer> =>
+  service.call("GET", `/v1/auth/sso/callback?${parameters.toString()}`, { headers: { cookie } });
+
+/** A whole flow at the scripted provider of this domain, which says these claims. */
+export async function getSsoCode(
+  service: Service,
+  { domain, issuer }: { domain: string; issuer: string },
+  claims: Record<string, unknown>,
+  script: Script = {},
+): Promise<string> {
+  const flow = await beginSsoFlow(service, `anybody@${domain}`);
+  const answer = scriptAnswer(flow, { ...script, claims: { iss: issuer, ...claims } });
+  const { code, error } = readFragment(await comeBackFromSso(service, flow, answer));
+  if (!code) throw new Error(`the flow gave no code but ${error}`);
+  return code;
+}
