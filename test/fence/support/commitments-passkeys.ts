@@ -30,7 +30,6 @@ const add = (challenge = "\\x0b", worker = key) =>
      array['\\x0e', '\\x0f']::bytea[], 'here', 'agent', '${noticeId}', ${text(noticeKey)})`;
 const remove = (passkey: string) =>
   `select app.remove_passkey(${passkey}, 'here', 'agent', '${noticeId}', ${text(noticeKey)})`;
-const passkeyOf = (person: Person) => `(select id from passkeys where user_id = '${person.id}')`;
 const begin = (challenge: string, credential: string) =>
   `select wait_seconds, user_id, public_key::text, sign_count::int from app.begin_passkey_sign_in('${scope}', ${text(challenge)}, '\\x${credential}')`;
 const signIn = (credential: string, { worker = key, count = 1 } = {}) =>
