@@ -13,6 +13,7 @@ import { emailVerificationCommitments } from "./commitments-email-verification.t
 import { identityCommitments } from "./commitments-identities.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
+import { passkeyCommitments } from "./commitments-passkeys.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
@@ -32,6 +33,7 @@ export const commitments = [
   ...accountCommitments,
   ...organizationCommitments,
   ...messageCommitments,
+  ...passkeyCommitments,
   ...passwordCommitments,
   ...emailVerificationCommitments,
   ...emailChangeCommitments,
