@@ -103,6 +103,7 @@ CREATE INDEX "identities_connection_id_idx" ON "identities" USING btree ("connec
 CREATE INDEX "passkeys_user_id_id_idx" ON "passkeys" USING btree ("user_id","id");--> statement-breakpoint
 CREATE INDEX "spent_challenges_created_at_idx" ON "spent_challenges" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "sso_connections_verified_domain_key" ON "sso_connections" USING btree ("domain") WHERE domain_verified_at is not null;--> statement-breakpoint
+CREATE INDEX "totp_factors_user_id_idx" ON "totp_factors" USING btree ("user_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "totp_factors_active_key" ON "totp_factors" USING btree ("user_id") WHERE activated_at is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "totp_factors_new_key" ON "totp_factors" USING btree ("user_id") WHERE activated_at is null;--> statement-breakpoint
 ALTER TABLE "one_time_tokens" ADD CONSTRAINT "one_time_tokens_code_given" CHECK ((purpose = 'sign_in') = (code_hash is not null));--> statement-breakpoint

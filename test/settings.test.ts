@@ -183,13 +183,13 @@ describe("a weak or malformed setting", () => {
       vi.spyOn(console, name as "log").mockImplementation(() => undefined),
     );
     for (const name of Object.keys(bad)) {
-      const { body } = await callWith({ [name]: "canary-81f2c" }, "GET", "/ready");
+      const { body } = await callWith({ [name]: "canary:81f2c" }, "GET", "/ready");
       expect(body.detail).toContain(name);
-      expect(JSON.stringify(body)).not.toContain("canary-81f2c");
+      expect(JSON.stringify(body)).not.toContain("canary:81f2c");
     }
     const lines = logged.flatMap((spy) => spy.mock.calls.flat()).join("\n");
     expect(lines).toContain("misconfigured");
-    expect(lines).not.toContain("canary-81f2c");
+    expect(lines).not.toContain("canary:81f2c");
   });
 });
 

@@ -276,6 +276,8 @@ export const totpFactors = pgTable(
     activatedAt: instant("activated_at"),
   },
   (table) => [
+    // For the deletion of an account.
+    index("totp_factors_user_id_idx").on(table.userId),
     uniqueIndex("totp_factors_active_key")
       .on(table.userId)
       .where(sql`activated_at is not null`),
