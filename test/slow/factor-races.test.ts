@@ -32,18 +32,18 @@ async function beginSignIns(ada: Person, count: number): Promise<string[]> {
 }
 
 /** No limit: what is looked at here is what holds without it. */
-const keepForgetting = async (ada: Person, work: Promise<Answer[]>): Promise<Answer[]> => {
-  let isDone = false;
+async function keepForgetting(ada: Person, work: Promise<Answer[]>): Promise<Answer[]> {
+  const state = { isDone: false };
   const forgetting = (async () => {
-    while (!isDone) await forgetFactorAttempts(ada);
+    while (!state.isDone) await forgetFactorAttempts(ada);
   })();
   try {
     return await work;
   } finally {
-    isDone = true;
+    state.isDone = true;
     await forgetting;
   }
-};
+}
 
 function expectOneSuccess(answers: Answer[]): string {
   const [winner, ...others] = answers.filter(({ status }) => status === 200);
