@@ -629,7 +629,7 @@ begin
   delete from public.recovery_codes c where c.user_id = p_user_id;
   update public.sessions s set revoked_at = pg_catalog.now()
    where s.user_id = p_user_id and s.second_factor = 'pending' and s.revoked_at is null;
-  update public.sessions s set second_factor = null where s.user_id = p_user_id and s.second_factor = 'given';
+  update public.sessions s set second_factor = null where s.user_id = p_user_id and s.revoked_at is null;
 end
 $$;
 

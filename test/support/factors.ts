@@ -78,7 +78,10 @@ export async function giveTotp({ id: userId }: { id: string }, isActive: boolean
        values ($1, $2, $3, sha256(sha256($4::bytea)), case when $5 then now() end, case when $5 then 0 end)`,
       [id, userId, await seal(settings, `totp_factors ${id}`, seed), toHex(seed), isActive],
     ],
-    ["update sessions set second_factor = 'given' where user_id = $1 and $2", [userId, isActive]],
+    [
+      "update sessions set second_factor = 'given' where user_id = $1 and revoked_at is null and $2",
+      [userId, isActive],
+    ],
   );
   return seed;
 }

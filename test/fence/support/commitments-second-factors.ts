@@ -143,6 +143,16 @@ export const secondFactorCommitments: Commitment[] = [
       ),
   },
   {
+    title: "nor for what takes the second factor",
+    expected: "AP499",
+    actual: async (scene) =>
+      scene.ask(
+        (await makeClaimant(scene)).admit,
+        "select set_config('app.context', replace(current_setting('app.context'), 'pending', ''), true)",
+        "select * from app.begin_totp('\\x01')",
+      ),
+  },
+  {
     title: "app.admit refuses whose session has no second factor, where the organization asks for one, and nobody else",
     expected: ["done", "APENR", "APENR", "APMFA", "done", "AP403", "AP404", "done", "done"],
     actual: async (scene) => {
@@ -332,6 +342,7 @@ export const secondFactorCommitments: Commitment[] = [
         [false, null, null],
         [false, "pending", true],
         [false, "pending", false],
+        [false, "given", false],
       ],
       [[0]],
       [true, true],
@@ -343,6 +354,7 @@ export const secondFactorCommitments: Commitment[] = [
       await addSession(scene, owner, 8001, "given");
       await addSession(scene, owner, 8002, "pending");
       await addSession(scene, owner, 8003, "pending", "now() - interval '1 hour'");
+      await addSession(scene, owner, 8004, "given", "now() - interval '1 hour'");
       for (const person of [scene.person("admin"), scene.person("member")])
         await setSecondFactor(scene, person, person === scene.person("admin") ? "given" : "pending");
       const others = `user_id <> '${owner.id}'`;
