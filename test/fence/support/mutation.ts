@@ -8,6 +8,7 @@ import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { deletionCommitments } from "./commitments-deletions.ts";
 import { emailChangeCommitments } from "./commitments-email-changes.ts";
+import { emailSignInMailCommitments } from "./commitments-email-sign-in-mails.ts";
 import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
 import { identityCommitments } from "./commitments-identities.ts";
@@ -38,6 +39,7 @@ export const commitments = [
   ...emailVerificationCommitments,
   ...emailChangeCommitments,
   ...emailSignInCommitments,
+  ...emailSignInMailCommitments,
   ...attemptCommitments,
   ...signInAttemptCommitments,
   ...reauthenticationCommitments,
