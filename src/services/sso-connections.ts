@@ -10,6 +10,7 @@ import { AppError } from "../errors.ts";
 import { seal } from "../sealing.ts";
 import { readTxtRecords } from "./domain-records.ts";
 import { checkProvider } from "./oauth/oidc.ts";
+import { signTicket } from "./oauth/tickets.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 import { canonicalDomain, checkIssuerUrl } from "./sso-input.ts";
 import { connectionConfig, requireOrigins, secretOwner, ssoRedirectUri } from "./sso.ts";
@@ -205,9 +206,10 @@ export async function verifyDomain(
       detail: `${name} has no TXT record with the connection's value yet. It can take a while until everybody sees a new one.`,
     });
   }
-  const domainVerifiedAt = sql`coalesce(${ssoConnections.domainVerifiedAt}, now())`;
-  const [[row]] = await database.run((queries) => [
-    queries.update(ssoConnections).set({ domainVerifiedAt }).where(one(database, connectionId)).returning(fields),
+  const ticket = await signTicket(settings);
+  const [, [row]] = await database.run((queries) => [
+    queries.execute(sql`select app.verify_domain(${ticket}::bytea, ${connectionId}::uuid)`),
+    queries.select(fields).from(ssoConnections).where(one(database, connectionId)),
   ]);
   if (!row) throw new AppError("not_found");
   return toConnection(settings, row);

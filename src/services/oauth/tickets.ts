@@ -51,7 +51,11 @@ export async function openTicket(
   const challenge = base64url.encode(await sha256(new TextEncoder().encode(codeVerifier)));
   if (!opened.success || opened.data.codeChallenge !== challenge) throw new AppError("invalid_oauth_code");
   const { id, connectionId = null, codeChallenge: _, ...rest } = opened.data;
+  return { ...rest, connectionId, key: await signTicket(settings, await sha256(base64url.decode(id))) };
+}
+
+/** What shows the database that the Worker says something, once: 32 bytes of its own, with the Worker's keys; as bytea. */
+export async function signTicket(settings: Settings, own: Uint8Array = randomBytes(32)): Promise<string> {
   const keys = await Promise.all(secretsOf(settings).map((secret) => hmac(secret, "provider ticket", "")));
-  const parts = [await sha256(base64url.decode(id)), ...keys];
-  return { ...rest, connectionId, key: toBytea(Uint8Array.from(parts.flatMap((part) => [...part]))) };
+  return toBytea(Uint8Array.from([own, ...keys].flatMap((part) => [...part])));
 }

@@ -16,6 +16,7 @@ import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
 import { sessionCommitments } from "./commitments-sessions.ts";
 import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
+import { ssoCommitments } from "./commitments-sso.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -38,6 +39,7 @@ export const commitments = [
   ...deletionCommitments,
   ...sessionCommitments,
   ...identityCommitments,
+  ...ssoCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
