@@ -191,7 +191,7 @@ const SettingsSchema = z
       !id || originsOf(settings).some((origin) => `.${URL.parse(origin)?.hostname}`.endsWith(`.${id}`)),
     {
       path: ["PASSKEY_RP_ID"],
-      message: "must be the host of APP_URL, PUBLIC_ORIGIN or one of CORS_ORIGINS, or what it ends with after a dot",
+      message: "must be the host of an origin of the frontend's, or what one ends with after a dot",
     },
   )
   .refine((settings) => settings.ENCRYPTION_KEY !== settings.JWT_SECRET, {

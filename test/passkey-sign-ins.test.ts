@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { toBytea } from "../src/crypto.ts";
 import { disableUser, readMe, refresh, signIn, storedSessions } from "./support/accounts.ts";
 import { Authenticator, type Ceremony } from "./support/authenticator.ts";
-import { asOwner } from "./support/database.ts";
+import { asOwner, asWorker } from "./support/database.ts";
 import {
   addPasskey,
   askForFactor,
@@ -323,5 +324,48 @@ describe("POST /v1/auth/mfa/passkey", () => {
     const credential = await authenticator.get(await askForFactor(token));
     expect((await service.call("DELETE", "/v1/auth/sessions?scope=all", { token: ada.token })).status).toBe(204);
     expectProblem(await giveFactor(token, credential), "unauthenticated");
+  });
+});
+
+describe("A statement that somebody injects", () => {
+  const keys = ["", "0d", "0d".repeat(32), "0d".repeat(64), "0d".repeat(96)].map((digits) => `\\x${digits}`);
+
+  it("signs in with nobody's passkey, though it knows the credential", async () => {
+    const { ada, authenticator } = await makeAda();
+    await signInWith(await authenticator.get(await askToSignIn()));
+    const before = await storedSessions(ada.id);
+    for (const key of keys) {
+      const attempt = asWorker([
+        `select app.sign_in_with_passkey($1::bytea, $2::bytea, 6, 7, false, '\\x00', gen_random_uuid(), '\\x01', '1 day', '1 day', null, null)`,
+        [key, toBytea(authenticator.credentialId)],
+      ]);
+      await expect(attempt).rejects.toMatchObject({ code: "APWRK" });
+    }
+    expect(await storedSessions(ada.id)).toEqual(before);
+  });
+
+  it("completes no session, and adds no passkey to anybody", async () => {
+    const { ada, authenticator } = await makeAda();
+    await signInWith(await authenticator.get(await askToSignIn()));
+    const handle = await sessionOf(await beginSignIn(ada));
+    const credential = toBytea(authenticator.credentialId);
+    for (const key of keys) {
+      const completion = asWorker(
+        ["select app.admit($1::bytea, null, null, false, false, true)", [handle]],
+        [
+          "select app.complete_sign_in_with_passkey($1::bytea, $2::bytea, 6, 7, false, '\\x01', '1 day', '1 day')",
+          [key, credential],
+        ],
+      );
+      await expect(completion).rejects.toMatchObject({ code: "APWRK" });
+      const addition = asWorker(
+        ["select app.admit($1::bytea)", [await sessionOf(ada.token)]],
+        [
+          `select app.add_passkey($1::bytea, '\\x02', gen_random_uuid(), 'Mine', sha256('mine'), '\\x00', 0, '', false, '{}', null, null)`,
+          [key],
+        ],
+      );
+      await expect(addition).rejects.toMatchObject({ code: "APWRK" });
+    }
   });
 });

@@ -56,6 +56,7 @@ const bad: Record<string, unknown[]> = {
   JWT_SECRET: ["", "secret", secret.slice(1), "a".repeat(64), "abcdefgh".repeat(8), " ".repeat(32)],
   JWT_SECRET_PREVIOUS: ["", "secret", secret.slice(1), "a".repeat(64)],
   JWT_SIGNING_KEYS: badKeySets,
+  TOTP_ISSUER: ["", " Acme", "Acme: Inc", "Acme\n", "a".repeat(64)],
   BCRYPT_WORK_FACTOR: ["", "3", "15", "abc", "10.5", "-10", "1e1", "0x0a", " 10", 4],
   SESSION_EXPIRATION: [
     "",
@@ -133,6 +134,19 @@ const bad: Record<string, unknown[]> = {
     "https://user@cloudflare-dns.com/dns-query",
     "http://cloudflare-dns.com/dns-query",
     "javascript:alert(1)",
+  ],
+  PASSKEY_RP_ID: [
+    "",
+    "https://app.acme.example",
+    "app.acme.example:443",
+    "App.acme.example",
+    ".acme.example",
+    "acme.example.",
+    "127.0.0.1",
+    "*.acme.example",
+    "evil.example",
+    "pp.acme.example",
+    "www.app.acme.example",
   ],
   GOOGLE_CLIENT_ID: ["", "a client", "x".repeat(256), "é"],
   GOOGLE_CLIENT_SECRET: ["", "a secret", "x".repeat(513)],
@@ -218,13 +232,13 @@ describe("a weak or malformed setting", () => {
       vi.spyOn(console, name as "log").mockImplementation(() => undefined),
     );
     for (const name of Object.keys(bad)) {
-      const { body } = await callWith({ [name]: "canary 81f2c" }, "GET", "/ready");
-      expect(body.detail).toContain(name);
-      expect(JSON.stringify(body)).not.toContain("canary 81f2c");
+      const { body } = await callWith({ [name]: "canary: 81f2c" }, "GET", "/ready");
+      expect(body.detail, name).toContain(name);
+      expect(JSON.stringify(body)).not.toContain("canary: 81f2c");
     }
     const lines = logged.flatMap((spy) => spy.mock.calls.flat()).join("\n");
     expect(lines).toContain("misconfigured");
-    expect(lines).not.toContain("canary 81f2c");
+    expect(lines).not.toContain("canary: 81f2c");
   });
 });
 
@@ -304,6 +318,7 @@ describe("the settings that may be given", () => {
     JWT_SECRET: [secret, "ключ-нашего-сервера"],
     JWT_SECRET_PREVIOUS: [secret],
     JWT_SIGNING_KEYS: goodKeySets,
+    TOTP_ISSUER: ["Acme", "Acme & Söhne", "a".repeat(63)],
     BCRYPT_WORK_FACTOR: ["4", "10", "14"],
     SESSION_EXPIRATION: ["15m", "12h", "7d", "365d", "30d/7d", "7d/168h", "15m/15m", "365d/365d", "1h/15m"],
     RATE_LIMIT_PER_MINUTE: ["1", "300", "100000"],
@@ -316,6 +331,7 @@ describe("the settings that may be given", () => {
     MICROSOFT_TENANT: ["common", "organizations", "consumers", "11111111-2222-4333-8444-555555555555"],
     PASSWORD_MIN_LENGTH: ["8", "64"],
     PASSWORD_PEPPER: [secret],
+    PASSKEY_RP_ID: ["app.acme.example", "acme.example"],
     PASSWORD_BREACH_CHECK_URL: [
       "https://api.pwnedpasswords.com/range/",
       "https://ranges.example.com:8443/",

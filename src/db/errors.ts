@@ -33,9 +33,9 @@ const raisedCodes: Record<string, ErrorCode> = {
 const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
+  passkeys_credential_id_key: "passkey_taken",
   sso_connections_organization_id_domain_key: "domain_taken",
   sso_connections_verified_domain_key: "domain_taken",
-  passkeys_credential_id_key: "passkey_taken",
 };
 
 interface DatabaseFailure {

@@ -51,11 +51,11 @@ allowed_definers (signature) as (values
   ('app.link_identity(bytea,text,uuid,text,text,uuid,uuid,bytea)'),
   ('app.sign_in_with_provider(bytea,text,uuid,text,text,boolean,text,uuid,uuid,uuid,bytea,interval,interval,text,text,uuid,bytea,uuid,bytea)'),
   ('app.begin_passkey_registration()'),
-  ('app.add_passkey(bytea,uuid,text,bytea,bytea,bigint,text,boolean,bytea[],text,text,uuid,bytea)'),
+  ('app.add_passkey(bytea,bytea,uuid,text,bytea,bytea,bigint,text,boolean,bytea[],text,text,uuid,bytea)'),
   ('app.remove_passkey(uuid,text,text,uuid,bytea)'), ('app.begin_passkey_sign_in(bytea,bytea,bytea)'),
-  ('app.sign_in_with_passkey(bytea,bigint,bigint,boolean,bytea,uuid,bytea,interval,interval,text,text,uuid,bytea)'),
+  ('app.sign_in_with_passkey(bytea,bytea,bigint,bigint,boolean,bytea,uuid,bytea,interval,interval,text,text,uuid,bytea)'),
   ('app.claimant_passkeys()'), ('app.begin_passkey_factor(bytea,bytea)'),
-  ('app.complete_sign_in_with_passkey(bytea,bigint,bigint,boolean,bytea,interval,interval)'),
+  ('app.complete_sign_in_with_passkey(bytea,bytea,bigint,bigint,boolean,bytea,interval,interval)'),
   ('app.delete_account(uuid,bytea)'), ('app.my_memberships(integer)'), ('app.my_one_time_tokens(integer)'), ('app.my_messages(integer)')
 )
 select 'login is not app_user' as problem, session_user::text as object where session_user <> 'app_user'

@@ -113,6 +113,7 @@ grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_d
 grant update (expires_at) on one_time_tokens to app_definer;
 grant update (created_at) on spent_challenges to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
+grant update (created_at) on spent_challenges to app_definer;
 grant update (authenticated_at) on sessions to app_definer;
 grant update (idle_expires_at) on sessions to app_definer;
 grant update (attempts, attempted_at) on throttles to app_definer;
@@ -403,12 +404,14 @@ $$;
 /* After a success: forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. */
 create function app_private.settle_sign_in_attempt(p_network_scope bytea, p_account_scope bytea, p_home_scope bytea)
 returns void
-language sql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = '' as $$
+begin
   update public.throttles t set attempts = t.attempts - 1 where t.scope = p_network_scope and t.attempts > 0;
   delete from public.throttles t where t.scope = p_network_scope and t.attempts = 0;
   delete from public.throttles t where t.scope = p_account_scope;
   insert into public.throttles (scope, attempts) select p_home_scope, 0 where p_home_scope is not null
   on conflict (scope) do update set attempts = 0, attempted_at = pg_catalog.now();
+end
 $$;
 
 /* What every way of signing in returns. `factors` are those that the person can still give, and null when the session
@@ -647,24 +650,31 @@ $$;
 drop table if exists app_private.worker_keys;
 create table app_private.worker_keys (key_hash bytea primary key);
 
-/* Takes a ticket once: 32 bytes of its own, and one or two keys of 32, the current one first. A key that comes beside
-   a known one is known from then on; one that comes alone is the only one. APOTK for a ticket that was used; APWRK for
-   one without a known key. */
-create function app_private.take_ticket(p_ticket bytea) returns void
+/* Takes one or two keys of 32 bytes, the current one first. One that comes beside a known one is known from then on;
+   one that comes alone is the only one. APWRK where none is known. */
+create function app_private.prove_worker(p_keys bytea) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
-  v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 33, 32));
-  v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_ticket, 65, 32));
+  v_current bytea := pg_catalog.sha256(pg_catalog.substr(p_keys, 1, 32));
+  v_previous bytea := pg_catalog.sha256(pg_catalog.substr(p_keys, 33, 32));
 begin
-  if pg_catalog.length(p_ticket) is null or pg_catalog.length(p_ticket) not in (64, 96)
+  if pg_catalog.length(p_keys) not in (32, 64)
      or exists (select from app_private.worker_keys)
         and not exists (select from app_private.worker_keys k where k.key_hash in (v_current, v_previous)) then
-    raise exception 'not a ticket of the Worker''s' using errcode = 'APWRK';
+    raise exception 'not a key of the Worker''s' using errcode = 'APWRK';
   end if;
   insert into app_private.worker_keys (key_hash) values (v_current) on conflict do nothing;
-  if pg_catalog.length(p_ticket) = 64 then
+  if pg_catalog.length(p_keys) = 32 then
     delete from app_private.worker_keys k where k.key_hash <> v_current;
   end if;
+end
+$$;
+
+/* Takes a ticket once: 32 bytes of its own, and keys as above. APOTK for a ticket that was used; APWRK as above. */
+create function app_private.take_ticket(p_ticket bytea) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform app_private.prove_worker(pg_catalog.substr(p_ticket, 33));
   if not app_private.spend_challenge(pg_catalog.substr(p_ticket, 1, 32)) then
     raise exception 'the ticket was used' using errcode = 'APOTK';
   end if;
@@ -742,12 +752,12 @@ begin
 end
 $$;
 
-/* Takes the Worker's word, as a ticket brings it, that the domain has the connection's record. AP404 unless it is of the
-   request's organization; APOTK and APWRK as above. */
-create function app.verify_domain(p_ticket bytea, p_connection_id uuid) returns void
+/* Takes the Worker's word that the domain has the connection's record, which no injected statement gives. AP404 unless
+   the connection is of the request's organization; APWRK without a known key. */
+create function app.verify_domain(p_worker_keys bytea, p_connection_id uuid) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 begin
-  perform app_private.take_ticket(p_ticket);
+  perform app_private.prove_worker(p_worker_keys);
   update public.sso_connections c set domain_verified_at = coalesce(c.domain_verified_at, pg_catalog.now())
    where c.id = p_connection_id and c.organization_id = app.org_id('sso:write');
   if not found then
@@ -759,8 +769,8 @@ $$;
 /* Signs in who has the identity; without one, who has the address, which must be verified by the provider: an account
    is made for it, or linked and told by mail, or handed over where it never verified the address (APVER where it has a
    second factor). Returns the session, and whether that mail was queued. APOTK and APWRK as above; APEVR for no
-   verified address; APCRD for a disabled account; APSSO and APDOM of a connection, whose organization the person then is
-   a member of; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
+   verified address; APCRD for a disabled account; APSSO and APDOM of a connection, whose organization the person then
+   is a member of; 40001 when the identity or the account came or went meanwhile, and the batch is sent again. */
 create function app.sign_in_with_provider(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_email_verified boolean, p_name text,
   p_user_id uuid, p_identity_id uuid, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval,
@@ -830,7 +840,7 @@ end
 $$;
 
 /* Links an identity to the signed-in person, whatever its address, and tells them by mail; one that is theirs already
-   stays as it is. APOTK and APWRK as above; APIDT for somebody else's identity; APSSO and APDOM of a connection. */
+   stays as it is. APOTK and APWRK as above; APIDT for somebody else's identity; APSSO and APDOM as above. */
 create function app.link_identity(
   p_ticket bytea, p_provider text, p_connection_id uuid, p_subject text, p_email text, p_identity_id uuid,
   p_notice_id uuid, p_notice_key bytea
@@ -1594,8 +1604,9 @@ language sql stable parallel restricted security definer set search_path = '' as
 $$;
 
 -- ── Passkeys ─────────────────────────────────────────────────────────────────────────────────────
--- The Worker verifies signatures, which Postgres cannot. What a session takes here is the credential's id: at least
--- 16 bytes that an authenticator has drawn, and that these functions tell to the person alone whose it is.
+-- The Worker verifies signatures, which Postgres cannot. So that no injected statement says that one was right, it
+-- brings its own key, as with a provider's ticket. It takes the credential's id as well: at least 16 bytes that an
+-- authenticator has drawn, and that these functions tell to the person alone whose it is.
 
 /* What a browser is told of the credentials that somebody has. */
 create function app_private.passkey_descriptors(p_user_id uuid) returns json
@@ -1615,9 +1626,9 @@ $$;
 
 /* Adds a passkey to the signed-in person, and mails them a notice. Returns whether p_recovery_keys were kept: it is
    their first factor. APPSR for a challenge that was spent; APPSL for a 21st; 23505 on passkeys_credential_id_key;
-   AP401 when the account is gone. */
+   AP401 when the account is gone; APWRK from anybody but the Worker. */
 create function app.add_passkey(
-  p_challenge bytea, p_id uuid, p_name text, p_credential_id bytea, p_public_key bytea, p_sign_count bigint,
+  p_worker_keys bytea, p_challenge bytea, p_id uuid, p_name text, p_credential_id bytea, p_public_key bytea, p_sign_count bigint,
   p_transports text, p_backed_up boolean, p_recovery_keys bytea[], p_ip_address text, p_user_agent text,
   p_notice_id uuid default null, p_notice_key bytea default null
 ) returns boolean
@@ -1625,6 +1636,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_me();
 begin
+  perform app_private.prove_worker(p_worker_keys);
   if v_user.id is null then
     raise exception 'the account was deleted' using errcode = 'AP401';
   end if;
@@ -1692,9 +1704,9 @@ end
 $$;
 
 /* Starts a session of whose passkey it is: both factors, since it verifies the person. APPSK as above, and for a
-   disabled account. A success gives p_scope its attempt back. */
+   disabled account; APWRK from anybody but the Worker. A success gives p_scope its attempt back. */
 create function app.sign_in_with_passkey(
-  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean, p_scope bytea,
+  p_worker_keys bytea, p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean, p_scope bytea,
   p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text, p_user_agent text,
   p_notice_id uuid default null, p_notice_key bytea default null
 ) returns setof app_private.signed_in
@@ -1702,6 +1714,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users;
 begin
+  perform app_private.prove_worker(p_worker_keys);
   select u.* into v_user from public.users u
    where u.id = (select p.user_id from public.passkeys p where p.credential_id = p_credential_id)
      and u.disabled_at is null
@@ -1732,15 +1745,16 @@ begin
 end
 $$;
 
-/* Completes the session of the request, which waits for it. APPSK as above; AP401 when it does not wait. */
+/* Completes the session of the request, which waits for it. APPSK and APWRK as above; AP401 when it does not wait. */
 create function app.complete_sign_in_with_passkey(
-  p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean,
+  p_worker_keys bytea, p_credential_id bytea, p_sign_count bigint, p_new_sign_count bigint, p_backed_up boolean,
   p_handle bytea, p_lifetime interval, p_idle interval
 ) returns setof app_private.signed_in
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_user public.users := app_private.lock_claimant();
 begin
+  perform app_private.prove_worker(p_worker_keys);
   perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
   return query select * from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle);
 end

@@ -17,6 +17,7 @@ import {
   type SignedInRow,
 } from "./session-starts.ts";
 import type { RefreshTokenCarrier } from "./tokens.ts";
+import { workerKeys } from "./worker-keys.ts";
 
 /** As `PublicKeyCredential.parseRequestOptionsFromJSON()` takes them. */
 export interface AuthenticationOptions {
@@ -82,7 +83,7 @@ export async function signInWithPasskey(
   const [signedIn] = await database.run((queries) => [
     queries.execute<SignedInRow>(sql`
       select ${signedInColumns}
-        from app.sign_in_with_passkey(${id}::bytea, ${used.before}::bigint, ${used.signCount}::bigint,
+        from app.sign_in_with_passkey(${used.worker}::bytea, ${id}::bytea, ${used.before}::bigint, ${used.signCount}::bigint,
           ${used.backedUp}::boolean, ${scope}::bytea, ${session.id}::uuid, ${session.handleHash}::bytea,
           ${session.lifetime}, ${session.idle}, ${client.ipAddress}::text, ${client.userAgent}::text,
           ${session.notice.id}::uuid, ${session.notice.key}::bytea) u`),
@@ -124,7 +125,7 @@ export async function givePasskey(
   const [completed] = await database.run((queries) => [
     queries.execute<SignedInRow>(sql`
       select ${signedInColumns}
-        from app.complete_sign_in_with_passkey(${id}::bytea, ${used.before}::bigint, ${used.signCount}::bigint,
+        from app.complete_sign_in_with_passkey(${used.worker}::bytea, ${id}::bytea, ${used.before}::bigint, ${used.signCount}::bigint,
           ${used.backedUp}::boolean, ${session.handleHash}::bytea, ${session.lifetime}, ${session.idle}) u`),
   ]);
   return session.answer(firstOf(completed.rows), carrier);
@@ -152,7 +153,7 @@ async function verify(settings: Settings, credential: Assertion, row: Credential
   const known = { userId, publicKey: fromBytea(publicKey), signCount: before };
   const used = await verifyAssertion(relyingPartyOf(settings), challengeOf(credential), credential, known);
   if (!used) throw new AppError("invalid_passkey");
-  return { ...used, before };
+  return { ...used, before, worker: toBytea(await workerKeys(settings)) };
 }
 
 function firstOf(rows: SignedInRow[]): SignedInRow {

@@ -12,6 +12,7 @@ import { CHALLENGE_LIFETIME, newChallenge, readChallenge } from "./passkey-chall
 import { newRecoveryCodes } from "./recovery-codes.ts";
 import { algorithms, type Attestation, challengeOf, relyingPartyOf } from "./relying-party.ts";
 import type { ClientInfo } from "./session-starts.ts";
+import { workerKeys } from "./worker-keys.ts";
 
 export interface Passkey {
   id: string;
@@ -112,10 +113,11 @@ export async function addPasskey(
   const made = await verifyAttestation(relyingParty, challenge, credential);
   if (!made) throw new AppError("passkey_refused");
   const [id, notice, recovery] = [uuidv7(), await newNotice(settings, database), await newRecoveryCodes()];
+  const worker = toBytea(await workerKeys(settings));
   const transports = credential.response.transports.join();
   const [added, stored] = await database.run((queries) => [
     queries.execute<{ codes: boolean }>(
-      sql`select app.add_passkey(${spent}::bytea, ${id}::uuid, ${name}, ${toBytea(base64url.decode(made.id))}::bytea,
+      sql`select app.add_passkey(${worker}::bytea, ${spent}::bytea, ${id}::uuid, ${name}, ${toBytea(base64url.decode(made.id))}::bytea,
         ${toBytea(made.publicKey)}::bytea, ${made.signCount}::bigint, ${transports}, ${made.backedUp}::boolean,
         ${sql.param(recovery.keys)}::bytea[], ${client.ipAddress}::text, ${client.userAgent}::text,
         ${notice.id}::uuid, ${notice.key}::bytea) as codes`,

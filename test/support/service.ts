@@ -9,13 +9,9 @@ export type SettingsOverride = Record<string, string | undefined>;
 
 /** A deployment that says of no origin that it is its own or its frontend's, and has nothing that needs one. */
 export const withoutFrontend: SettingsOverride = Object.fromEntries(
-  [
-    "APP_URL",
-    "PUBLIC_ORIGIN",
-    "EMAIL_PROVIDER",
-    ...["GOOGLE", "GITHUB", "MICROSOFT"].flatMap((name) => [`${name}_CLIENT_ID`, `${name}_CLIENT_SECRET`]),
-    ...["CLIENT_ID", "TEAM_ID", "KEY_ID", "PRIVATE_KEY"].map((name) => `APPLE_${name}`),
-  ].map((name) => [name, undefined]),
+  Object.keys(env)
+    .filter((name) => /^(APP_URL|PUBLIC_ORIGIN|EMAIL_PROVIDER|(GOOGLE|GITHUB|MICROSOFT|APPLE)_\w+)$/.test(name))
+    .map((name) => [name, undefined]),
 );
 
 interface CallOptions {

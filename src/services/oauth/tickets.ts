@@ -1,9 +1,10 @@
 import { base64url } from "jose";
 import * as z from "zod";
-import { hmac, randomBytes, sha256, toBytea } from "../../crypto.ts";
+import { randomBytes, sha256, toBytea } from "../../crypto.ts";
 import { closeEnvelope, openEnvelope } from "../../envelopes.ts";
-import { secretsOf, type Settings } from "../../env.ts";
+import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
+import { workerKeys } from "../worker-keys.ts";
 import type { ProviderProfile } from "./profiles.ts";
 
 /** Seconds that the frontend has to hand it in. */
@@ -51,11 +52,6 @@ export async function openTicket(
   const challenge = base64url.encode(await sha256(new TextEncoder().encode(codeVerifier)));
   if (!opened.success || opened.data.codeChallenge !== challenge) throw new AppError("invalid_oauth_code");
   const { id, connectionId = null, codeChallenge: _, ...rest } = opened.data;
-  return { ...rest, connectionId, key: await signTicket(settings, await sha256(base64url.decode(id))) };
-}
-
-/** What shows the database that the Worker says something, once: 32 bytes of its own, with the Worker's keys; as bytea. */
-export async function signTicket(settings: Settings, own: Uint8Array = randomBytes(32)): Promise<string> {
-  const keys = await Promise.all(secretsOf(settings).map((secret) => hmac(secret, "provider ticket", "")));
-  return toBytea(Uint8Array.from([own, ...keys].flatMap((part) => [...part])));
+  const own = await sha256(base64url.decode(id));
+  return { ...rest, connectionId, key: toBytea(Uint8Array.from([...own, ...(await workerKeys(settings))])) };
 }

@@ -66,7 +66,7 @@ export const contextCommitments: Commitment[] = [
       const { id: userId, sessionId } = scene.person(role);
       const permissions = await scene.see(`select app_private.role_permissions('${role}')`);
       const sealed = await scene.ask(letIn(scene, role), setting("context"));
-      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions.join(",")].join("|");
+      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions.join(","), ""].join("|");
     },
   })),
   {
@@ -163,9 +163,9 @@ export const contextCommitments: Commitment[] = [
   {
     title: "each person keeps to the permissions of their own role",
     expected: [
-      ["admin", "members:read,organization:read,organization:update"],
+      ["admin", "members:read,organization:read,organization:update,sso:read"],
       ["member", "members:read,organization:read"],
-      ["owner", "members:read,organization:delete,organization:read,organization:update"],
+      ["owner", "members:read,organization:delete,organization:read,organization:update,sso:read,sso:write"],
       ["viewer", "organization:read"],
     ],
     actual: (scene) =>

@@ -150,7 +150,7 @@ export const passwordCommitments: Commitment[] = [
   },
   {
     title: "app.reset_password tells the account's address of it",
-    expected: [[[true, id(100), "person-100@example.test", "password_changed", 0, true]], [["here", true, true, 3]]],
+    expected: [[[true, id(100), "person-100@example.test", "password_changed", 0, true]], [["here", true, true, 4]]],
     actual: async (scene) => {
       const owner = scene.person("owner");
       await scene.ask(null, reset(owner.messageKey, notice));

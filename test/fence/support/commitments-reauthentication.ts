@@ -211,7 +211,7 @@ export const reauthenticationCommitments: Commitment[] = [
   },
   {
     title: "app.change_password tells the account's address of it",
-    expected: [[[true, id(100), "person-100@example.test", "password_changed", 0, true, "here", true, true, 3]]],
+    expected: [[[true, id(100), "person-100@example.test", "password_changed", 0, true, "here", true, true, 4]]],
     actual: async (scene) => {
       const owner = scene.person("owner");
       await scene.ask(asOwner(scene), change(owner.hash, notice));

@@ -40,6 +40,7 @@ const meantForEverybody: Record<string, string> = {
 /** What may add to a stranger's tokens and messages; those that they have must stay as they are. */
 const meantToAdd = new Set([
   "app.forgot_password(text,uuid,bytea)",
+  "app.request_email_sign_in(text,uuid,bytea,bytea)",
   "app.sign_up_unseen(uuid,text,text,integer,text,text,uuid,bytea)",
 ]);
 
@@ -136,6 +137,7 @@ function planCalls(
     "p_salt text": [victim.salt],
     "p_subject text": [`subject ${victim.id}`],
     // Whole, but with a key that the Worker has not.
+    "p_worker_keys bytea": [`\\x${"0d".repeat(32)}`, `\\x${"0d".repeat(64)}`],
     "p_ticket bytea": [`\\x${"0d".repeat(64)}`, `\\x${"0d".repeat(96)}`],
   };
   const byType: Record<string, string[]> = {
@@ -147,6 +149,7 @@ function planCalls(
     "text[]": [`{${slug}}`],
     bytea: [hashOf(victim.handle), "\\x00"],
     "bytea[]": [`{${keyHashes.join(",")}}`],
+    bigint: ["1000"],
     boolean: ["true"],
     integer: ["1000"],
     interval: ["1 day"],

@@ -8,15 +8,18 @@ import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { deletionCommitments } from "./commitments-deletions.ts";
 import { emailChangeCommitments } from "./commitments-email-changes.ts";
+import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
 import { identityCommitments } from "./commitments-identities.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
+import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { sessionCommitments } from "./commitments-sessions.ts";
 import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
 import { ssoCommitments } from "./commitments-sso.ts";
+import { totpCommitments } from "./commitments-totp.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
@@ -33,11 +36,14 @@ export const commitments = [
   ...passwordCommitments,
   ...emailVerificationCommitments,
   ...emailChangeCommitments,
+  ...emailSignInCommitments,
   ...attemptCommitments,
   ...signInAttemptCommitments,
   ...reauthenticationCommitments,
   ...deletionCommitments,
   ...sessionCommitments,
+  ...secondFactorCommitments,
+  ...totpCommitments,
   ...identityCommitments,
   ...ssoCommitments,
 ];
