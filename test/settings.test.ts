@@ -126,6 +126,15 @@ const bad: Record<string, unknown[]> = {
     "ftp://localhost/range/",
     "javascript:alert(1)//",
   ],
+  DNS_OVER_HTTPS_URL: [
+    "",
+    "cloudflare-dns.com/dns-query",
+    "https://cloudflare-dns.com/dns-query?ct=json",
+    "https://cloudflare-dns.com/dns-query#x",
+    "https://user@cloudflare-dns.com/dns-query",
+    "http://cloudflare-dns.com/dns-query",
+    "javascript:alert(1)",
+  ],
   PASSKEY_RP_ID: [
     "",
     "https://app.acme.example",
@@ -316,6 +325,7 @@ describe("the settings that may be given", () => {
     ENVIRONMENT: ["development", "test", "production"],
     CORS_ORIGINS: ["", " ", "https://app.example.com", "http://localhost:3000, https://app.example.com"],
     PUBLIC_ORIGIN: ["https://api.example.com", "http://localhost:8787"],
+    DNS_OVER_HTTPS_URL: ["https://dns.google/resolve", "http://127.0.0.1:9000/dns-query"],
     GOOGLE_ISSUER: ["https://accounts.google.com", "https://id.example.com/realms/x", "http://127.0.0.1:9000"],
     GITHUB_API_URL: ["https://github.example.com/api/v3"],
     MICROSOFT_TENANT: ["common", "organizations", "consumers", "11111111-2222-4333-8444-555555555555"],

@@ -194,7 +194,7 @@ describe("Signing in with a company's own provider", () => {
     const company = await newCompany();
     const ada = await signUpAt(company.domain);
     await asOwner([
-      "insert into totp_factors (id, user_id, sealed_seed, activated_at) values (gen_random_uuid(), $1, '\\x00', now())",
+      "insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at) values (gen_random_uuid(), $1, '\\x00', sha256('key'), now())",
       [ada.id],
     ]);
     expect((await signInAt(company, { sub: "ada", email: ada.email })).status).toBe(202);

@@ -46,7 +46,7 @@ allowed_definers (signature) as (values
   ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
   ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.purge_expired()'),
-  ('app.verified_connection(text,uuid)'),
+  ('app.verified_connection(text,uuid)'), ('app.verify_domain(bytea,uuid)'),
   ('app.spend_state(bytea)'), ('app.unlink_identity(uuid)'),
   ('app.link_identity(bytea,text,uuid,text,text,uuid,uuid,bytea)'),
   ('app.sign_in_with_provider(bytea,text,uuid,text,text,boolean,text,uuid,uuid,uuid,bytea,interval,interval,text,text,uuid,bytea,uuid,bytea)'),

@@ -103,8 +103,7 @@ grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant select, insert, delete on totp_factors, recovery_codes, passkeys, identities, spent_challenges to app_definer;
 grant select on sso_connections to app_definer;
--- As above, to lock a row.
-grant update (updated_at) on sso_connections to app_definer;
+grant update (domain_verified_at) on sso_connections to app_definer;
 grant update (email, last_used_at) on identities to app_definer;
 grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
 grant update (last_step, activated_at) on totp_factors to app_definer;
@@ -139,7 +138,7 @@ create policy "Definer functions manage recovery codes" on recovery_codes for al
 create policy "Definer functions manage passkeys" on passkeys for all to app_definer using (true) with check (true);
 create policy "Definer functions manage identities" on identities for all to app_definer using (true) with check (true);
 create policy "Definer functions read connections" on sso_connections for select to app_definer using (true);
-create policy "Definer functions lock connections" on sso_connections for update to app_definer using (true) with check (false);
+create policy "Definer functions lock and verify connections" on sso_connections for update to app_definer using (true);
 create policy "Definer functions spend challenges" on spent_challenges for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
@@ -750,6 +749,20 @@ begin
     raise exception 'the address is not of the domain' using errcode = 'APDOM';
   end if;
   return v_organization_id;
+end
+$$;
+
+/* Takes the Worker's word that the domain has the connection's record, which no injected statement gives. AP404 unless
+   the connection is of the request's organization; APWRK without a known key. */
+create function app.verify_domain(p_worker_keys bytea, p_connection_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  update public.sso_connections c set domain_verified_at = coalesce(c.domain_verified_at, pg_catalog.now())
+   where c.id = p_connection_id and c.organization_id = app.org_id('sso:write');
+  if not found then
+    raise exception 'no such connection' using errcode = 'AP404';
+  end if;
 end
 $$;
 
@@ -2000,7 +2013,7 @@ create policy "Those with members:read read the members, others their own member
 grant select (organization_id, id, domain, txt_record, domain_verified_at, issuer, client_id, created_at, updated_at), delete
   on sso_connections to app_user;
 grant insert (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret),
-  update (issuer, client_id, sealed_client_secret, domain_verified_at) on sso_connections to app_user;
+  update (issuer, client_id, sealed_client_secret) on sso_connections to app_user;
 
 create policy "A connection is its organization's alone" on sso_connections as restrictive to app_user
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));

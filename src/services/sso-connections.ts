@@ -1,7 +1,7 @@
 import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
 import { base64url } from "jose";
 import { v7 as uuidv7 } from "uuid";
-import { randomBytes } from "../crypto.ts";
+import { randomBytes, toBytea } from "../crypto.ts";
 import type { TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
 import { ssoConnections } from "../db/schema.ts";
@@ -13,6 +13,7 @@ import { checkProvider } from "./oauth/oidc.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 import { canonicalDomain, checkIssuerUrl } from "./sso-input.ts";
 import { connectionConfig, requireOrigins, secretOwner, ssoRedirectUri } from "./sso.ts";
+import { workerKeys } from "./worker-keys.ts";
 
 export interface SsoConnection {
   id: string;
@@ -205,9 +206,10 @@ export async function verifyDomain(
       detail: `${name} has no TXT record with the connection's value yet. It can take a while until everybody sees a new one.`,
     });
   }
-  const domainVerifiedAt = sql`coalesce(${ssoConnections.domainVerifiedAt}, now())`;
-  const [[row]] = await database.run((queries) => [
-    queries.update(ssoConnections).set({ domainVerifiedAt }).where(one(database, connectionId)).returning(fields),
+  const keys = toBytea(await workerKeys(settings));
+  const [, [row]] = await database.run((queries) => [
+    queries.execute(sql`select app.verify_domain(${keys}::bytea, ${connectionId}::uuid)`),
+    queries.select(fields).from(ssoConnections).where(one(database, connectionId)),
   ]);
   if (!row) throw new AppError("not_found");
   return toConnection(settings, row);

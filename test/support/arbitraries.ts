@@ -23,6 +23,7 @@ const own = [
   "refreshToken",
   "organizationId",
   "sessionId",
+  "connectionId",
   "identityId",
   "passkeyId",
 ];

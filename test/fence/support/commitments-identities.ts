@@ -7,7 +7,7 @@ const filled = (byte: number) => Buffer.alloc(32, byte);
 const [nextKey, strangeKey] = [filled(0x0b), filled(0x0c)];
 
 /** A ticket with these keys, which nobody has handed in. */
-const ticket = (n: number, ...keys: Buffer[]) => hex(Buffer.concat([filled(n), ...keys]));
+export const ticket = (n: number, ...keys: Buffer[]) => hex(Buffer.concat([filled(n), ...keys]));
 const good = ticket(1, workerKey);
 
 const [userId, identityId, sessionId, noticeId] = [id(9001), id(9002), id(9003), id(9004)];
@@ -25,7 +25,7 @@ interface Claims {
 const nullable = (value: string | null | undefined) => (value == null ? "null" : text(value));
 
 /** Somebody new, unless the claims say otherwise. */
-const signIn = ({
+export const signIn = ({
   ticket = good,
   provider = "google",
   connectionId,
@@ -39,9 +39,12 @@ const signIn = ({
        ${isVerified}, 'New', '${userId}', '${identityId}', '${sessionId}', '\\x08', '2 days', '1 day', 'here', 'agent', null, null,
        ${isMailed ? `'${noticeId}', '\\x0d'` : "null, null"}) r`;
 
-const link = ({ ticket = good, provider = "google", connectionId, subject = "new" }: Claims = {}, isMailed = true) =>
+export const link = (
+  { ticket = good, provider = "google", connectionId, subject = "new", email = "new@example.test" }: Claims = {},
+  isMailed = true,
+) =>
   `select id, provider, email, last_used_at from app.link_identity(${text(ticket)}, ${text(provider)}, ${nullable(connectionId)}, ${text(subject)},
-     'new@example.test', '${identityId}', ${isMailed ? `'${noticeId}', '\\x0d'` : "null, null"})`;
+     ${nullable(email)}, '${identityId}', ${isMailed ? `'${noticeId}', '\\x0d'` : "null, null"})`;
 
 const subjectOf = (person: Person) => `subject ${person.id}`;
 const identities = `select user_id, provider, connection_id, subject, email, last_used_at = now()::timestamptz(3) from identities where id = '${identityId}'`;
@@ -49,7 +52,7 @@ const message = `select user_id, recipient, template, key_hash = sha256('\\x0d')
   from outbox where id = '${noticeId}'`;
 const session = `select user_id, handle_hash = sha256('\\x08'), second_factor, ip_address, user_agent, (expires_at - now()::timestamptz(3))::text,
     (idle_expires_at - now()::timestamptz(3))::text from sessions where id = '${sessionId}'`;
-const verify = ({ id: personId }: Person) =>
+export const verify = ({ id: personId }: Person) =>
   `update users set email_verified_at = now() - interval '1 day' where id = '${personId}'`;
 const keys = `select key_hash from app_private.worker_keys order by 1`;
 
@@ -87,6 +90,9 @@ const ways = ({ id: personId }: Person) =>
 /** An organization's own provider, and somebody who has the same subject there as another at Google. */
 async function addConnection(scene: Scene, subject: string): Promise<string> {
   const [[connectionId] = []] = await scene.see("select id from sso_connections order by id limit 1");
+  await scene.see(
+    `update sso_connections set domain = 'example.test', domain_verified_at = now() where id = '${String(connectionId)}'`,
+  );
   await scene.see(
     `insert into identities (id, user_id, provider, connection_id, subject)
      values ('${id(9010)}', '${scene.person("helper").id}', 'sso', '${String(connectionId)}', ${text(subject)})`,
@@ -394,7 +400,7 @@ export const identityCommitments: Commitment[] = [
         { subject },
         { subject, provider: "github" },
         { subject: "nobody's" },
-        { subject, provider: "sso", connectionId },
+        { subject, provider: "sso", connectionId, email: "somebody@example.test" },
         { subject, provider: "sso", connectionId: id(1) },
         { subject: "nobody's", provider: "sso", connectionId },
         { subject, provider: "sso" },

@@ -20,6 +20,7 @@ import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { sessionCommitments } from "./commitments-sessions.ts";
 import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
+import { ssoCommitments } from "./commitments-sso.ts";
 import { totpCommitments } from "./commitments-totp.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
@@ -48,6 +49,7 @@ export const commitments = [
   ...secondFactorCommitments,
   ...totpCommitments,
   ...identityCommitments,
+  ...ssoCommitments,
 ];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
