@@ -55,13 +55,6 @@ const statements = [
   `insert into throttles (scope, attempts, attempted_at)
    select sha256(n::text::bytea), case when n % 2 = 1 then n % 10 else 0 end, now() - n * interval '40 seconds'
      from generate_series(0, 99999) n`,
-  `insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at)
-   select ${factor("n")}, ${user("n % 50000")}, sha256(n::text::bytea), sha256(n::text::bytea), case when n < 50000 then now() end from generate_series(0, 99999) n`,
-  `insert into recovery_codes (user_id, key_hash)
-   select ${user("n % 50000")}, sha256(n::text::bytea) from generate_series(0, 99999) n`,
-  `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
-   select ${factor("n")}, ${user("n % 50000")}, 'Passkey ' || n, sha256(n::text::bytea), sha256(n::text::bytea), 0, '', false
-     from generate_series(0, 99999) n`,
   `insert into spent_challenges (key_hash, created_at)
    select sha256(n::text::bytea), now() - n * interval '80 ms' from generate_series(0, 99999) n`,
   `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret, domain_verified_at)
