@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readMe } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
+import { giveIdentity } from "./support/identities.ts";
 import { lastMailTo, mailsTo, tokenOf } from "./support/mailbox.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -109,6 +110,20 @@ describe("POST /v1/auth/reset-password", () => {
     const refreshed = await service.call("POST", "/v1/auth/refresh", { body: { refreshToken: second.refreshToken } });
     expectProblem(refreshed, "unauthenticated");
     expectProblem(await signIn(attacker.email, goodPassword), "invalid_credentials");
+  });
+
+  it.each([
+    [null, 0],
+    ["2026-01-01T00:00:00Z", 1],
+  ])("unlinks what was linked before anybody had verified the address (%s), and nothing else", async (at, left) => {
+    const [ada, grace] = [await signUpPerson(service), await signUpPerson(service)];
+    for (const { id } of [ada, grace]) await giveIdentity(id);
+    await asOwner(["update users set email_verified_at = $2 where id = $1", [ada.id, at]]);
+    await reset(await giveResetToken(ada.id));
+    const [rows = []] = await asOwner(["select user_id from identities where user_id in ($1, $2)", [ada.id, grace.id]]);
+    expect(rows.map((row) => row["user_id"]).toSorted()).toEqual(
+      [...Array<string>(left).fill(ada.id), grace.id].toSorted(),
+    );
   });
 
   it("leaves everybody else's sessions, passwords and tokens alone", async () => {

@@ -1061,6 +1061,9 @@ begin
   if not found then
     raise exception 'no such token' using errcode = 'APTOK';
   end if;
+  -- Of an account that nobody had proven to be theirs: whoever registered it could still sign in with them.
+  delete from public.identities i using public.users u
+   where u.id = v_user_id and i.user_id = u.id and u.email_verified_at is null;
   update public.users u
      set password_scheme = p_scheme, password_salt = p_salt,
          password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')),

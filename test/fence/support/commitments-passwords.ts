@@ -113,6 +113,30 @@ export const passwordCommitments: Commitment[] = [
     },
   },
   {
+    title: "app.reset_password unlinks identities of the token's account alone, while nobody has verified its address",
+    expected: [
+      [0, [true]],
+      [1, [true]],
+    ],
+    actual: async (scene) => {
+      const { id: userId, messageKey } = scene.person("owner");
+      const found: unknown[] = [];
+      for (const verifiedAt of ["null", "now()"]) {
+        await scene.see("savepoint asked");
+        await scene.see(
+          `set local session_replication_role = origin; update users set email_verified_at = case when id = '${userId}' then ${verifiedAt}::timestamptz end`,
+        );
+        const same = await staysSame(scene, [["identities", `user_id <> '${userId}'`]], () =>
+          scene.ask(null, `select app.reset_password('${messageKey}', 1, '$2b$04$${"a".repeat(22)}', 'hash', null)`),
+        );
+        const [[count] = []] = await scene.see(`select count(*)::int from identities where user_id = '${userId}'`);
+        found.push([count, same]);
+        await scene.see("rollback to asked");
+      }
+      return found;
+    },
+  },
+  {
     title: "app.reset_password replaces the password of the token's account alone, and ends its sessions and tokens",
     expected: [[[2, true, true, true]], [[true, true]], [[0]], [true, true, true, true, true]],
     actual: async (scene) => {
