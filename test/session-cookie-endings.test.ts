@@ -92,7 +92,8 @@ describe("The cookie alone", () => {
   it.each(operations.guarded)("reaches nothing at %s, and asks no database", async (_, operation) => {
     const counted = openForBrowsers();
     const { person, ids } = await prepare(counted, undefined, operation);
-    const { cookie } = await startBrowserSession(counted, person);
+    // Of somebody without a second factor, which this person may have.
+    const { cookie } = await signInBrowser(counted);
     await counted.databaseRequests();
     const path = fillPath(operation.path, ids);
     const body = bodyOf(operation, person);
