@@ -121,9 +121,9 @@ describe("POST /v1/auth/reset-password", () => {
     await asOwner(["update users set email_verified_at = $2 where id = $1", [ada.id, at]]);
     await reset(await giveResetToken(ada.id));
     const [rows = []] = await asOwner(["select user_id from identities where user_id in ($1, $2)", [ada.id, grace.id]]);
-    expect(rows.map((row) => row["user_id"]).toSorted()).toEqual(
-      [...Array<string>(left).fill(ada.id), grace.id].toSorted(),
-    );
+    const kept = rows.map((row) => String(row["user_id"]));
+    expect(kept.filter((id) => id === ada.id)).toHaveLength(left);
+    expect(kept).toContain(grace.id);
   });
 
   it("leaves everybody else's sessions, passwords and tokens alone", async () => {

@@ -181,7 +181,7 @@ export const passkeyCommitments: Commitment[] = [
   },
   {
     title: "The Worker is known by its keys: the first ever, and each that comes beside a known one",
-    expected: ["APWRK", "APWRK", "APWRK", [[2]], [[true]], "APWRK", "APWRK", [[true]]],
+    expected: ["APWRK", "APWRK", "APWRK", [[2]], [[true]], "APWRK", "23502", [[true]]],
     actual: async (scene) => {
       const [next, other] = ["0e".repeat(32), "0f".repeat(32)];
       const prove = (keys: string | null) => scene.see(`select app_private.prove_worker(${text(keys)})`);
