@@ -423,15 +423,14 @@ create type app_private.signed_in as (
 
 /* What somebody can give for a second factor; null for whoever has none. Recovery codes alone are none. */
 create function app_private.factors(p_user_id uuid) returns text[]
-language sql stable set search_path = ''
-return (
+language sql stable set search_path = '' as $$
   select nullif(pg_catalog.array_agg(factor order by factor), '{recovery_code}')
     from (select 'totp' as factor from public.totp_factors f where f.user_id = p_user_id and f.activated_at is not null
           union all
           (select 'passkey' from public.passkeys p where p.user_id = p_user_id limit 1)
           union all
           (select 'recovery_code' from public.recovery_codes c where c.user_id = p_user_id limit 1)) known
-);
+$$;
 
 /* Starts a session of somebody whose row the caller has locked. It ends after p_lifetime, or after p_idle without a
    refresh; one that waits for a second factor, which p_factors_given did not bring along, after 10 minutes.
