@@ -167,10 +167,13 @@ describe("a method", () => {
   it("that a path does not know is refused with 405 and the list of those it knows", async () => {
     const { operations } = contract;
     for (const path of new Set(operations.map((operation) => operation.path))) {
-      const known = operations.filter((operation) => operation.path === path).map(({ method }) => method);
+      const target = strangePath(path);
+      // Of every route that the path fits: a fixed one can stand where another has a parameter.
+      const fits = (other: string) => new RegExp(`^${other.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(target);
+      const known = [...new Set(operations.filter((other) => fits(other.path)).map(({ method }) => method))];
       const expected = known.includes("GET") ? [...known, "HEAD"] : known;
       for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((verb) => !known.includes(verb))) {
-        const answer = await service.call(method, strangePath(path));
+        const answer = await service.call(method, target);
         expectProblem(answer, "method_not_allowed");
         expect(answer.headers.get("allow")?.split(", ").sort(), `${method} ${path}`).toEqual(expected.sort());
       }

@@ -66,7 +66,8 @@ describe("another way of writing a path", () => {
         respell[spelling]?.(strangePath(path)) ?? "",
         bodySchema ? { body: { name: "Acme" } } : {},
       );
-      expect([401, 404], `${method} ${path}`).toContain(status);
+      // 405 where it is the path of another route, which has other methods.
+      expect([401, 404, 405], `${method} ${path}`).toContain(status);
     }
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addMember, asOwner } from "./support/database.ts";
 import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
+import { arrange } from "./support/factors.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { giveConnection, setTxtRecords } from "./support/sso.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
@@ -15,7 +16,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles identities passkeys".split(
+  "users sessions organizations memberships idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
     " ",
   );
 
@@ -38,6 +39,7 @@ async function newCaller({ name }: Operation): Promise<Caller> {
     connectionId: connection.id,
     provider: "google",
   };
+  await arrange(service, person, name);
   if (!takesPasskey(name)) return { person, ids };
   const renew = () => givePasskeyFor(name, person);
   return { person, ids: { ...ids, passkeyId: await renew() }, renew };
@@ -60,6 +62,8 @@ const strangers = `
     union all select unnest(array[id::text, slug]) from organizations t where not ${isMine}
     union all select id::text from identities t where not ${isMine}
     union all select id::text from passkeys t where not ${isMine}
+    union all select id::text from totp_factors t where not ${isMine}
+    union all select unnest(array[id::text, txt_record]) from sso_connections t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 
 /** What a statement, run after `context`, showed or changed of others; undefined where Postgres refused it. */
@@ -160,6 +164,8 @@ describe("Every operation's statements, stripped of their WHERE or with it turne
       if (attempts.length > 0 && !attempts.some(({ leaks }) => leaks?.length)) harmless.push(operation.name);
     }
     expect(harmless).toEqual([
+      // It counts, and tells a time.
+      "GET /v1/auth/mfa",
       // One slug for all is refused.
       "PATCH /v1/organizations/{organizationId}",
       // app.member_profiles gives away nobody but members of the organization.

@@ -18,7 +18,9 @@ export const operations = {
   all: named,
   guarded: named.filter(([, { isGuarded }]) => isGuarded),
   /** Those that a complete session may call, and its end ends. */
-  signedIn: named.filter(([name, { isGuarded }]) => isGuarded && name !== "POST /v1/auth/mfa/passkey"),
+  signedIn: named.filter(
+    ([name, { isGuarded }]) => isGuarded && !["POST /v1/auth/mfa/passkey", "POST /v1/auth/mfa/verify"].includes(name),
+  ),
   /** Those of an organization. */
   tenant: named.filter(([, { permission }]) => permission),
   withBody: named.filter(([, { bodySchema }]) => bodySchema),
