@@ -58,7 +58,7 @@ const statements = [
   `insert into spent_challenges (key_hash, created_at)
    select sha256(n::text::bytea), now() - n * interval '80 ms' from generate_series(0, 99999) n`,
   `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret, domain_verified_at)
-   select ${organization("n")}, ${factor("n")}, 'domain-' || n || '.example', 'proof of the domain ' || n, 'https://idp.example', 'client', 'sealed',
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'domain-' || n || '.example', 'proof of the domain ' || n, 'https://idp.example', 'client', 'sealed',
           case when n % 2 = 0 then now() end
      from generate_series(0, 99999) n`,
   `insert into identities (id, user_id, provider, connection_id, subject, email)

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
+import type { Operation } from "../support/contract.ts";
 import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { databaseFreeRoutes, operations } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
-import { type DatabaseRequest, openService, signUpPerson } from "../support/service.ts";
+import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
+import { type DatabaseRequest, openService, type Person, signUpPerson } from "../support/service.ts";
 import { giveConnection, setTxtRecords } from "../support/sso.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
@@ -28,9 +30,14 @@ const ownedByCaller = 2_000;
 
 /** Of an account, which sign-in holds to that. */
 const maxSessions = 100;
+const signIns = new Set([
+  "POST /v1/auth/sign-in",
+  "POST /v1/auth/oauth/token",
+  "POST /v1/auth/passkeys/authentication",
+]);
 
 const ownedFor = (name: string): number =>
-  readsAllOwned.has(name) ? ownedByCaller : name === "POST /v1/auth/sign-in" ? maxSessions : 0;
+  readsAllOwned.has(name) ? ownedByCaller : signIns.has(name) ? maxSessions : 0;
 
 /** Of one function, by all policies and statements of a request; a page of 100 rows must not come to it. */
 const maxCalls = 40;
@@ -40,7 +47,7 @@ const service = openService();
 let next = 0;
 
 /** An owner of all thousand organizations, with a thousand sessions of which every other one has ended. */
-async function newCaller(): Promise<Caller> {
+async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   const person = await signUpPerson(service);
   const [, , organizations] = await asOwner(
     [
@@ -75,7 +82,19 @@ async function newCaller(): Promise<Caller> {
     [organizationId],
   ]);
   const ids = { organizationId, sessionId: sessions?.[0]?.["id"], identityId, connectionId: connection.id };
-  return { person, ids: { ...ids, provider: "google" } };
+  const caller = { person, ids: { ...ids, provider: "google" } };
+  if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
+  if (!takesPasskey(name)) return caller;
+  const renew = () => givePasskeyFor(name, person);
+  return { ...caller, ids: { ...caller.ids, passkeyId: await renew() }, renew };
+}
+
+async function givePasskeys({ id }: Person, count: number): Promise<void> {
+  await asOwner([
+    `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+     select gen_random_uuid(), $1::uuid, 'One of many', sha256(($1::text || n)::bytea), 'key', 0, '', false from generate_series(1, $2::int) n`,
+    [id, count],
+  ]);
 }
 
 /** A member of one large organization, with one session. */
@@ -116,7 +135,7 @@ describe("Every operation, in a large tenant among many,", () => {
   it.each(operations.all)(
     "%s reads what it answers, and asks the context once a statement",
     async (name, operation) => {
-      const caller = await newCaller();
+      const caller = await newCaller(operation);
       await arrange(service, caller.person, name);
       let measured = 0;
       for (const query of await pageQueries(operation, caller, 4)) {
@@ -272,7 +291,7 @@ describe("This finds", () => {
   async function recordFirst(name: string): Promise<DatabaseRequest> {
     const operation = operations.all.find(([candidate]) => candidate === name)?.[1];
     if (!operation) throw new Error(`there is no ${name}`);
-    for await (const request of recordRequests(operation, await newCaller(), longPage)) return request;
+    for await (const request of recordRequests(operation, await newCaller(operation), longPage)) return request;
     throw new Error(`${name} asks no database`);
   }
 });
