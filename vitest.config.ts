@@ -65,7 +65,7 @@ export default defineConfig({
       inNode("local", ["test/local/*.test.ts"], 120),
       inNode("fence", ["test/fence/matrix*.test.ts"], 120),
       inNode("commands", ["test/commands/*.test.ts"], 120),
-      inNode("mutation", ["test/fence/mutation*.test.ts"], 900),
+      inNode("mutation", ["test/fence/mutation*.test.ts"], 1300),
       inWorkerd("slow", "test/slow/*.test.ts", 300),
       inNode("crash", ["test/crash/*.test.ts"], 300),
       inWorkerd("plans", "test/plans/*.test.ts", 300, "./test/plans/global-setup.ts"),
