@@ -124,4 +124,58 @@ export const sessionCommitments: Commitment[] = [
       ];
     },
   })),
+  {
+    title: "app.purge_expired forgets 5000 challenges at once, each an hour after it was spent and not before",
+    about: "app.purge_expired",
+    expected: [[["5000"]], [["9", "1"]]],
+    actual: async (scene) => {
+      await scene.see(
+        `delete from spent_challenges;
+         insert into spent_challenges (key_hash, created_at) select sha256(n::text::bytea), now() - interval '59 minutes' from generate_series(1, 9) n;
+         insert into spent_challenges (key_hash, created_at) select sha256(n::text::bytea), now() - interval '61 minutes' from generate_series(10, 5010) n`,
+      );
+      // In the order of insertion, so that what is kept would take the place of what goes.
+      await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
+      return [
+        await scene.ask(null, "select app.purge_expired()"),
+        await scene.see(
+          `select count(*) filter (where created_at > now() - interval '1 hour'), count(*) filter (where created_at < now() - interval '1 hour') from spent_challenges`,
+        ),
+      ];
+    },
+  },
+  {
+    title: "app.password_parameters knows nobody who has no password",
+    expected: [],
+    actual: async (scene) => {
+      const { id: userId, email } = scene.person("owner");
+      await scene.see(
+        `update users set password_scheme = null, password_salt = null, password_verifier = null where id = '${userId}'`,
+      );
+      return scene.ask(null, `select * from app.password_parameters(${text(email)})`);
+    },
+  },
+  ...(["passkey", "none"] as const).map((factor): Commitment => ({
+    title: `app_private.start_session, with a second factor to wait for or not (${factor}), ends none of the other kind`,
+    about: "app_private.start_session",
+    expected: factor === "none" ? [[12, 100]] : [[10, 121]],
+    actual: async (scene) => {
+      const { id: userId } = scene.person("owner");
+      await addSessions(scene, 120, "null");
+      await scene.see(
+        `insert into sessions (id, user_id, handle_hash, second_factor, idle_expires_at, expires_at)
+         select gen_random_uuid(), '${userId}', sha256(('pending' || n)::bytea), 'pending', now() + interval '1 day', now() + interval '1 day' from generate_series(1, 12) n`,
+      );
+      if (factor === "passkey")
+        await scene.see(
+          `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+           values (gen_random_uuid(), '${userId}', 'key', 'credential of this scene', 'key', 0, '', false)`,
+        );
+      await signIn(scene, "1 day", "null");
+      return scene.see(
+        `select count(*) filter (where second_factor = 'pending')::int, count(*) filter (where second_factor is null)::int
+           from sessions where user_id = '${userId}' and revoked_at is null`,
+      );
+    },
+  })),
 ];

@@ -38,6 +38,10 @@ export const unnoticed: Record<string, string> = {
   "app.purge_expired(): nothing instead of for update skip locked (6)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (5)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (6)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): without and c.created_at < pg_catalog.now() - interval '1 hour'": innerQueryDecides,
+  "app.purge_expired(): interval '1 second' instead of interval '1 hour' (4)": innerQueryDecides,
+  "app.purge_expired(): nothing instead of for update skip locked (7)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of skip locked (7)": sameUnlessTwoAtOnce,
   "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea): without and u.password_verifier = v_user.password_verifier":
     sameUnlessTwoAtOnce,
 };
