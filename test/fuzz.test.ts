@@ -51,7 +51,7 @@ function fillIn(text: string, { person, ids }: Prepared, body: Record<string, un
     currentPassword: person.password,
     refreshToken: person.refreshToken,
     token: String(body["token"]),
-    code: String(body["code"] ?? "04718293"),
+    code: body["code"] === undefined ? "04718293" : String(body["code"]),
     codeVerifier: String(body["codeVerifier"]),
     issuer: inject("identityProviderUrl"),
     domain: String(body["domain"]),
