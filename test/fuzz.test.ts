@@ -51,7 +51,7 @@ function fillIn(text: string, { person, ids }: Prepared, body: Record<string, un
     currentPassword: person.password,
     refreshToken: person.refreshToken,
     token: String(body["token"]),
-    code: body["code"] === undefined ? "04718293" : String(body["code"]),
+    code: typeof body["code"] === "string" ? body["code"] : "04718293",
     codeVerifier: String(body["codeVerifier"]),
     issuer: inject("identityProviderUrl"),
     domain: String(body["domain"]),
