@@ -10,7 +10,7 @@ const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** Codes that are shown once, and what the database is sent instead of them. */
 export interface RecoveryCodes {
-  /** `XXXX-XXXX-XXXX-XXXX`: 80 random bits each, more than anybody guesses, whatever the limits are. */
+  /** Four groups of four characters: 80 random bits each, more than anybody guesses, whatever the limits are. */
   codes: string[];
   /** bytea, in the order of the codes. */
   keys: string[];

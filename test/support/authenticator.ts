@@ -152,16 +152,23 @@ export class Authenticator {
       ["authData", authenticatorData],
     ]);
     return {
-      id: this.id,
-      rawId: this.id,
-      type: "public-key",
-      authenticatorAttachment: "platform",
-      clientExtensionResults: {},
+      ...this.#credential(),
       response: {
         clientDataJSON: base64url.encode(clientData),
         attestationObject: base64url.encode(encodeCbor(attestation)),
         transports: ["internal", "hybrid"],
       },
+    };
+  }
+
+  /** What both ceremonies' answers say alike. */
+  #credential() {
+    return {
+      id: this.id,
+      rawId: this.id,
+      type: "public-key",
+      authenticatorAttachment: "platform",
+      clientExtensionResults: {},
     };
   }
 
@@ -175,11 +182,7 @@ export class Authenticator {
     const signature = new Uint8Array(await crypto.subtle.sign(signing, this.#keys.privateKey, signed));
     const userHandle = "userHandle" in lies ? lies.userHandle : this.userHandle;
     return {
-      id: this.id,
-      rawId: this.id,
-      type: "public-key",
-      authenticatorAttachment: "platform",
-      clientExtensionResults: {},
+      ...this.#credential(),
       response: {
         clientDataJSON: base64url.encode(clientData),
         authenticatorData: base64url.encode(authenticatorData),

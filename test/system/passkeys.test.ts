@@ -73,18 +73,18 @@ describe("Passkeys in a browser", () => {
     );
 
   /** What the browser answers to options of the service, as a frontend would ask it. */
-  const create = (options: object): Promise<object> =>
-    page.evaluate(async (json: any) => {
-      const { PublicKeyCredential, navigator } = globalThis as any;
-      const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(json);
-      return (await navigator.credentials.create({ publicKey })).toJSON();
-    }, options);
-  const get = (options: object): Promise<object> =>
-    page.evaluate(async (json: any) => {
-      const { PublicKeyCredential, navigator } = globalThis as any;
-      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(json);
-      return (await navigator.credentials.get({ publicKey })).toJSON();
-    }, options);
+  const ask = (ceremony: "create" | "get", options: object): Promise<object> =>
+    page.evaluate(
+      async ({ ceremony, options }) => {
+        // Any: this runs in the page, of whose globals the types of Node know nothing.
+        const { PublicKeyCredential, navigator } = globalThis as any;
+        const parse = ceremony === "create" ? "parseCreationOptionsFromJSON" : "parseRequestOptionsFromJSON";
+        return (await navigator.credentials[ceremony]({ publicKey: PublicKeyCredential[parse](options) })).toJSON();
+      },
+      { ceremony, options },
+    );
+  const create = (options: object) => ask("create", options);
+  const get = (options: object) => ask("get", options);
 
   it("are made, sign in without a password, and are given as the second factor", async () => {
     const signedIn = await call("POST", "/v1/auth/sign-in", undefined, dev.demo);

@@ -459,8 +459,8 @@ export const identityCommitments: Commitment[] = [
       ] as const) {
         await scene.see("savepoint meanwhile");
         await scene.see(
-          `create function public.skip() returns trigger language plpgsql as 'begin return null; end';
-           create trigger skip before insert or update on ${table} for each row execute function public.skip()`,
+          `create function public.write_nothing() returns trigger language plpgsql as 'begin return null; end';
+           create trigger write_nothing before insert or update on ${table} for each row execute function public.write_nothing()`,
         );
         found.push(await codesOf(scene, null, [...calls]));
         await scene.see("rollback to meanwhile");

@@ -132,26 +132,16 @@ export const secondFactorCommitments: Commitment[] = [
         "select app.session_id(), app.org_id(), app.org_id('organization:read')",
       ),
   },
-  {
-    title: "that a session waits for its second factor cannot be written out of the context",
+  ...["select app.user_id()", "select * from app.begin_totp('\\x01')"].map((statement): Commitment => ({
+    title: `that a session waits for its second factor cannot be written out of the context: ${statement}`,
     expected: "AP499",
     actual: async (scene) =>
       scene.ask(
         (await makeClaimant(scene)).admit,
         "select set_config('app.context', replace(current_setting('app.context'), 'pending', ''), true)",
-        "select app.user_id()",
+        statement,
       ),
-  },
-  {
-    title: "nor for what takes the second factor",
-    expected: "AP499",
-    actual: async (scene) =>
-      scene.ask(
-        (await makeClaimant(scene)).admit,
-        "select set_config('app.context', replace(current_setting('app.context'), 'pending', ''), true)",
-        "select * from app.begin_totp('\\x01')",
-      ),
-  },
+  })),
   {
     title: "app.admit refuses whose session has no second factor, where the organization asks for one, and nobody else",
     expected: ["done", "APENR", "APENR", "APMFA", "done", "AP403", "AP404", "done", "done"],
