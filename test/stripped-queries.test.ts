@@ -110,7 +110,7 @@ interface Attempt {
   leaks: string[] | undefined;
 }
 
-/** Every statement with a WHERE of an operation, mangled in both ways. */
+/** Every statement with a WHERE of an operation, mangled in both ways; without the fence until one of them leaks. */
 async function attempt(operation: Operation, fence: "up" | "down"): Promise<Attempt[]> {
   const caller = await newCaller(operation);
   const stranger = await newCaller(operation);
@@ -120,7 +120,9 @@ async function attempt(operation: Operation, fence: "up" | "down"): Promise<Atte
     if (!context) throw new Error("a request without a statement");
     for (const statement of queries) {
       for (const { how, ...mangled } of mangle(statement)) {
-        attempts.push({ name: `${operation.name} ${how}`, leaks: await findLeaks(caller, context, mangled, fence) });
+        const leaks = await findLeaks(caller, context, mangled, fence);
+        attempts.push({ name: `${operation.name} ${how}`, leaks });
+        if (fence === "down" && leaks?.length) return attempts;
       }
     }
   }
