@@ -46,12 +46,13 @@ function defineRoute(
     failClosed,
     creates,
     unverified,
+    verified: _verified,
     fresh,
     pending,
     takesCookie,
     setsCookie,
     setsFlowCookie,
-    writes: _,
+    writes: _writes,
     ...route
   } = contract;
   const body = route.request?.body;

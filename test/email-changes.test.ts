@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { readMe, refresh, signIn, signUp, storedUser } from "./support/accounts.ts";
+import { readMe, refresh, signIn, signUp, signUpVerified, storedUser } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import { lastMailTo, mailsTo, tokenOf } from "./support/mailbox.ts";
 import { giveToken } from "./support/one-time-tokens.ts";
 import { expectProblem } from "./support/problems.ts";
-import { goodPassword, newEmail, openService, type Person, signInPerson, signUpPerson } from "./support/service.ts";
+import { goodPassword, newEmail, openService, signInPerson, signUpPerson } from "./support/service.ts";
 
 const service = openService();
 
@@ -13,12 +13,6 @@ const change = (token: string, email: string, by = service) =>
 const confirm = (session: string | undefined, token: string, by = service) =>
   by.call("POST", "/v1/auth/change-email/confirm", { body: { token }, token: session });
 const linkTo = async (email: string) => tokenOf(await lastMailTo(email));
-
-async function signUpVerified(): Promise<Person> {
-  const person = await signUpPerson(service);
-  await asOwner(["update users set email_verified_at = now() where id = $1", [person.id]]);
-  return person;
-}
 
 const emailOf = async ({ token }: { token: string }) => (await readMe(token)).body.email;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readMe, signIn, storedSessions, storedUser } from "./support/accounts.ts";
+import { readMe, signIn, signUpVerified, storedSessions, storedUser } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import { receiveMail, verify } from "./support/email-sign-in.ts";
 import { giveResetToken, giveToken } from "./support/one-time-tokens.ts";
@@ -88,8 +88,7 @@ describe("A sign-in by mail to an account that somebody made with an address whi
 
 describe("A sign-in by mail to an account whose address is proved", () => {
   it("leaves its password, its other sessions and identities as they are", async () => {
-    const ada = await signUpPerson(service);
-    await asOwner(["update users set email_verified_at = now() where id = $1", [ada.id]]);
+    const ada = await signUpVerified();
     await addIdentity(ada);
     expect((await signInByMail(ada)).status).toBe(200);
     expect((await readMe(ada.token)).status).toBe(200);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { disableUser, readMe } from "./support/accounts.ts";
+import { disableUser, readMe, verifyAddress } from "./support/accounts.ts";
 import { browserHeaders, frontend, openForBrowsers, readCookie, refreshByCookie } from "./support/cookies.ts";
 import { asOwner } from "./support/database.ts";
 import { askForMail, otherCode, receiveMail, verify } from "./support/email-sign-in.ts";
@@ -10,7 +10,6 @@ import { newEmail, openService, type Person, signUpPerson } from "./support/serv
 
 const service = openService();
 
-const setVerified = (userId: string) => asOwner(["update users set email_verified_at = now() where id = $1", [userId]]);
 const expire = (userId: string) =>
   asOwner(["update one_time_tokens set expires_at = now() where user_id = $1", [userId]]);
 
@@ -131,7 +130,7 @@ describe.each(forms)("POST /v1/auth/email-sign-in/verify with %s", (_, refusal, 
 
   it("waits for the second factor of whoever has one", async () => {
     const ada = await signUpPerson(service);
-    await setVerified(ada.id);
+    await verifyAddress(ada);
     await addApp(ada.id);
     const { status, body } = await verify(fill({ email: ada.email, ...(await receiveMail(ada.email)) }));
     expect([status, body.status, body.factors]).toEqual([202, "mfa_required", ["totp"]]);
@@ -151,7 +150,7 @@ describe.each(forms)("POST /v1/auth/email-sign-in/verify with %s", (_, refusal, 
 
   it("tells of a new device", async () => {
     const ada = await signUpPerson(service);
-    await setVerified(ada.id);
+    await verifyAddress(ada);
     const mailed = { email: ada.email, ...(await receiveMail(ada.email)) };
     await verify(fill(mailed), { "user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/115.0" });
     expect((await lastMailTo(ada.email)).subject).toBe("A sign-in from a new device");

@@ -1,20 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { disableUser, readMe, signIn, storedUser } from "./support/accounts.ts";
+import { disableUser, readMe, signIn, signUpVerified, storedUser } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import { giveIdentity, makeProof } from "./support/identities.ts";
 import { mailsTo } from "./support/mailbox.ts";
 import { exchangeCode, signInWith } from "./support/oauth.ts";
 import { giveToken, type TokenPurpose } from "./support/one-time-tokens.ts";
 import { expectProblem } from "./support/problems.ts";
-import { goodPassword, newEmail, openService, type Person, signInPerson, signUpPerson } from "./support/service.ts";
+import { goodPassword, newEmail, openService, signInPerson, signUpPerson } from "./support/service.ts";
 
 const service = openService();
-
-async function signUpVerified(): Promise<Person> {
-  const person = await signUpPerson(service);
-  await asOwner(["update users set email_verified_at = now() where id = $1", [person.id]]);
-  return person;
-}
 
 const countOf = async (table: string, userId: string): Promise<number> => {
   const [rows] = await asOwner([`select count(*)::int as count from ${table} where user_id = $1`, [userId]]);

@@ -1,5 +1,5 @@
 import { describe, expect, inject, it } from "vitest";
-import { disableUser, readMe, signIn, storedUser } from "./support/accounts.ts";
+import { disableUser, readMe, signIn, signUpVerified, storedUser } from "./support/accounts.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { makeProof } from "./support/identities.ts";
 import { mailsTo } from "./support/mailbox.ts";
@@ -224,8 +224,7 @@ describe("Signing in with a company's own provider", () => {
 describe("A company's provider that is not to be trusted", () => {
   it("signs nobody in with an address outside of its domain, however close, and writes nothing", async () => {
     const company = await newCompany();
-    const victim = await signUpPerson(service);
-    await asOwner(["update users set email_verified_at = now() where id = $1", [victim.id]]);
+    const victim = await signUpVerified();
     const { domain } = company;
     for (const email of [
       victim.email,

@@ -23,6 +23,8 @@ export const systemContext = ({ writes }: { writes?: boolean | undefined } = {})
 export interface SessionRules {
   /** Open before the address is verified. */
   unverified?: boolean | undefined;
+  /** Closed before that wherever mail can verify it, also where `EMAIL_VERIFICATION` is optional. */
+  verified?: boolean | undefined;
   /** Asks the person to prove who they are again after 10 minutes. */
   fresh?: boolean | undefined;
   /** Open before the session's second factor: for what gives it, and nothing else. */
@@ -30,10 +32,12 @@ export interface SessionRules {
 }
 
 const requirementsOf = (
-  { unverified, fresh, pending }: SessionRules,
+  { unverified, verified, fresh, pending }: SessionRules,
   { settings }: RequestVariables,
 ): SessionRequirements => ({
-  verified: settings.EMAIL_VERIFICATION === "required" && !unverified,
+  verified:
+    (settings.EMAIL_VERIFICATION === "required" && !unverified) ||
+    (settings.EMAIL_PROVIDER !== undefined && verified === true),
   fresh: fresh === true,
   pending: pending === true,
 });

@@ -94,6 +94,7 @@ const beginRegistrationRoute = personRoute({
   summary: "Begin to add a passkey",
   description:
     "For `PublicKeyCredential.parseCreationOptionsFromJSON()`, and then `navigator.credentials.create()`. The challenge is good in this session.",
+  verified: true,
   fresh: true,
   responses: { 200: json(RegistrationOptions, "What the browser needs.") },
   errors: ["passkeys_off"],
@@ -106,6 +107,7 @@ const addPasskeyRoute = personRoute({
   summary: "Add a passkey",
   description:
     "With `toJSON()` of the credential that the browser has made. Whoever gets their first factor by it gets 10 recovery codes, shown this once, and their other sessions end. From then on sign-in with the password asks for a second factor.",
+  verified: true,
   fresh: true,
   request: {
     body: jsonRequest(

@@ -42,6 +42,7 @@ const enrollTotpRoute = personRoute({
   summary: "Set up an authenticator app",
   description:
     "Answers the secret for the app, which nobody sees again, and asks for it once the app is activated: until then another one stays, and a repetition begins with a new secret. It takes no Idempotency-Key, since answers are kept under it.",
+  verified: true,
   fresh: true,
   responses: { 200: json(TotpEnrollment, "The new secret.") },
   errors: ["encryption_off"],
@@ -54,6 +55,7 @@ const activateTotpRoute = personRoute({
   summary: "Activate the authenticator app",
   description:
     "With a code of the new app, which replaces another one. From then on a sign-in asks for a second factor; this session counts as having given it. With the first second factor every other session of the account ends, and recovery codes are answered, which nobody sees again. Mails a notice. Wrong codes are limited together with those of /v1/auth/mfa/verify.",
+  verified: true,
   fresh: true,
   request: { body: jsonRequest(z.strictObject({ code: TotpCode }).openapi("TotpActivation")) },
   responses: { 200: json(TotpActivated, "The app is active.") },

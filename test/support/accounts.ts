@@ -1,5 +1,5 @@
 import { asOwner } from "./database.ts";
-import { openService } from "./service.ts";
+import { openService, type Person, signUpPerson } from "./service.ts";
 
 const service = openService();
 
@@ -13,6 +13,17 @@ export const refresh = (refreshToken: unknown, by = service) =>
   by.call("POST", "/v1/auth/refresh", { body: { refreshToken } });
 
 export const readMe = (token: string, by = service) => by.call("GET", "/v1/users/me", { token });
+
+/** As if they had opened the link in a mail. */
+export async function verifyAddress({ id }: { id: string }): Promise<void> {
+  await asOwner(["update users set email_verified_at = now() where id = $1", [id]]);
+}
+
+export async function signUpVerified(by = service): Promise<Person> {
+  const person = await signUpPerson(by);
+  await verifyAddress(person);
+  return person;
+}
 
 export async function disableUser(userId: string): Promise<void> {
   await asOwner(["update users set disabled_at = now() where id = $1", [userId]]);

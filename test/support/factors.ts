@@ -3,8 +3,10 @@ import { expect } from "vitest";
 import type { Settings } from "../../src/env.ts";
 import { seal } from "../../src/sealing.ts";
 import { attemptScope } from "../../src/services/attempts.ts";
+import { verifyAddress } from "./accounts.ts";
 import { asOwner } from "./database.ts";
 import { type Answer, goodPassword, newAddress, type Person, type Service } from "./service.ts";
+import { claimsOf } from "./tokens.ts";
 
 // The secrets are all that is read of it; they are strings beside the bindings, which alone are declared.
 const settings = env as unknown as Settings;
@@ -36,8 +38,9 @@ export interface Factors {
 const post = (service: Service, path: string, token: string | undefined, body?: unknown) =>
   service.call("POST", `/v1/auth/mfa/${path}`, { token, ...(body !== undefined && { body }) });
 
-/** Begins with a new app, and returns its seed. */
+/** Begins with a new app, at an address that is verified, and returns its seed. */
 export async function beginTotp(service: Service, { token }: { token: string }): Promise<Uint8Array> {
+  await verifyAddress({ id: String(claimsOf(token)["sub"]) });
   const { status, body } = await post(service, "totp", token);
   expect(status, JSON.stringify(body)).toBe(200);
   return readBase32(body.secret);
@@ -117,6 +120,14 @@ export async function forgetFactorAttempts(person: { id: string }): Promise<void
   await asOwner([`delete from throttles where ${own}`, await scopeOf(person)]);
 }
 
+/** Those that set a second factor up: closed to an address that nobody verified where mail can verify it. */
+export const addsFactor = new Set([
+  "POST /v1/auth/mfa/totp",
+  "POST /v1/auth/mfa/totp/activate",
+  "POST /v1/auth/passkeys/registration-options",
+  "POST /v1/auth/passkeys",
+]);
+
 /** What operations need of somebody's second factors, beside a right body. */
 const arrangements: Record<string, (service: Service, person: Person) => Promise<void>> = {
   "POST /v1/auth/mfa/totp/activate": async (_, person) => {
@@ -137,5 +148,6 @@ const arrangements: Record<string, (service: Service, person: Person) => Promise
 const lastingCode = (seed: Uint8Array) => totpCode(seed, currentStep() + 1);
 
 export async function arrange(service: Service, person: Person, operation = ""): Promise<void> {
+  if (addsFactor.has(operation)) await verifyAddress(person);
   await arrangements[operation]?.(service, person);
 }

@@ -5,6 +5,7 @@ import { type ChallengeUse, newChallenge } from "../../src/services/passkey-chal
 import { toBytea } from "../../src/crypto.ts";
 import { userHandleOf } from "../../src/services/passkeys.ts";
 import { hashHandle } from "../../src/services/tokens.ts";
+import { verifyAddress } from "./accounts.ts";
 import { Authenticator } from "./authenticator.ts";
 import { asOwner } from "./database.ts";
 import { newAddress, openService, type Person, type Service } from "./service.ts";
@@ -32,7 +33,9 @@ export type Registration = Awaited<ReturnType<Authenticator["create"]>>;
 export type Assertion = Awaited<ReturnType<Authenticator["get"]>>;
 
 /** What the service answers for a new passkey of this person's. */
+/** At an address that is verified. */
 export async function askToRegister(token: string, by: Service = service) {
+  await verifyAddress({ id: String(claimsOf(token)["sub"]) });
   const { status, body } = await by.call("POST", "/v1/auth/passkeys/registration-options", { token });
   if (status !== 200) throw new Error(`registration-options: ${status} ${JSON.stringify(body)}`);
   return body;

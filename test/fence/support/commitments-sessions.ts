@@ -145,6 +145,20 @@ export const sessionCommitments: Commitment[] = [
     },
   },
   {
+    title: "app.purge_expired forgets a challenge an hour after it was spent",
+    expected: [[["1"]], [[0]]],
+    actual: async (scene) => {
+      const spent = "key_hash = sha256('spent in this scene')";
+      await scene.see(
+        "insert into spent_challenges (key_hash, created_at) values (sha256('spent in this scene'), now() - interval '61 minutes')",
+      );
+      return [
+        await scene.ask(null, "select app.purge_expired()"),
+        await scene.see(`select count(*)::int from spent_challenges where ${spent}`),
+      ];
+    },
+  },
+  {
     title: "app.password_parameters knows nobody who has no password",
     expected: [],
     actual: async (scene) => {
