@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readMe } from "./support/accounts.ts";
+import { readMe, signUpVerified } from "./support/accounts.ts";
 import { Authenticator, type Ceremony } from "./support/authenticator.ts";
 import { asOwner } from "./support/database.ts";
 import { lastMailTo, mailsTo } from "./support/mailbox.ts";
@@ -23,7 +23,7 @@ const stored = async (userId: string) =>
 
 describe("POST /v1/auth/passkeys/registration-options", () => {
   it("asks for a discoverable credential that verifies its person, of the frontend's host", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const options = await askToRegister(ada.token);
     expect(options).toMatchObject({
       rp: { id: "app.acme.example" },
@@ -38,7 +38,7 @@ describe("POST /v1/auth/passkeys/registration-options", () => {
   });
 
   it("excludes the passkeys that the person has, and nobody else's", async () => {
-    const [ada, grace] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, grace] = [await signUpVerified(), await signUpVerified()];
     const { authenticator } = await addPasskey(ada);
     expect((await askToRegister(ada.token)).excludeCredentials).toEqual([
       { type: "public-key", id: authenticator.id, transports: ["internal", "hybrid"] },
@@ -47,7 +47,7 @@ describe("POST /v1/auth/passkeys/registration-options", () => {
   });
 
   it("takes the RP ID from its setting, and says 501 where none can be known", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const call = (settings: Record<string, string | undefined>) =>
       service.call("POST", "/v1/auth/passkeys/registration-options", { token: ada.token, settings });
     expect((await call({ PASSKEY_RP_ID: "acme.example" })).body.rp.id).toBe("acme.example");
@@ -59,7 +59,7 @@ describe("POST /v1/auth/passkeys/registration-options", () => {
 
 describe("POST /v1/auth/passkeys", () => {
   it("keeps the passkey, and shows 10 recovery codes with the first factor alone", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const authenticator = await Authenticator.open();
     const first = await register(ada.token, await authenticator.create(await askToRegister(ada.token)), " My laptop ");
     expect(first.status).toBe(201);
@@ -72,7 +72,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("keeps the codes' hashes, by which a code is known however it is typed", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const { passkey } = await addPasskey(ada);
     const keys = (passkey.recoveryCodes ?? []).map((code) => code.replaceAll("-", ""));
     const [rows] = await asOwner([
@@ -83,7 +83,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("ends the person's other sessions, and goes on in this one with its second factor given", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const other = await signInPerson(service, ada.email);
     await addPasskey(ada);
     expect((await readMe(ada.token)).status).toBe(200);
@@ -92,7 +92,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("mails a notice", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     await addPasskey(ada);
     expect((await lastMailTo(ada.email)).subject).toBe("A passkey was added to your account");
   });
@@ -129,14 +129,14 @@ describe("POST /v1/auth/passkeys", () => {
   };
 
   it.each(Object.entries(refusals))("refuses one %s", async (_, lies) => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const credential = await (await Authenticator.open()).create(await askToRegister(ada.token), lies);
     expectProblem(await register(ada.token, credential), "passkey_refused");
     expect(await stored(ada.id)).toEqual([]);
   });
 
   it("refuses credential ids that are too short to be secret, and keys that are too long to keep", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const short = await Authenticator.open({ credentialId: crypto.getRandomValues(new Uint8Array(15)) });
     expectProblem(await register(ada.token, await short.create(await askToRegister(ada.token))), "passkey_refused");
     const credential = await (await Authenticator.open()).create(await askToRegister(ada.token));
@@ -148,7 +148,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("takes the challenge of this session and of this use alone, for five minutes", async () => {
-    const [ada, grace] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, grace] = [await signUpVerified(), await signUpVerified()];
     const again = await signInPerson(service, ada.email);
     const authenticator = await Authenticator.open();
     const options = await askToRegister(ada.token);
@@ -169,7 +169,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("takes a challenge once, also from 50 at once", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const options = await askToRegister(ada.token);
     const credentials = await Promise.all(
       Array.from({ length: 50 }, async () => (await Authenticator.open()).create(options)),
@@ -181,7 +181,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("knows challenges that were made with the secret before", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const previous = "the-secret-before-for-tests-alone-pL2xK9";
     const { JWT_SECRET_PREVIOUS } = { JWT_SECRET_PREVIOUS: previous };
     const old = await service.call("POST", "/v1/auth/passkeys/authentication-options", {
@@ -195,7 +195,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("answers 409 for a credential that anybody has registered, and changes nothing of theirs", async () => {
-    const [ada, mallory] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, mallory] = [await signUpVerified(), await signUpVerified()];
     const { authenticator } = await addPasskey(ada);
     const before = await stored(ada.id);
     const copy = await Authenticator.open({ credentialId: authenticator.credentialId });
@@ -208,7 +208,7 @@ describe("POST /v1/auth/passkeys", () => {
   });
 
   it("keeps 20 passkeys of a person at most, also when 10 are added at once", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     await addPasskey(ada);
     await asOwner([
       `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
@@ -227,7 +227,7 @@ describe("POST /v1/auth/passkeys", () => {
 
 describe("GET /v1/auth/passkeys", () => {
   it("lists the person's own passkeys by pages, newest first, without keys", async () => {
-    const [ada, grace] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, grace] = [await signUpVerified(), await signUpVerified()];
     await addPasskey(grace);
     const ids = [];
     for (let n = 0; n < 3; n++) ids.unshift((await addPasskey(ada)).passkey.id);
@@ -241,7 +241,7 @@ describe("GET /v1/auth/passkeys", () => {
 
 describe("PATCH /v1/auth/passkeys/{passkeyId}", () => {
   it("renames the person's own passkey, and no other's", async () => {
-    const [ada, grace] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, grace] = [await signUpVerified(), await signUpVerified()];
     const { passkey } = await addPasskey(ada);
     const rename = (token: string) =>
       service.call("PATCH", `/v1/auth/passkeys/${passkey.id}`, { token, body: { name: "Old phone" } });
@@ -254,7 +254,7 @@ describe("DELETE /v1/auth/passkeys/{passkeyId}", () => {
   const remove = (token: string, id: string) => service.call("DELETE", `/v1/auth/passkeys/${id}`, { token });
 
   it("removes the person's own passkey, which signs in no more, and mails a notice", async () => {
-    const [ada, grace] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, grace] = [await signUpVerified(), await signUpVerified()];
     const { authenticator, passkey } = await addPasskey(ada);
     expectProblem(await remove(grace.token, passkey.id), "not_found");
     expect((await remove(ada.token, passkey.id)).status).toBe(204);
@@ -264,7 +264,7 @@ describe("DELETE /v1/auth/passkeys/{passkeyId}", () => {
   });
 
   it("takes the recovery codes with the last factor alone, and sign-in asks for the password again", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const [first, second] = [await addPasskey(ada), await addPasskey(ada)];
     const codes = async () => (await asOwner(["select from recovery_codes where user_id = $1", [ada.id]]))[0]?.length;
     await remove(ada.token, first.passkey.id);
@@ -279,7 +279,7 @@ describe("DELETE /v1/auth/passkeys/{passkeyId}", () => {
 
 describe("An export of the account", () => {
   it("names the passkeys, without their keys", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const { authenticator, passkey } = await addPasskey(ada);
     const { body } = await service.call("GET", "/v1/users/me/export", ada);
     expect(body.passkeys).toEqual([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readMe, storedSessions } from "./support/accounts.ts";
+import { readMe, signUpVerified, storedSessions } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import {
   beginSignIn,
@@ -15,14 +15,7 @@ import {
 } from "./support/factors.ts";
 import { lastMailTo, mailsTo } from "./support/mailbox.ts";
 import { expectProblem } from "./support/problems.ts";
-import {
-  openService,
-  type Person,
-  type Service,
-  signInPerson,
-  signUpPerson,
-  withoutFrontend,
-} from "./support/service.ts";
+import { openService, type Person, type Service, signInPerson, withoutFrontend } from "./support/service.ts";
 
 const service = openService();
 
@@ -61,7 +54,7 @@ describe("The codes of an app", () => {
 
 describe("POST /v1/auth/mfa/totp", () => {
   it("answers a secret of 160 bits, and what a QR code is made of", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const { status, headers, body } = await enrol(ada);
     expect(status).toBe(200);
     expect(headers.get("cache-control")).toBe("no-store");
@@ -86,12 +79,12 @@ describe("POST /v1/auth/mfa/totp", () => {
     ["the host of PUBLIC_ORIGIN", { ...withoutFrontend, PUBLIC_ORIGIN: "http://localhost:8787" }, "localhost"],
     ["a name all the same", withoutFrontend, "localhost"],
   ])("names the product by %s", async (_, settings, issuer) => {
-    const { body } = await enrol(await signUpPerson(service), openService(settings));
+    const { body } = await enrol(await signUpVerified(), openService(settings));
     expect(new URL(body.uri).searchParams.get("issuer")).toBe(issuer);
   });
 
   it("asks nobody for it until it is activated, and stores no seed that can be read", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const seed = await beginTotp(service, ada);
     expect(await readStatus(ada)).toEqual({ totp: null, passkeys: 0, recoveryCodesLeft: 0 });
     await signInPerson(service, ada.email);
@@ -107,7 +100,7 @@ describe("POST /v1/auth/mfa/totp", () => {
   });
 
   it("begins with another secret each time, and the one before is good for nothing", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const first = await beginTotp(service, ada);
     const second = await beginTotp(service, ada);
     expect(await storedFactors(ada)).toHaveLength(1);
@@ -116,7 +109,7 @@ describe("POST /v1/auth/mfa/totp", () => {
   });
 
   it("leaves one that is active in use", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const { seed } = await enrolTotp(service, ada);
     const next = await beginTotp(service, ada);
     const mfaToken = await beginSignIn(service, ada);
@@ -125,13 +118,13 @@ describe("POST /v1/auth/mfa/totp", () => {
   });
 
   it("says so where seeds cannot be encrypted, and stores none", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     expectProblem(await enrol(ada, openService({ ENCRYPTION_KEY: undefined })), "encryption_off");
     expect(await storedFactors(ada)).toEqual([]);
   });
 
   it("keeps one of two that begin at once", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const answers = await Promise.all(Array.from({ length: 8 }, () => enrol(ada)));
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
     expect(await storedFactors(ada)).toHaveLength(1);
@@ -140,7 +133,7 @@ describe("POST /v1/auth/mfa/totp", () => {
 
 describe("POST /v1/auth/mfa/totp/activate", () => {
   it("answers 10 recovery codes once, and ends every other session", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const other = await signInPerson(service, ada.email);
     const seed = await beginTotp(service, ada);
     const { status, body } = await activate(ada, await totpCode(seed));
@@ -162,10 +155,10 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("mails a notice, where mail is set up", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     await enrolTotp(service, ada);
     expect((await lastMailTo(ada.email)).subject).toBe("An authenticator app was set up for your account");
-    const grace = await signUpPerson(service);
+    const grace = await signUpVerified();
     const silent = openService({ EMAIL_PROVIDER: undefined });
     await enrolTotp(silent, grace);
     expect((await remove(grace, silent)).status).toBe(204);
@@ -173,7 +166,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it.each([-1, 0, 1])("takes a code that is %i steps from now", async (delta) => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const seed = await beginTotp(service, ada);
     // The step may end while the request is on its way: whoever is early is then on time, and whoever is late too late.
     let answer = await activate(ada, await totpCode(seed, currentStep() + delta));
@@ -182,7 +175,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("refuses a wrong code, one of two steps ago and one of in three, and activates nothing", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const seed = await beginTotp(service, ada);
     const before = await storedSessions(ada.id);
     for (const code of [
@@ -200,7 +193,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("refuses a right code after five wrong ones, until it has waited", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const seed = await beginTotp(service, ada);
     for (let n = 0; n < 5; n++) expectProblem(await activate(ada, await wrongCode(seed)), "wrong_code");
     const refused = await activate(ada, await totpCode(seed));
@@ -211,7 +204,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("has nothing to activate without a new app, or a second time", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     expectProblem(await activate(ada, "123456"), "not_found");
     const seed = await beginTotp(service, ada);
     const code = await totpCode(seed);
@@ -220,13 +213,13 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("takes no code of somebody else's app", async () => {
-    const [ada, eve] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, eve] = [await signUpVerified(), await signUpVerified()];
     await beginTotp(service, ada);
     expectProblem(await activate(ada, await totpCode(await beginTotp(service, eve))), "wrong_code");
   });
 
   it("replaces the older app, and keeps sessions and recovery codes", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const { seed: old } = await enrolTotp(service, ada);
     const first = await verify(service, await beginSignIn(service, ada), { code: await totpCode(old) });
     const next = await beginTotp(service, ada);
@@ -241,7 +234,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("leaves the code that has activated the app good for nothing else", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const seed = await beginTotp(service, ada);
     const code = await totpCode(seed);
     expect((await activate(ada, code)).status).toBe(200);
@@ -249,7 +242,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("needs ENCRYPTION_KEY, or the one before it", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     const seed = await beginTotp(service, ada);
     const key = "yet-another-secret-for-tests-alone-rT6yH";
     expectProblem(await activate(ada, await totpCode(seed), openService({ ENCRYPTION_KEY: key })), "encryption_off");
@@ -259,7 +252,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
   });
 
   it("opens no seed that was put into another app's row", async () => {
-    const [ada, eve] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, eve] = [await signUpVerified(), await signUpVerified()];
     const seed = await beginTotp(service, eve);
     await beginTotp(service, ada);
     await asOwner([
@@ -272,7 +265,7 @@ describe("POST /v1/auth/mfa/totp/activate", () => {
 
 describe("DELETE /v1/auth/mfa/totp", () => {
   it("removes the app and the recovery codes, mails a notice, and sign-in asks for it no more", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     await enrolTotp(service, ada);
     await beginTotp(service, ada);
     const waiting = await beginSignIn(service, ada);
@@ -286,7 +279,7 @@ describe("DELETE /v1/auth/mfa/totp", () => {
   });
 
   it("keeps the recovery codes while there is a passkey", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     await enrolTotp(service, ada);
     await asOwner([
       `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
@@ -302,7 +295,7 @@ describe("DELETE /v1/auth/mfa/totp", () => {
   });
 
   it("finds none that was never activated, and removes nobody else's", async () => {
-    const [ada, eve] = [await signUpPerson(service), await signUpPerson(service)];
+    const [ada, eve] = [await signUpVerified(), await signUpVerified()];
     await giveTotp(ada, true);
     await beginTotp(service, eve);
     expectProblem(await remove(eve), "not_found");
@@ -311,7 +304,7 @@ describe("DELETE /v1/auth/mfa/totp", () => {
   });
 
   it("is out of reach of a session without the second factor", async () => {
-    const ada = await signUpPerson(service);
+    const ada = await signUpVerified();
     await enrolTotp(service, ada);
     const mfaToken = await beginSignIn(service, ada);
     expectProblem(await remove({ token: mfaToken }), "mfa_required");
