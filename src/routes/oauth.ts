@@ -117,7 +117,7 @@ const tokenRoute = publicRoute({
   tags: ["Auth"],
   summary: "Sign in with a provider",
   description:
-    "Exchanges the flow's code for a session: of who has linked the identity; else of the account with the address, if the provider has verified it, which is made where there is none. An account with the address whose owner is told by mail is linked to it; one that never verified it is handed over, without its password, sessions and factors. A company's own provider signs in to accounts of its domain alone, and makes each person a member.",
+    "Exchanges the flow's code for a session: of who has linked the identity; else of the account with the address, if the provider has verified it, which is made where there is none. An account with the address whose owner is told by mail is linked to it; one that never verified it is handed over, without its password, sessions, links and identities, or, with a second factor, refused until its address is verified. A company's own provider signs in to accounts of its domain alone, and makes each person a member.",
   request: { body: jsonRequest(FlowProof.extend({ refreshTokenIn: RefreshTokenIn }).openapi("ProviderSignIn")) },
   responses: signInResponses,
   errors: [

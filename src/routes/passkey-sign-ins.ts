@@ -70,7 +70,7 @@ const signInRoute = publicRoute({
 const beginFactorRoute = personRoute({
   method: "post",
   path: "/v1/auth/mfa/passkey-options",
-  tags: ["Second factor"],
+  tags: ["MFA"],
   summary: "Begin to give a passkey as the second factor",
   description: "As for a sign-in, among the person's own passkeys. The challenge is good in this session.",
   unverified: true,
@@ -82,7 +82,7 @@ const beginFactorRoute = personRoute({
 const giveFactorRoute = personRoute({
   method: "post",
   path: "/v1/auth/mfa/passkey",
-  tags: ["Second factor"],
+  tags: ["MFA"],
   summary: "Give a passkey as the second factor",
   description: "Completes the session of the `mfaToken`, which is good for nothing from then on.",
   unverified: true,
