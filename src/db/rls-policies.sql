@@ -113,7 +113,6 @@ grant update (attempts, next_attempt_at, last_error, dead_at) on outbox to app_d
 grant update (expires_at) on one_time_tokens to app_definer;
 grant update (created_at) on spent_challenges to app_definer;
 grant update (request_hash, response, created_at) on idempotency_keys to app_definer;
-grant update (created_at) on spent_challenges to app_definer;
 grant update (authenticated_at) on sessions to app_definer;
 grant update (idle_expires_at) on sessions to app_definer;
 grant update (attempts, attempted_at) on throttles to app_definer;
