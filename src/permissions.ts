@@ -7,6 +7,7 @@ export const permissions = [
   "organization:update",
   "organization:delete",
   "members:read",
+  "members:write",
   "sso:read",
   "sso:write",
 ] as const;

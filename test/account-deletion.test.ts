@@ -6,6 +6,7 @@ import { failMail, lastMailTo, mailsTo, tokenOf } from "./support/mailbox.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
 import { expectProblem } from "./support/problems.ts";
 import { createOrganization, goodPassword, openService, signInPerson, signUpPerson } from "./support/service.ts";
+import { insertMembers } from "./support/members-sql.ts";
 
 const service = openService();
 const withoutMail = openService({ EMAIL_PROVIDER: undefined });
@@ -31,6 +32,7 @@ describe("DELETE /v1/users/me", () => {
     const before = (await traces(ada)).map((trace) => trace.split(":")[0]);
     expect([...new Set(before)]).toEqual([
       "idempotency_keys",
+      "membership_roles",
       "memberships",
       "one_time_tokens",
       "outbox",
@@ -212,9 +214,10 @@ describe("Deleting an account that owns organizations", () => {
         [ada.id],
       ],
       [
-        `insert into memberships (organization_id, user_id, role)
-         select o.id, m.user_id, m.role from organizations o, (values ($1::uuid, 'owner'), ($2::uuid, 'member')) m (user_id, role)
-          where o.slug ^@ $1::text`,
+        insertMembers(
+          `select o.id, m.user_id, m.role from organizations o, (values ($1::uuid, 'owner'), ($2::uuid, 'member')) m (user_id, role)
+            where o.slug ^@ $1::text`,
+        ),
         [ada.id, grace.id],
       ],
     );
@@ -228,10 +231,10 @@ describe("Deleting an account that owns organizations", () => {
     const { id } = await createOrganization(service, ada);
     await addMember(id, grace.id, "admin");
     expectProblem(await deleteAccount(ada), "sole_owner");
-    await asOwner(["update memberships set role = 'owner' where user_id = $1", [grace.id]]);
+    await asOwner(["update membership_roles set role = 'owner' where user_id = $1", [grace.id]]);
     expect((await deleteAccount(ada)).status).toBe(204);
     expect(await rolesIn(id)).toEqual({ [grace.id]: "owner" });
-    expect((await service.call("GET", `/v1/organizations/${id}`, grace)).body.role).toBe("owner");
+    expect((await service.call("GET", `/v1/organizations/${id}`, grace)).body.roles).toEqual(["owner"]);
   });
 
   it("takes along those in which nobody else is, whose slugs are free again", async () => {

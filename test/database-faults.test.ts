@@ -116,7 +116,7 @@ describe("a write whose outcome nobody knows", () => {
     expect(await countRequests(service)).toBe(1);
     const [organizations, memberships] = await asOwner(
       ["select id from organizations where slug = $1", [slug]],
-      ["select role from memberships join organizations on id = organization_id where slug = $1", [slug]],
+      ["select role from membership_roles join organizations on id = organization_id where slug = $1", [slug]],
     );
     const effect = committed.includes(fault.fault) ? 1 : 0;
     expect(organizations).toHaveLength(effect);

@@ -86,6 +86,10 @@ describe("Every operation", () => {
       "GET /v1/organizations",
       "GET /v1/organizations/{organizationId}",
       "GET /v1/organizations/{organizationId}/members",
+      "GET /v1/organizations/{organizationId}/members/{userId}",
+      "PATCH /v1/organizations/{organizationId}/members/{userId}",
+      "DELETE /v1/organizations/{organizationId}/members/{userId}",
+      "POST /v1/organizations/{organizationId}/leave",
       "GET /v1/organizations/{organizationId}/sso-connections",
       "GET /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "GET /v1/users/me",
@@ -342,7 +346,7 @@ describe("Every operation of an organization", () => {
   it.each(operations.tenant)("%s is open to the roles with its permission, and 403 for the others", async (_, op) => {
     const service = openService();
     for (const [role, permissions] of Object.entries(granted)) {
-      const { organization, ids } = await prepare(service);
+      const { organization, ids } = await prepare(service, undefined, op);
       const member = await signUpPerson(service);
       await addMember(organization.id, member.id, role);
       const answer = await service.call(op.method, fillPath(op.path, ids), optionsOf(op, member));

@@ -6,7 +6,16 @@ import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
-import { bodyOf, contract, fillPath, operations, optionsOf, prepare, type Prepared } from "./support/operations.ts";
+import {
+  bodyOf,
+  contract,
+  fillPath,
+  operations,
+  optionsOf,
+  prepare,
+  type Prepared,
+  takesColleague,
+} from "./support/operations.ts";
 import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
@@ -153,7 +162,8 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (path.includes("{identityId}")) {
     return { ...sender, ids: { ...sender.ids, identityId: await giveIdentity(sender.person.id) } };
   }
-  if (takesPasskey(operation.name)) return prepare(service, undefined, operation);
+  if (takesPasskey(operation.name) || (method !== "GET" && takesColleague(operation.name)))
+    return prepare(service, undefined, operation);
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;

@@ -110,7 +110,7 @@ describe("Postgres cannot refuse that a statement", () => {
     expect(await inject([parameters, ["nobody@hostile.example"]])).toEqual([]);
     // A foreign key would tell as well, but nothing that has one can be inserted.
     for (const text of [
-      "insert into memberships (organization_id, user_id, role) select id, $1::uuid, 'viewer' from organizations",
+      "insert into memberships (organization_id, user_id) select id, $1::uuid from organizations",
       "insert into sessions (id, user_id) values (gen_random_uuid(), $1::uuid)",
     ]) {
       expect(await refusal([text, [theirs.owner.id]])).toMatchObject({ code: "42501" });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { addMember, asOwner } from "./support/database.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";
+import { insertMembers } from "./support/members-sql.ts";
 
 const service = openService();
 
@@ -11,7 +12,7 @@ async function newTenant() {
 }
 
 describe("GET /v1/organizations/{organizationId}/members", () => {
-  it("lists everyone with name, address and role, page by page", async () => {
+  it("lists everyone with name, address and roles, page by page", async () => {
     const { owner, organization, path } = await newTenant();
     const grace = await signUpPerson(service, "Grace Hopper");
     await addMember(organization.id, grace.id, "viewer");
@@ -23,7 +24,8 @@ describe("GET /v1/organizations/{organizationId}/members", () => {
         userId: owner.id,
         email: owner.email,
         name: "Ada Lovelace",
-        role: "owner",
+        roles: ["owner"],
+        joinedBy: "creation",
         joinedAt: expect.stringMatching(/Z$/),
       },
     ]);
@@ -33,7 +35,8 @@ describe("GET /v1/organizations/{organizationId}/members", () => {
           userId: grace.id,
           email: grace.email,
           name: "Grace Hopper",
-          role: "viewer",
+          roles: ["viewer"],
+          joinedBy: "sso",
           joinedAt: expect.stringMatching(/Z$/),
         },
       ],
@@ -80,8 +83,7 @@ describe("GET /v1/organizations/{organizationId}/members", () => {
         [organization.id],
       ],
       [
-        `insert into memberships (organization_id, user_id, role)
-         select $1::uuid, id, 'member' from users where email like '%@' || $1 || '.example'`,
+        insertMembers("select $1::uuid, id, 'member' from users where email like '%@' || $1 || '.example'"),
         [organization.id],
       ],
     );

@@ -11,7 +11,7 @@ it("The permissions and roles of the code are those of the database", async () =
   expect(rows?.every((row) => row["permissions"].length > 0)).toBe(true);
 
   const [checks] = await asOwner([
-    "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'memberships_role_built_in'",
+    "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'membership_roles_role_built_in'",
   ]);
   const known = [...String(checks?.[0]?.["text"]).matchAll(/'(\w+)'/g)].map(([, role = ""]) => role);
   expect(known.toSorted()).toEqual(roles.toSorted());

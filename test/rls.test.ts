@@ -12,6 +12,7 @@ const readableColumns: Record<string, string | null> = {
   sessions: "id",
   organizations: "id",
   memberships: "user_id",
+  membership_roles: "user_id",
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,

@@ -27,6 +27,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   APSSO: "sso_not_found",
   APDOM: "sso_domain_mismatch",
   APLST: "last_sign_in_method",
+  APABV: "role_above_own",
+  APLOW: "last_owner",
 };
 
 /** Unique constraints a client can run into. */

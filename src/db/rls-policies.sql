@@ -97,7 +97,7 @@ grant select, insert, delete on users to app_definer;
 grant update (email, email_verified_at, password_scheme, password_salt, password_verifier) on users to app_definer;
 grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
-grant select, insert, delete on organizations, memberships to app_definer;
+grant select, insert, delete on organizations, memberships, membership_roles to app_definer;
 -- To lock a row, which the policy below lets them do and no more.
 grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
@@ -129,6 +129,9 @@ create policy "Definer functions delete organizations" on organizations for dele
 create policy "Definer functions read memberships" on memberships for select to app_definer using (true);
 create policy "Definer functions create memberships" on memberships for insert to app_definer with check (true);
 create policy "Definer functions end memberships" on memberships for delete to app_definer using (true);
+create policy "Definer functions read members' roles" on membership_roles for select to app_definer using (true);
+create policy "Definer functions give members roles" on membership_roles for insert to app_definer with check (true);
+create policy "Definer functions take members' roles" on membership_roles for delete to app_definer using (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
@@ -164,11 +167,24 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read', 'members:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
+
+/* The permissions of several roles together, each once; none for none. */
+create function app_private.permissions_of(p_roles text[]) returns text[]
+language sql immutable set search_path = ''
+return array(select distinct permission
+               from pg_catalog.unnest(p_roles) role, pg_catalog.unnest(app_private.role_permissions(role)) permission
+              order by permission);
+
+/* A member's roles; none for whoever is no member. */
+create function app_private.roles_of(p_organization_id uuid, p_user_id uuid) returns text[]
+language sql stable set search_path = ''
+return array(select r.role from public.membership_roles r
+              where r.organization_id = p_organization_id and r.user_id = p_user_id order by r.role);
 
 -- HMAC (RFC 2104) with two independent 64-byte keys in place of the padded ones.
 create function app_private.seal(p_context text) returns text
@@ -199,7 +215,7 @@ $$;
    AP401 unknown, expired or revoked session, disabled user; APMFA before its second factor, unless p_pending lets
    it in for that; with p_verified APVER for an address that is not verified; with p_fresh APFRS when the person
    authenticated over 10 minutes ago; AP404 not a member; APENR where the organization asks for a second factor that
-   the session has not; AP403 role lacks p_permission. */
+   the session has not; AP403 no role of theirs has p_permission. */
 create function app.admit(
   p_handle bytea, p_organization_id uuid default null, p_permission text default null,
   p_verified boolean default false, p_fresh boolean default false, p_pending boolean default false
@@ -208,7 +224,7 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_user_id uuid;
   v_session_id uuid;
-  v_role text;
+  v_is_member boolean;
   v_is_verified boolean;
   v_is_fresh boolean;
   v_second_factor text;
@@ -216,9 +232,9 @@ declare
   v_permissions text[] := '{}';
   v_context text;
 begin
-  select s.user_id, s.id, m.role, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes',
+  select s.user_id, s.id, m.user_id is not null, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes',
          s.second_factor, o.mfa_required
-    into v_user_id, v_session_id, v_role, v_is_verified, v_is_fresh, v_second_factor, v_is_mfa_required
+    into v_user_id, v_session_id, v_is_member, v_is_verified, v_is_fresh, v_second_factor, v_is_mfa_required
     from public.sessions s
     join public.users u on u.id = s.user_id
     left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
@@ -241,15 +257,15 @@ begin
     raise exception 'the person proved who they are too long ago' using errcode = 'APFRS';
   end if;
   if p_organization_id is not null then
-    if v_role is null then
+    if not v_is_member then
       raise exception 'not a member' using errcode = 'AP404';
     end if;
     if v_is_mfa_required and v_second_factor is distinct from 'given' then
       raise exception 'the organization asks for a second factor' using errcode = 'APENR';
     end if;
-    v_permissions := app_private.role_permissions(v_role);
+    v_permissions := app_private.permissions_of(app_private.roles_of(p_organization_id, v_user_id));
     if (p_permission = any (v_permissions)) is not true then
-      raise exception 'the role lacks %', p_permission using errcode = 'AP403';
+      raise exception 'no role has %', p_permission using errcode = 'AP403';
     end if;
   end if;
   v_context := v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
@@ -826,9 +842,9 @@ begin
   if v_user.disabled_at is not null then
     raise exception 'the account is disabled' using errcode = 'APCRD';
   end if;
-  insert into public.memberships (organization_id, user_id, role)
-  select v_organization_id, v_user.id, 'member' where v_organization_id is not null
-  on conflict do nothing;
+  if v_organization_id is not null then
+    perform app_private.add_member(v_organization_id, v_user.id, 'member', 'sso');
+  end if;
   for signed_in in select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                            p_user_agent, p_notice_id, p_notice_key)
   loop
@@ -1548,7 +1564,7 @@ $$;
 /* Creates an organization with the caller as its owner, under the first free slug of p_slugs;
    23505 on organizations_slug_key when none is free. */
 create function app.create_organization(p_id uuid, p_name text, p_slugs text[])
-returns table (id uuid, name text, slug text, mfa_required boolean, role text, created_at timestamptz, updated_at timestamptz)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
@@ -1564,24 +1580,28 @@ begin
   if v_organization.id is null then
     raise unique_violation using message = 'no slug is free', constraint = 'organizations_slug_key';
   end if;
-  insert into public.memberships (organization_id, user_id, role) values (p_id, v_user_id, 'owner');
-  return query select v_organization.id, v_organization.name, v_organization.slug, v_organization.mfa_required, 'owner',
-                      v_organization.created_at, v_organization.updated_at;
+  perform app_private.add_member(p_id, v_user_id, 'owner', 'creation');
+  return query select v_organization.id, v_organization.name, v_organization.slug, v_organization.mfa_required,
+                      array['owner'], v_organization.created_at, v_organization.updated_at;
 end
 $$;
 
 create function app.my_organizations(p_after uuid, p_limit int)
-returns table (id uuid, name text, slug text, mfa_required boolean, role text, created_at timestamptz, updated_at timestamptz)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
   -- The page first, from its index alone: a later page must not walk those before it.
   with page as materialized (
-    select m.organization_id, m.role from public.memberships m
+    select m.organization_id from public.memberships m
      where m.user_id = app.user_id()
        and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
      order by m.organization_id limit p_limit
   )
-  select o.id, o.name, o.slug, o.mfa_required, page.role, o.created_at, o.updated_at
+  select o.id, o.name, o.slug, o.mfa_required, held.roles, o.created_at, o.updated_at
     from page join public.organizations o on o.id = page.organization_id
+         join (select r.organization_id, pg_catalog.array_agg(r.role order by r.role) as roles
+                 from public.membership_roles r
+                where r.user_id = app.user_id() and r.organization_id = any (select organization_id from page)
+                group by r.organization_id) held on held.organization_id = page.organization_id
    order by page.organization_id
 $$;
 
@@ -1602,6 +1622,128 @@ language sql stable parallel restricted security definer set search_path = '' as
   select u.id, u.email, u.name
     from public.users u join public.memberships m on m.user_id = u.id
    where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
+$$;
+
+-- ── Members ──────────────────────────────────────────────────────────────────────────────────────
+-- Changes of an organization's members come one after another: each locks the organization, and looks again at what
+-- its caller may do, since their roles can have changed while it waited.
+
+/* Whether nobody else owns the organization. */
+create function app_private.is_sole_owner(p_organization_id uuid, p_user_id uuid) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select from public.membership_roles r
+                  where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id = p_user_id)
+     and not exists (select from public.membership_roles r
+                      where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id <> p_user_id)
+$$;
+
+/* Whoever is a member already stays what they are. */
+create function app_private.add_member(p_organization_id uuid, p_user_id uuid, p_role text, p_joined_by text) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  insert into public.memberships (organization_id, user_id, joined_by) values (p_organization_id, p_user_id, p_joined_by)
+  on conflict do nothing;
+  if found then
+    insert into public.membership_roles (organization_id, user_id, role) values (p_organization_id, p_user_id, p_role);
+  end if;
+end
+$$;
+
+/* Locks the request's organization, and the caller's present permissions in it: AP404 when they are no member any
+   more, AP403 when they lack p_permission now. */
+create function app_private.hold_organization(p_permission text) returns text[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_organization_id uuid := app.org_id();
+  v_permissions text[];
+begin
+  perform from public.organizations o where o.id = v_organization_id for no key update;
+  v_permissions := app_private.permissions_of(app_private.roles_of(v_organization_id, app.user_id()));
+  if pg_catalog.cardinality(v_permissions) = 0 then
+    raise exception 'not a member' using errcode = 'AP404';
+  end if;
+  if (p_permission = any (v_permissions)) is not true then
+    raise exception 'no role has %', p_permission using errcode = 'AP403';
+  end if;
+  return v_permissions;
+end
+$$;
+
+/* What a member of the request's organization may do, and who they are: AP404 for nobody, APABV where that is more
+   than p_permissions. */
+create function app_private.roles_below(p_user_id uuid, p_permissions text[]) returns text[]
+language plpgsql stable set search_path = '' as $$
+declare
+  v_roles text[] := app_private.roles_of(app.org_id(), p_user_id);
+begin
+  if pg_catalog.cardinality(v_roles) = 0 then
+    raise exception 'no such member' using errcode = 'AP404';
+  end if;
+  if not app_private.permissions_of(v_roles) <@ p_permissions then
+    raise exception 'the member may do more than the caller' using errcode = 'APABV';
+  end if;
+  return v_roles;
+end
+$$;
+
+/* Gives a member these roles, known ones and one at least, in place of those before. AP404 for nobody's id, APABV
+   where the old or the new ones may do more than the caller, APLOW where no owner would be left. */
+create function app.set_member_roles(p_user_id uuid, p_roles text[]) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_organization_id uuid := app.org_id();
+  v_mine text[] := app_private.hold_organization('members:write');
+  v_before text[] := app_private.roles_below(p_user_id, v_mine);
+begin
+  if coalesce(pg_catalog.cardinality(p_roles), 0) = 0
+     or exists (select from pg_catalog.unnest(p_roles) role where app_private.role_permissions(role) is null) then
+    raise exception 'not roles of this organization' using errcode = '22023';
+  end if;
+  if not app_private.permissions_of(p_roles) <@ v_mine then
+    raise exception 'the roles may do more than the caller' using errcode = 'APABV';
+  end if;
+  if 'owner' <> all (p_roles) and app_private.is_sole_owner(v_organization_id, p_user_id) then
+    raise exception 'the only owner' using errcode = 'APLOW';
+  end if;
+  delete from public.membership_roles r
+   where r.organization_id = v_organization_id and r.user_id = p_user_id and r.role <> all (p_roles);
+  insert into public.membership_roles (organization_id, user_id, role)
+  select distinct v_organization_id, p_user_id, role from pg_catalog.unnest(p_roles) role
+   where role <> all (v_before);
+end
+$$;
+
+/* APLOW for the only owner. */
+create function app_private.end_membership(p_user_id uuid) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_organization_id uuid := app.org_id();
+begin
+  if app_private.is_sole_owner(v_organization_id, p_user_id) then
+    raise exception 'the only owner' using errcode = 'APLOW';
+  end if;
+  delete from public.memberships m where m.organization_id = v_organization_id and m.user_id = p_user_id;
+end
+$$;
+
+/* Takes a member out. AP404, APABV and APLOW as above. */
+create function app.remove_member(p_user_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('members:write');
+begin
+  perform app_private.roles_below(p_user_id, v_mine);
+  perform app_private.end_membership(p_user_id);
+end
+$$;
+
+/* Takes the caller out. APLOW for the only owner. */
+create function app.leave_organization() returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.hold_organization('organization:read');
+  perform app_private.end_membership(app.user_id());
+end
 $$;
 
 -- ── Passkeys ─────────────────────────────────────────────────────────────────────────────────────
@@ -1789,10 +1931,7 @@ begin
     if not exists (select from public.memberships m
                     where m.organization_id = v_organization_id and m.user_id <> v_user_id) then
       delete from public.organizations o where o.id = v_organization_id;
-    elsif exists (select from public.memberships m
-                   where m.organization_id = v_organization_id and m.user_id = v_user_id and m.role = 'owner')
-      and not exists (select from public.memberships m
-                       where m.organization_id = v_organization_id and m.user_id <> v_user_id and m.role = 'owner') then
+    elsif app_private.is_sole_owner(v_organization_id, v_user_id) then
       v_owned := v_owned || pg_catalog.json_build_object(
         'id', v_organization.id, 'name', v_organization.name, 'slug', v_organization.slug);
       exit when pg_catalog.cardinality(v_owned) = 20;
@@ -1814,14 +1953,18 @@ $$;
 -- ── All that is kept of the signed-in person, where their own queries do not reach; the newest first ──
 
 create function app.my_memberships(p_limit int)
-returns table (organization_id uuid, name text, slug text, role text, created_at timestamptz)
+returns table (organization_id uuid, name text, slug text, roles text[], joined_by text, created_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
   with page as materialized (
-    select m.organization_id, m.role, m.created_at from public.memberships m
+    select m.organization_id, m.joined_by, m.created_at from public.memberships m
      where m.user_id = app.user_id() order by m.organization_id desc limit p_limit
   )
-  select page.organization_id, o.name, o.slug, page.role, page.created_at
+  select page.organization_id, o.name, o.slug, held.roles, page.joined_by, page.created_at
     from page join public.organizations o on o.id = page.organization_id
+         join (select r.organization_id, pg_catalog.array_agg(r.role order by r.role) as roles
+                 from public.membership_roles r
+                where r.user_id = app.user_id() and r.organization_id = any (select organization_id from page)
+                group by r.organization_id) held on held.organization_id = page.organization_id
    order by page.organization_id desc
 $$;
 
@@ -2000,12 +2143,19 @@ create policy "Those with organization:delete delete it" on organizations for de
 
 -- ── memberships ──────────────────────────────────────────────────────────────────────────────────
 
-grant select (organization_id, user_id, role, created_at) on memberships to app_user;
+grant select (organization_id, user_id, joined_by, created_at) on memberships to app_user;
+grant select (organization_id, user_id, role, created_at) on membership_roles to app_user;
 
 create policy "A membership is its organization's alone" on memberships as restrictive to app_user
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
 -- One policy and not two: policies are joined by OR, and an OR costs the index its order.
 create policy "Those with members:read read the members, others their own membership" on memberships for select to app_user
+  using (organization_id = (select app.org_id())
+         and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
+
+create policy "A member's role is its organization's alone" on membership_roles as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with members:read read the members' roles, others their own" on membership_roles for select to app_user
   using (organization_id = (select app.org_id())
          and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
 

@@ -4,6 +4,7 @@ import {
   boolean,
   check,
   customType,
+  foreignKey,
   index,
   integer,
   json,
@@ -126,6 +127,7 @@ export const organizations = pgTable(
   ],
 ).enableRLS();
 
+/** Who belongs to an organization, since when, and by what way. */
 export const memberships = pgTable(
   "memberships",
   {
@@ -135,14 +137,36 @@ export const memberships = pgTable(
     userId: uuid("user_id")
       .notNull()
       .references(() => users.id, { onDelete: "restrict" }),
-    role: text("role").notNull(),
+    joinedBy: text("joined_by").notNull(),
     createdAt: createdAt(),
   },
   (table) => [
     primaryKey({ columns: [table.organizationId, table.userId] }),
     // Serves "list mine", which leads with the person, not the organisation.
     index("memberships_user_id_organization_id_idx").on(table.userId, table.organizationId),
-    check("memberships_role_built_in", sql`role in ('owner', 'admin', 'member', 'viewer')`),
+    check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso')`),
+  ],
+).enableRLS();
+
+/** A member's roles, whose permissions are joined. */
+export const membershipRoles = pgTable(
+  "membership_roles",
+  {
+    organizationId: uuid("organization_id").notNull(),
+    userId: uuid("user_id").notNull(),
+    role: text("role").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.userId, table.role] }),
+    foreignKey({
+      name: "membership_roles_membership_fkey",
+      columns: [table.organizationId, table.userId],
+      foreignColumns: [memberships.organizationId, memberships.userId],
+    }).onDelete("cascade"),
+    // Finds an organization's owners, and who has a role.
+    index("membership_roles_organization_id_role_idx").on(table.organizationId, table.role, table.userId),
+    check("membership_roles_role_built_in", sql`role in ('owner', 'admin', 'member', 'viewer')`),
   ],
 ).enableRLS();
 

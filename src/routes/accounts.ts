@@ -3,6 +3,7 @@ import { createRouter, json, personRoute } from "../openapi.ts";
 import { forgetCookie } from "../refresh-cookie.ts";
 import { deleteAccount, exportAccount } from "../services/accounts.ts";
 import { Identity } from "./identities.ts";
+import { JoinedBy } from "./members.ts";
 import { RoleName } from "./organizations.ts";
 import { Passkey } from "./passkeys.ts";
 import { User } from "./users.ts";
@@ -35,7 +36,8 @@ const ExportedMembership = z.object({
   organizationId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
   name: z.string().openapi({ example: "Acme" }),
   slug: z.string().openapi({ example: "acme" }),
-  role: RoleName,
+  roles: z.array(RoleName),
+  joinedBy: JoinedBy,
   since: Instant,
 });
 

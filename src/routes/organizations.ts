@@ -36,7 +36,7 @@ const Organization = z
     name: z.string().openapi({ example: "Acme" }),
     slug: z.string().openapi({ example: "acme" }),
     mfaRequired: MfaRequired,
-    role: RoleName.openapi({ description: "The caller's own role." }),
+    roles: z.array(RoleName).openapi({ description: "The caller's own roles." }),
     createdAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),
     updatedAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),
   })
@@ -59,7 +59,7 @@ const listRoute = personRoute({
   path: "/v1/organizations",
   tags: ["Organizations"],
   summary: "List my organizations",
-  description: "With the caller's role in each, oldest first.",
+  description: "With the caller's roles in each, oldest first.",
   request: { query: PageQuery },
   responses: { 200: json(pageOf(Organization).openapi("OrganizationPage"), "A page of organizations.") },
 });

@@ -5,6 +5,7 @@ import { identities, passkeys, recoveryCodes, sessions, totpFactors, users } fro
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import type { Role } from "../permissions.ts";
+import type { Member } from "./members.ts";
 import { type Identity, identityFields } from "./identities.ts";
 import { newNotice } from "./outbox.ts";
 import { type Passkey, passkeyFields } from "./passkeys.ts";
@@ -34,7 +35,14 @@ export interface AccountExport {
   authenticatorApps: { id: string; createdAt: string; activatedAt: string | null }[];
   /** Those that are left; of a code itself nothing is kept. */
   recoveryCodes: { createdAt: string }[];
-  memberships: { organizationId: string; name: string; slug: string; role: Role; since: string }[];
+  memberships: {
+    organizationId: string;
+    name: string;
+    slug: string;
+    roles: Role[];
+    joinedBy: Member["joinedBy"];
+    since: string;
+  }[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
   /** Mails that are still to be sent, or that could not be. */
   messages: {
@@ -103,7 +111,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
         .from(recoveryCodes)
         .where(eq(recoveryCodes.userId, sql`(select app.user_id())`)),
       queries.execute<{ body: AccountExport["memberships"][number] }>(
-        sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'role', m.role,
+        sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'roles', m.roles, 'joinedBy', m.joined_by,
             'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_memberships(${EXPORT_LIMIT}::int) m`,
       ),
       queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(

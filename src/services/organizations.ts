@@ -2,7 +2,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
 import type { PersonDatabase, TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
-import { memberships, organizations } from "../db/schema.ts";
+import { membershipRoles, organizations } from "../db/schema.ts";
 import { AppError } from "../errors.ts";
 import type { Role } from "../permissions.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
@@ -13,13 +13,13 @@ export interface Organization {
   slug: string;
   /** Whether members reach it only in sessions with a second factor. */
   mfaRequired: boolean;
-  /** The caller's own. */
-  role: Role;
+  /** The caller's own, in alphabetical order. */
+  roles: Role[];
   createdAt: string;
   updatedAt: string;
 }
 
-const organizationJson = sql`json_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'mfaRequired', o.mfa_required, 'role', o.role,
+const organizationJson = sql`json_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'mfaRequired', o.mfa_required, 'roles', o.roles,
   'createdAt', ${isoInstant(sql`o.created_at`)}, 'updatedAt', ${isoInstant(sql`o.updated_at`)})`;
 
 /**
@@ -72,15 +72,15 @@ const organizationFields = {
   updatedAt: organizations.updatedAt,
 };
 
-const myRole = sql<Role>`(select role from ${memberships} where ${and(
-  eq(memberships.organizationId, sql`organizations.id`),
-  eq(memberships.userId, sql`(select app.user_id())`),
+const myRoles = sql<Role[]>`(select json_agg(role order by role) from ${membershipRoles} where ${and(
+  eq(membershipRoles.organizationId, sql`organizations.id`),
+  eq(membershipRoles.userId, sql`(select app.user_id())`),
 )})`;
 
 export async function readOrganization(database: TenantDatabase): Promise<Organization> {
   const [[organization]] = await database.run((queries) => [
     queries
-      .select({ ...organizationFields, role: myRole })
+      .select({ ...organizationFields, roles: myRoles })
       .from(organizations)
       .where(eq(organizations.id, database.organizationId)),
   ]);
@@ -98,7 +98,7 @@ export async function updateOrganization(
       .update(organizations)
       .set(input)
       .where(eq(organizations.id, database.organizationId))
-      .returning({ ...organizationFields, role: myRole }),
+      .returning({ ...organizationFields, roles: myRoles }),
   ]);
   if (!organization) throw new AppError("not_found");
   return organization;

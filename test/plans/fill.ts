@@ -1,4 +1,5 @@
 import { Client } from "pg";
+import { insertMembers } from "../support/members-sql.ts";
 
 /** Ids in the order of their numbers, as UUIDv7 are. */
 const id = (kind: string, number: string) =>
@@ -25,9 +26,10 @@ const statements = [
   `insert into organizations (id, name, slug)
    select ${organization("n")}, 'Organization ' || n, case when n % 100 = 0 then 'large-' || n / 100 else 'small-' || n end
      from generate_series(0, 99999) n`,
-  `insert into memberships (organization_id, user_id, role)
-   select ${organization("100 * (u % 50 + 50 * o)")}, ${user("u")}, (array['owner', 'admin', 'member', 'viewer'])[1 + (u / 50 + o) % 4]
-     from generate_series(0, 49999) u, generate_series(0, 19) o`,
+  insertMembers(
+    `select ${organization("100 * (u % 50 + 50 * o)")}, ${user("u")}, (array['owner', 'admin', 'member', 'viewer'])[1 + (u / 50 + o) % 4]
+       from generate_series(0, 49999) u, generate_series(0, 19) o`,
+  ),
   `insert into sessions (id, user_id, handle_hash, created_at, idle_expires_at, expires_at, revoked_at)
    select ${session("n")}, ${user("n % 50000")}, sha256(n::text::bytea), now() - interval '40 days',
           now() + interval '6 days' - case when n % 20 = 0 then interval '37 days' else interval '0' end, now() + interval '20 days',

@@ -4,13 +4,14 @@ import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
-import { databaseFreeRoutes, operations } from "../support/operations.ts";
+import { databaseFreeRoutes, giveColleague, operations, takesColleague } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type DatabaseRequest, openService, type Person, signUpPerson } from "../support/service.ts";
 import { giveConnection, setTxtRecords } from "../support/sso.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
+import { insertMembers } from "../support/members-sql.ts";
 
 /**
  * Every statement that an operation sends, on a database of 1,000 organizations with 1,000 members each.
@@ -50,11 +51,7 @@ let next = 0;
 async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   const person = await signUpPerson(service);
   const [, , organizations] = await asOwner(
-    [
-      `insert into memberships (organization_id, user_id, role)
-       select id, $1::uuid, 'owner' from organizations where slug ^@ 'large-' on conflict do nothing`,
-      [person.id],
-    ],
+    [insertMembers("select id, $1::uuid, 'owner' from organizations where slug ^@ 'large-'"), [person.id]],
     [
       `insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at, revoked_at)
        select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), now() + interval '6 days', now() + interval '6 days', case when n % 2 = 0 then now() end
@@ -84,6 +81,10 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   const ids = { organizationId, sessionId: sessions?.[0]?.["id"], identityId, connectionId: connection.id };
   const caller = { person, ids: { ...ids, provider: "google" } };
   if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
+  if (takesColleague(name)) {
+    const userId = await giveColleague(service, organizationId, name);
+    return { ...caller, ids: { ...caller.ids, userId } };
+  }
   if (!takesPasskey(name)) return caller;
   const renew = () => givePasskeyFor(name, person);
   return { ...caller, ids: { ...caller.ids, passkeyId: await renew() }, renew };
@@ -101,8 +102,7 @@ async function givePasskeys({ id }: Person, count: number): Promise<void> {
 async function newSmallCaller(): Promise<Caller> {
   const person = await signUpPerson(service);
   const [rows] = await asOwner([
-    `insert into memberships (organization_id, user_id, role)
-     select id, $1::uuid, 'owner' from organizations where slug = 'large-999' returning organization_id`,
+    insertMembers("select id, $1::uuid, 'owner' from organizations where slug = 'large-999'"),
     [person.id],
   ]);
   return { person, ids: { organizationId: rows?.[0]?.["organization_id"] } };
@@ -197,9 +197,9 @@ const changePolicy = (text: string) =>
 const replaceFunction = (body: string) => [
   "set local role app_definer",
   `create or replace function app.my_organizations(p_after uuid, p_limit int)
-   returns table (id uuid, name text, slug text, mfa_required boolean, role text, created_at timestamptz, updated_at timestamptz)
+   returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
    language sql stable parallel restricted security definer set search_path = '' as $$
-     select o.id, o.name, o.slug, o.mfa_required, m.role, o.created_at, o.updated_at
+     select o.id, o.name, o.slug, o.mfa_required, array['owner'], o.created_at, o.updated_at
        from public.memberships m join public.organizations o on o.id = m.organization_id ${body} limit p_limit $$`,
   "reset role",
 ];

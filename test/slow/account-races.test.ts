@@ -16,6 +16,7 @@ import {
   signUpPerson,
 } from "../support/service.ts";
 import { atOnce, crowd, tally, tenRounds } from "./at-once.ts";
+import { insertMembers } from "../support/members-sql.ts";
 
 const service = openService();
 
@@ -69,7 +70,7 @@ describe("A deletion that meets a change of its organization", () => {
   it("waits for somebody who is added, and is then refused", async () => {
     const [ada, grace] = (await signUpPeople(2)) as [Person, Person];
     const { id } = await createOrganization(service, ada);
-    const insert = "insert into memberships (organization_id, user_id, role) values ($1, $2, 'member')";
+    const insert = insertMembers("select $1::uuid, $2::uuid, 'member'");
     expectProblem(await meanwhile(id, [[insert, [id, grace.id]]], () => deleteAccount(ada)), "sole_owner");
     expect(await rolesIn(id)).toEqual({ [ada.id]: "owner", [grace.id]: "member" });
   });
@@ -79,7 +80,7 @@ describe("A deletion that meets a change of its organization", () => {
     const { id } = await createOrganization(service, grace);
     await addMember(id, ada.id, "member");
     const transfer =
-      "update memberships set role = case user_id when $2::uuid then 'owner' else 'admin' end where organization_id = $1";
+      "update membership_roles set role = case user_id when $2::uuid then 'owner' else 'admin' end where organization_id = $1";
     const lock: [string, unknown[]] = ["select from organizations where id = $1 for update", [id]];
     expectProblem(await meanwhile(id, [lock, [transfer, [id, ada.id]]], () => deleteAccount(ada)), "sole_owner");
     expect(await rolesIn(id)).toEqual({ [ada.id]: "owner", [grace.id]: "admin" });
@@ -100,7 +101,7 @@ describe("A deletion that meets a change of its organization", () => {
     const begun = crypto.randomUUID();
     const statements: [string, unknown[]][] = [
       ["insert into organizations (id, name, slug) values ($1, 'Begun', $2)", [begun, begun]],
-      ["insert into memberships (organization_id, user_id, role) values ($1, $2, 'owner')", [begun, ada.id]],
+      [insertMembers("select $1::uuid, $2::uuid, 'owner'"), [begun, ada.id]],
     ];
     expect((await meanwhile(id, statements, () => deleteAccount(ada))).status).toBe(204);
     expect([await organizationExists(begun), await traces(ada)]).toEqual([false, []]);
@@ -220,8 +221,7 @@ describe("50 at once", tenRounds, () => {
     const ids: string[] = [];
     for (const owner of people.slice(0, 5)) ids.push((await createOrganization(service, owner)).id);
     await asOwner([
-      `insert into memberships (organization_id, user_id, role)
-       select o, u, 'owner' from unnest($1::uuid[]) o, unnest($2::uuid[]) u on conflict do nothing`,
+      insertMembers("select o, u, 'owner' from unnest($1::uuid[]) o, unnest($2::uuid[]) u"),
       [ids, people.map(({ id }) => id)],
     ]);
     const own = openService();

@@ -140,6 +140,9 @@ describe("every writing operation", () => {
       "DELETE /v1/organizations/{organizationId}/sso-connections/{connectionId}": [204, 404],
       "PATCH /v1/organizations/{organizationId}": [200, 200],
       "DELETE /v1/organizations/{organizationId}": [204, 404],
+      "PATCH /v1/organizations/{organizationId}/members/{userId}": [200, 200],
+      "DELETE /v1/organizations/{organizationId}/members/{userId}": [204, 404],
+      "POST /v1/organizations/{organizationId}/leave": [204, 404],
     });
   });
 

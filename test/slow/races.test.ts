@@ -21,7 +21,7 @@ const create = (owner: Person, body: object, headers?: Record<string, string>) =
 
 const countMine = async ({ id }: Person): Promise<number> => {
   const [rows] = await asOwner([
-    "select from memberships join organizations on id = organization_id where user_id = $1 and role = 'owner'",
+    "select from membership_roles join organizations on id = organization_id where user_id = $1 and role = 'owner'",
     [id],
   ]);
   return rows?.length ?? 0;
@@ -151,7 +151,7 @@ describe("an organization deleted amid reads and updates", tenRounds, () => {
     await held;
     expect(removed.status).toBe(204);
     for (const { status, body } of [...before, ...after]) {
-      if (status === 200) expect(body.data ?? body.role).toBeTruthy();
+      if (status === 200) expect(body.data ?? body.roles).toBeTruthy();
       else expect(body).toMatchObject({ code: "not_found" });
     }
     expect(tally(later)).toEqual({ 200: 1, "404 not_found": calls.length - 1 });

@@ -4,7 +4,16 @@ import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
-import { contract, creates, databaseFreeRoutes, newMark, optionsOf, targetOf } from "../support/operations.ts";
+import {
+  contract,
+  creates,
+  databaseFreeRoutes,
+  giveColleague,
+  newMark,
+  optionsOf,
+  takesColleague,
+  targetOf,
+} from "../support/operations.ts";
 import {
   type Answer,
   newAddress,
@@ -45,6 +54,8 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   const connection = await giveConnection(organization.id, { verified: false });
   await setTxtRecords(connection.domain, [connection.txtRecord]);
   await arrange(sound, ada, operation?.name);
+  const userId =
+    operation && takesColleague(operation.name) && (await giveColleague(sound, organization.id, operation.name));
   const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
   const ids = {
     organizationId: organization.id,
@@ -52,6 +63,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     identityId,
     connectionId: connection.id,
     ...(passkeyId && { passkeyId }),
+    ...(userId && { userId }),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }

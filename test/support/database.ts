@@ -1,5 +1,6 @@
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
+import { insertMembers } from "./members-sql.ts";
 
 neonConfig.fetchEndpoint = (_host, port) => `http://127.0.0.1:${port}/sql`;
 
@@ -23,10 +24,7 @@ async function runAs(url: string, statements: [text: string, params?: unknown[]]
   return (await sql.transaction(statements.map(([text, params]) => sql.query(text, params)))) as Row[][];
 }
 
-/** Makes somebody a member with a role; invitations are not a test's concern. */
-export async function addMember(organizationId: string, userId: string, role: string): Promise<void> {
-  await asOwner([
-    "insert into memberships (organization_id, user_id, role) values ($1, $2, $3)",
-    [organizationId, userId, role],
-  ]);
+/** Makes somebody a member with these roles; invitations are not a test's concern. */
+export async function addMember(organizationId: string, userId: string, ...roles: string[]): Promise<void> {
+  await asOwner([insertMembers("select $1::uuid, $2::uuid, unnest($3::text[])"), [organizationId, userId, roles]]);
 }

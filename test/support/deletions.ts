@@ -23,7 +23,7 @@ export async function traces({ id, email }: Person): Promise<string[]> {
 /** Members of an organization and their roles, by person; nobody where there is none. */
 export async function rolesIn(organizationId: string): Promise<Record<string, string>> {
   const [rows = []] = await asOwner([
-    "select user_id, role from memberships where organization_id = $1",
+    "select user_id, role from membership_roles where organization_id = $1",
     [organizationId],
   ]);
   return Object.fromEntries(rows.map((row) => [row["user_id"], row["role"]]));

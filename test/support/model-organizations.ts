@@ -41,7 +41,7 @@ const create = (number: number, name: string, slugNumber: number | undefined, ke
         expect(answer.body).toEqual(first.answer);
         expect(answer.headers.get("idempotent-replayed")).toBe("true");
       } else if (expectOutcome(answer, isTaken(model, slug) ? "slug_taken" : undefined)) {
-        expect(answer.body).toMatchObject({ name, role: "owner", ...(slug && { slug }) });
+        expect(answer.body).toMatchObject({ name, roles: ["owner"], ...(slug && { slug }) });
         expect(answer.headers.has("idempotent-replayed")).toBe(false);
         const roles = new Map<number, RoleName>([[session.person, "owner"]]);
         model.organizations.push({ name, slug: answer.body.slug, isDeleted: false, roles });

@@ -1,6 +1,6 @@
 import { inject } from "vitest";
 import { readContract, type Operation } from "./contract.ts";
-import { asOwner } from "./database.ts";
+import { addMember, asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
 import { arrange } from "./factors.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
@@ -86,6 +86,7 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   }),
   "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}": (_, mark) => ({ clientId: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
+  "PATCH /v1/organizations/{organizationId}/members/{userId}": () => ({ roles: ["member", "viewer"] }),
 };
 
 export const newMark = () => `mark-${crypto.randomUUID()}`;
@@ -141,7 +142,19 @@ export interface Prepared {
     connectionId: string;
     provider: string;
     passkeyId?: string;
+    /** Of another member. */
+    userId?: string;
   };
+}
+
+/** Whether it is about another member, or needs one who owns the organization too. */
+export const takesColleague = (operation: string): boolean => /\{userId\}|\/leave$/.test(operation);
+
+/** Makes somebody a member, as the operation needs them. */
+export async function giveColleague(service: Service, organizationId: string, operation: string): Promise<string> {
+  const { id } = await signUpPerson(service);
+  await addMember(organizationId, id, operation.endsWith("/leave") ? "owner" : "viewer");
+  return id;
 }
 
 /** A person with an organization, the real ids for a path, and what else the operation needs to succeed. */
@@ -156,6 +169,14 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
   const { id: connectionId } = await giveConnection(organization.id);
   const ids = { organizationId: organization.id, sessionId, identityId, connectionId, provider: "google" };
   await arrange(service, person, operation?.name);
-  if (!operation || !takesPasskey(operation.name)) return { person, organization, ids };
+  if (!operation) return { person, organization, ids };
+  if (takesColleague(operation.name)) {
+    return {
+      person,
+      organization,
+      ids: { ...ids, userId: await giveColleague(service, organization.id, operation.name) },
+    };
+  }
+  if (!takesPasskey(operation.name)) return { person, organization, ids };
   return { person, organization, ids: { ...ids, passkeyId: await givePasskeyFor(operation.name, person) } };
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Client } from "pg";
 
 import { permissions, roles } from "../../../src/permissions.ts";
+import { insertMembers } from "../../support/members-sql.ts";
 
 export interface Person {
   id: string;
@@ -68,11 +69,7 @@ export async function addPeople(client: Client): Promise<People> {
     await addPerson(client, person);
     if (!signsInByPasswordAlone.has(name)) await addPasskey(client, person);
     for (const [organizationId, role] of Object.entries(roleIn)) {
-      await client.query("insert into memberships (organization_id, user_id, role) values ($1, $2, $3)", [
-        organizationId,
-        person.id,
-        role,
-      ]);
+      await client.query(insertMembers("select $1::uuid, $2::uuid, $3::text"), [organizationId, person.id, role]);
     }
   }
   await makeTimesDistinct(client);

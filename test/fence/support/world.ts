@@ -48,7 +48,7 @@ export async function openWorld(postgres: LocalPostgres, database: string): Prom
   };
   const client = await connect();
   // Rows of roles that the product does not have; what they may do is added by addTestRoles.
-  await client.query("alter table memberships drop constraint memberships_role_built_in");
+  await client.query("alter table membership_roles drop constraint membership_roles_role_built_in");
   const people = await addPeople(client);
   await client.query("vacuum analyze");
   return { client, connect, people, actors: listActors(people) };
