@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { addMember } from "../support/database.ts";
+import { newTeam } from "../support/members.ts";
+import { openService, type Person, signUpPerson } from "../support/service.ts";
+import { atOnce, crowd, tally, tenRounds } from "./at-once.ts";
+
+const service = openService();
+
+/** Fifty owners of one organization. */
+async function newOwners() {
+  const team = await newTeam({});
+  const owners: Person[] = [team.owner];
+  while (owners.length < crowd) owners.push(await signUpPerson(service));
+  for (const { id } of owners.slice(1)) await addMember(team.id, id, "owner");
+  const owning = async () => Object.values(await team.roles()).filter((roles) => roles.includes("owner")).length;
+  return { team, owners, owning };
+}
+
+describe("50 owners at once", tenRounds, () => {
+  it("leave: one stays, who cannot", async () => {
+    const { team, owners, owning } = await newOwners();
+    const answers = await atOnce((i) => team.leave(owners[i] as Person));
+    expect(tally(answers)).toEqual({ 204: crowd - 1, 409: 1 });
+    expect(await owning()).toBe(1);
+  });
+
+  it("step down: one stays an owner, who cannot", async () => {
+    const { team, owners, owning } = await newOwners();
+    const answers = await atOnce((i) => team.setRoles(owners[i] as Person, owners[i] as Person, ["viewer"]));
+    expect(tally(answers)).toEqual({ 200: crowd - 1, 409: 1 });
+    expect([await owning(), Object.keys(await team.roles()).length]).toEqual([1, crowd]);
+  });
+
+  it("remove one another, in a ring: whoever is out removes nobody, and an owner stays", async () => {
+    const { team, owners, owning } = await newOwners();
+    const answers = await atOnce((i) => team.remove(owners[i] as Person, owners[(i + 1) % crowd] as Person));
+    const { 204: removed = 0, ...others } = tally(answers);
+    expect(Object.keys(others).every((status) => status === "404")).toBe(true);
+    expect([await owning(), removed > 0]).toEqual([crowd - removed, true]);
+    expect(await owning()).toBeGreaterThan(0);
+  });
+
+  it("take an admin's role while the admin gives it to others: none is given after it was taken", async () => {
+    const { team, owners } = await newOwners();
+    const [admin, member] = [await signUpPerson(service), await signUpPerson(service)];
+    await addMember(team.id, admin.id, "admin");
+    await addMember(team.id, member.id, "viewer");
+    const answers = await atOnce((i) =>
+      i === 0
+        ? team.setRoles(owners[0] as Person, admin, ["viewer"])
+        : team.setRoles(admin, member, [i % 2 === 0 ? "admin" : "member"]),
+    );
+    expect(answers[0]?.status).toBe(200);
+    for (const { status } of answers.slice(1)) expect([200, 403]).toContain(status);
+    expect((await team.roles())[admin.id]).toEqual(["viewer"]);
+  });
+});
