@@ -17,7 +17,9 @@ const asking = [
   "select * from app.my_organizations(null, 10)",
   `select * from app.create_organization('${id(8000)}', 'New', '{new}')`,
   "select app.claim_idempotency_key(null, 'k', '\\x01')",
-  ...["users", "sessions", "organizations", "memberships"].map((table) => `select count(*) from ${table}`),
+  ...["users", "sessions", "organizations", "memberships", "membership_roles"].map(
+    (table) => `select count(*) from ${table}`,
+  ),
 ];
 
 const refusals: [string, (scene: Scene) => string, string][] = [
@@ -64,9 +66,11 @@ export const contextCommitments: Commitment[] = [
     expected: true,
     actual: async (scene) => {
       const { id: userId, sessionId } = scene.person(role);
-      const permissions = await scene.see(`select app_private.role_permissions('${role}')`);
+      const permissions = await scene.see(
+        `select string_agg(p, ',' order by p) from unnest(app_private.role_permissions('${role}')) p`,
+      );
       const sealed = await scene.ask(letIn(scene, role), setting("context"));
-      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions.join(","), ""].join("|");
+      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions, ""].join("|");
     },
   })),
   {
@@ -163,9 +167,12 @@ export const contextCommitments: Commitment[] = [
   {
     title: "each person keeps to the permissions of their own role",
     expected: [
-      ["admin", "members:read,organization:read,organization:update,sso:read"],
+      ["admin", "members:read,members:write,organization:read,organization:update,sso:read"],
       ["member", "members:read,organization:read"],
-      ["owner", "members:read,organization:delete,organization:read,organization:update,sso:read,sso:write"],
+      [
+        "owner",
+        "members:read,members:write,organization:delete,organization:read,organization:update,sso:read,sso:write",
+      ],
       ["viewer", "organization:read"],
     ],
     actual: (scene) =>

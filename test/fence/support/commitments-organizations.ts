@@ -4,7 +4,7 @@ import { admission } from "./world.ts";
 
 const { mine, theirs, third } = organizations;
 const create = (slugs: string) =>
-  `select id, name, slug, role from app.create_organization('${id(8002)}', 'New', '${slugs}')`;
+  `select id, name, slug, roles from app.create_organization('${id(8002)}', 'New', '${slugs}')`;
 const claim = (scope: string | null, key: string, hash = "\\x01") =>
   `select app.claim_idempotency_key(${text(scope)}, ${text(key)}, ${text(hash)})`;
 const keep = (scope: string | null, key: string) =>
@@ -16,11 +16,11 @@ const asPerson = (scene: Scene, name: string) => admission(scene.person(name));
 export const organizationCommitments: Commitment[] = [
   {
     title: "app.create_organization makes the caller its only owner, under the first free slug",
-    expected: [[[id(8002), "New", "free", "owner"]], [[true, "owner"]], [[3]]],
+    expected: [[[id(8002), "New", "free", ["owner"]]], [[true, "owner", "creation"]], [[3]]],
     actual: async (scene) => [
       await scene.ask(asPerson(scene, "helper"), create("{slug-mine,free,other}")),
       await scene.see(
-        `select user_id = '${scene.person("helper").id}', role from memberships where organization_id = '${id(8002)}'`,
+        `select user_id = '${scene.person("helper").id}', role, joined_by from memberships join membership_roles using (organization_id, user_id) where organization_id = '${id(8002)}'`,
       ),
       await scene.see("select count(*)::int from organizations where slug ~ '^slug-'"),
     ],
@@ -42,24 +42,27 @@ export const organizationCommitments: Commitment[] = [
     },
   },
   {
-    title: "app.my_organizations lists the caller's own with their role, in pages",
+    title: "app.my_organizations lists the caller's own with their roles there, in pages",
     expected: [
       [
-        [mine, "slug-mine", "viewer"],
-        [theirs, "slug-theirs", "owner"],
+        [mine, "slug-mine", ["viewer"]],
+        [theirs, "slug-theirs", ["member", "owner"]],
       ],
       [[mine]],
       [[theirs]],
-      [[third, "owner"]],
+      [[third, ["owner"]]],
       [],
     ],
     actual: async (scene) => {
       const both = asPerson(scene, "both");
+      await scene.see(
+        `insert into membership_roles (organization_id, user_id, role) values ('${theirs}', '${scene.person("both").id}', 'member')`,
+      );
       return [
-        await scene.ask(both, "select id, slug, role from app.my_organizations(null, 10)"),
+        await scene.ask(both, "select id, slug, roles from app.my_organizations(null, 10)"),
         await scene.ask(both, "select id from app.my_organizations(null, 1)"),
         await scene.ask(both, `select id from app.my_organizations('${mine}', 10)`),
-        await scene.ask(asPerson(scene, "outsider"), "select id, role from app.my_organizations(null, 10)"),
+        await scene.ask(asPerson(scene, "outsider"), "select id, roles from app.my_organizations(null, 10)"),
         await scene.ask(asPerson(scene, "spare"), "select id from app.my_organizations(null, 10)"),
       ];
     },

@@ -21,7 +21,7 @@ const signInAt = (connectionId: string, email: string | null, n = 1, subject = "
   signIn({ ticket: ticket(n, workerKey), provider: "sso", connectionId, email, subject });
 
 const rolesOf = (userId: string) =>
-  `select organization_id, role from memberships where user_id = '${userId}' order by organization_id`;
+  `select organization_id, role from membership_roles where user_id = '${userId}' order by organization_id`;
 
 const find = (domain: string | null, connectionId: string | null) =>
   `select id from app.verified_connection(${domain === null ? "null" : `'${domain}'`}, ${connectionId === null ? "null" : `'${connectionId}'`})`;

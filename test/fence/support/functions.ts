@@ -134,7 +134,9 @@ function planCalls(
     "p_organization_id uuid": [organizationId],
     "p_permission text": ["members:read"],
     "p_provider text": ["google"],
+    "p_roles text[]": ["{owner}", "{viewer}"],
     "p_salt text": [victim.salt],
+    "p_user_id uuid": [victim.id],
     "p_subject text": [`subject ${victim.id}`],
     // Whole, but with a key that the Worker has not.
     "p_worker_keys bytea": [`\\x${"0d".repeat(32)}`, `\\x${"0d".repeat(64)}`],

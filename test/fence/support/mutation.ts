@@ -12,6 +12,7 @@ import { emailSignInMailCommitments } from "./commitments-email-sign-in-mails.ts
 import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
 import { identityCommitments } from "./commitments-identities.ts";
+import { memberCommitments } from "./commitments-members.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passkeyCommitments } from "./commitments-passkeys.ts";
@@ -34,6 +35,7 @@ export const commitments = [
   ...contextCommitments,
   ...accountCommitments,
   ...organizationCommitments,
+  ...memberCommitments,
   ...messageCommitments,
   ...passkeyCommitments,
   ...passwordCommitments,
