@@ -175,16 +175,18 @@ end;
 
 /* The permissions of several roles together, each once; none for none. */
 create function app_private.permissions_of(p_roles text[]) returns text[]
-language sql immutable set search_path = ''
-return array(select distinct permission
-               from pg_catalog.unnest(p_roles) role, pg_catalog.unnest(app_private.role_permissions(role)) permission
-              order by permission);
+language sql immutable set search_path = '' as $$
+  select array(select distinct permission
+                 from pg_catalog.unnest(p_roles) role, pg_catalog.unnest(app_private.role_permissions(role)) permission
+                order by permission)
+$$;
 
 /* A member's roles; none for whoever is no member. */
 create function app_private.roles_of(p_organization_id uuid, p_user_id uuid) returns text[]
-language sql stable set search_path = ''
-return array(select r.role from public.membership_roles r
-              where r.organization_id = p_organization_id and r.user_id = p_user_id order by r.role);
+language sql stable set search_path = '' as $$
+  select array(select r.role from public.membership_roles r
+                where r.organization_id = p_organization_id and r.user_id = p_user_id order by r.role)
+$$;
 
 -- HMAC (RFC 2104) with two independent 64-byte keys in place of the padded ones.
 create function app_private.seal(p_context text) returns text

@@ -104,12 +104,12 @@ export const deletionCommitments: Commitment[] = [
     expected: [
       "APOWN",
       [{ id: theirs, name: "Organization theirs", slug: "slug-theirs" }],
-      [true, true, true, true, true, true, true],
+      [true, true, true, true, true, true, true, true],
     ],
     actual: async (scene) => {
       await scene.see(
         `delete from memberships where user_id = '${scene.person("both").id}' and organization_id = '${theirs}';
-         update memberships set role = 'admin' where user_id = '${scene.person("helper").id}'`,
+         update membership_roles set role = 'admin' where user_id = '${scene.person("helper").id}'`,
       );
       let refusal: { code?: string; detail?: string } = {};
       const all = [
@@ -117,6 +117,7 @@ export const deletionCommitments: Commitment[] = [
         "sessions",
         "organizations",
         "memberships",
+        "membership_roles",
         "one_time_tokens",
         "outbox",
         "idempotency_keys",
@@ -142,7 +143,7 @@ export const deletionCommitments: Commitment[] = [
     expected: ["done", "done", "done"],
     actual: async (scene) => {
       const outcomes = [await attempt(scene, () => scene.ask(asPerson(scene, "founder"), deleteAccount))];
-      await scene.see(`update memberships set role = 'admin' where organization_id = '${mine}' and role = 'owner'`);
+      await scene.see(`update membership_roles set role = 'admin' where organization_id = '${mine}' and role = 'owner'`);
       // An owner elsewhere, and a viewer here.
       outcomes.push(await attempt(scene, () => scene.ask(asPerson(scene, "both"), deleteAccount)));
       outcomes.push(await attempt(scene, () => scene.ask(asPerson(scene, "member"), deleteAccount)));
@@ -157,7 +158,7 @@ export const deletionCommitments: Commitment[] = [
     ],
     actual: async (scene) => {
       await scene.see(
-        `delete from memberships where organization_id = '${mine}' and role = 'owner' and user_id <> '${scene.person("owner").id}'`,
+        `delete from membership_roles where organization_id = '${mine}' and role = 'owner' and user_id <> '${scene.person("owner").id}'`,
       );
       const remove = () => attempt(scene, () => scene.ask(asPerson(scene, "owner"), deleteAccount));
       return [
@@ -210,13 +211,16 @@ export const deletionCommitments: Commitment[] = [
     title: "app.my_memberships shows the person's own, the newest organization first, as many as asked",
     expected: [
       [
-        [theirs, "Organization theirs", "slug-theirs", "owner", true],
-        [mine, "Organization mine", "slug-mine", "viewer", true],
+        [theirs, "Organization theirs", "slug-theirs", ["admin", "owner"], "sso", true],
+        [mine, "Organization mine", "slug-mine", ["viewer"], "sso", true],
       ],
       [[theirs]],
       [],
     ],
     actual: async (scene) => {
+      await scene.see(
+        `insert into membership_roles (organization_id, user_id, role) values ('${theirs}', '${scene.person("both").id}', 'admin')`,
+      );
       // Looked at past the fence before, and compared as the person.
       const [times = []] = await scene.see(
         `select max(created_at) filter (where organization_id = '${theirs}')::text, max(created_at) filter (where organization_id = '${mine}')::text
@@ -226,7 +230,7 @@ export const deletionCommitments: Commitment[] = [
       return [
         await scene.ask(
           both,
-          `select organization_id, name, slug, role, created_at = case role when 'owner' then '${String(times[0])}' else '${String(times[1])}' end::timestamptz
+          `select organization_id, name, slug, roles, joined_by, created_at = case when 'owner' = any (roles) then '${String(times[0])}' else '${String(times[1])}' end::timestamptz
              from app.my_memberships(9)`,
         ),
         await scene.ask(both, "select organization_id from app.my_memberships(1)"),
