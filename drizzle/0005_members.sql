@@ -2,7 +2,6 @@ CREATE TABLE "membership_roles" (
 	"organization_id" uuid NOT NULL,
 	"user_id" uuid NOT NULL,
 	"role" text NOT NULL,
-	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "membership_roles_organization_id_user_id_role_pk" PRIMARY KEY("organization_id","user_id","role"),
 	CONSTRAINT "membership_roles_role_built_in" CHECK (role in ('owner', 'admin', 'member', 'viewer'))
 );
@@ -10,8 +9,8 @@ CREATE TABLE "membership_roles" (
 ALTER TABLE "memberships" ADD COLUMN "joined_by" text;--> statement-breakpoint
 -- Else an owner without BYPASSRLS would copy nothing; rls-policies.sql, which follows, forces it again.
 ALTER TABLE "memberships" NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
-INSERT INTO "membership_roles" ("organization_id", "user_id", "role", "created_at")
-SELECT "organization_id", "user_id", "role", "created_at" FROM "memberships";--> statement-breakpoint
+INSERT INTO "membership_roles" ("organization_id", "user_id", "role")
+SELECT "organization_id", "user_id", "role" FROM "memberships";--> statement-breakpoint
 -- So far people came in no other ways.
 UPDATE "memberships" SET "joined_by" = CASE "role" WHEN 'owner' THEN 'creation' ELSE 'sso' END;--> statement-breakpoint
 ALTER TABLE "memberships" ALTER COLUMN "joined_by" SET NOT NULL;--> statement-breakpoint

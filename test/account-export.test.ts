@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { insertMembers } from "./support/members-sql.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { giveIdentity } from "./support/identities.ts";
 import { signIn } from "./support/accounts.ts";
@@ -74,9 +75,13 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
     columns: {
       organization_id: "organizationId",
       user_id: "not: the account's id",
-      role: "role",
+      joined_by: "joinedBy",
       created_at: "since",
     },
+  },
+  membership_roles: {
+    list: "memberships",
+    columns: { organization_id: "organizationId", user_id: "not: the account's id", role: "roles" },
   },
   one_time_tokens: {
     list: "oneTimeTokens",
@@ -187,11 +192,12 @@ describe("GET /v1/users/me/export", () => {
       idleExpiresAt: instant,
       expiresAt: instant,
     };
-    const membership = ({ id, slug }: typeof own, name: string, role: string) => ({
+    const membership = ({ id, slug }: typeof own, name: string, role: string, joinedBy: string) => ({
       organizationId: id,
       name,
       slug,
-      role,
+      roles: [role],
+      joinedBy,
       since: instant,
     });
     expect(body).toEqual({
@@ -221,8 +227,8 @@ describe("GET /v1/users/me/export", () => {
       recoveryCodes: [{ createdAt: instant }, { createdAt: instant }],
       passkeys: [{ id: expect.any(String), name: "Laptop", backedUp: false, createdAt: instant, lastUsedAt: null }],
       memberships: [
-        membership(shared, "Shared with Ada Lovelace", "viewer"),
-        membership(own, "Own of Ada Lovelace", "owner"),
+        membership(shared, "Shared with Ada Lovelace", "viewer", "sso"),
+        membership(own, "Own of Ada Lovelace", "owner", "creation"),
       ],
       oneTimeTokens: [{ purpose: "reset_password", email: null, createdAt: instant, expiresAt: instant }],
       messages: [
@@ -366,11 +372,7 @@ async function fill({ id }: Person, count: number): Promise<void> {
        select gen_random_uuid(), 'One of many', $1 || '-' || n from generate_series(1, $2::int) n`,
       [id, count],
     ],
-    [
-      `insert into memberships (organization_id, user_id, role)
-       select o.id, $1::uuid, 'owner' from organizations o where o.slug ^@ $1::text`,
-      [id],
-    ],
+    [insertMembers("select o.id, $1::uuid, 'owner' from organizations o where o.slug ^@ $1::text"), [id]],
     [
       `insert into sessions (id, user_id, handle_hash, user_agent, idle_expires_at, expires_at)
        select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), repeat('a', 150), now(), now() from generate_series(1, $2::int) n`,

@@ -31,11 +31,14 @@ describe("POST /v1/organizations", () => {
       name: "Acme",
       slug,
       mfaRequired: false,
-      role: "owner",
+      roles: ["owner"],
       createdAt: instant,
       updatedAt: instant,
     });
-    const [members] = await asOwner(["select user_id, role from memberships where organization_id = $1", [body.id]]);
+    const [members] = await asOwner([
+      "select user_id, role from membership_roles where organization_id = $1",
+      [body.id],
+    ]);
     expect(members).toEqual([{ user_id: owner.id, role: "owner" }]);
   });
 
@@ -180,7 +183,7 @@ describe("GET /v1/organizations", () => {
     const path = `/v1/organizations?limit=3&cursor=${first.body.nextCursor}`;
     const second = await service.call("GET", path, { token: owner.token });
     expect(first.body.data.map((o: { id: string }) => o.id)).toEqual(created.map((o) => o.id));
-    expect(second.body.data).toMatchObject([{ id: foreign.id, role: "viewer" }]);
+    expect(second.body.data).toMatchObject([{ id: foreign.id, roles: ["viewer"] }]);
     expect(second.body.nextCursor).toBeNull();
   });
 

@@ -42,7 +42,7 @@ const signInAt = async (company: Connection, claims: Record<string, unknown>) =>
 
 const roleOf = async (company: Connection, userId: string): Promise<string | undefined> => {
   const [rows] = await asOwner([
-    "select role from memberships where organization_id = $1 and user_id = $2",
+    "select role from membership_roles where organization_id = $1 and user_id = $2",
     [company.organizationId, userId],
   ]);
   return rows?.[0]?.["role"];
@@ -134,7 +134,7 @@ describe("Signing in with a company's own provider", () => {
     expect([first.status, first.body.user]).toMatchObject([200, { email: login, emailVerified: true }]);
     expect(await roleOf(company, first.body.user.id)).toBe("member");
     const { body } = await service.call("GET", "/v1/organizations", { token: first.body.accessToken });
-    expect(body.data).toMatchObject([{ id: company.organizationId, role: "member" }]);
+    expect(body.data).toMatchObject([{ id: company.organizationId, roles: ["member"] }]);
     expect((await once()).body.user.id).toBe(first.body.user.id);
   });
 

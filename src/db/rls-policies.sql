@@ -2146,7 +2146,7 @@ create policy "Those with organization:delete delete it" on organizations for de
 -- ── memberships ──────────────────────────────────────────────────────────────────────────────────
 
 grant select (organization_id, user_id, joined_by, created_at) on memberships to app_user;
-grant select (organization_id, user_id, role, created_at) on membership_roles to app_user;
+grant select (organization_id, user_id, role) on membership_roles to app_user;
 
 create policy "A membership is its organization's alone" on memberships as restrictive to app_user
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));

@@ -155,7 +155,6 @@ export const membershipRoles = pgTable(
     organizationId: uuid("organization_id").notNull(),
     userId: uuid("user_id").notNull(),
     role: text("role").notNull(),
-    createdAt: createdAt(),
   },
   (table) => [
     primaryKey({ columns: [table.organizationId, table.userId, table.role] }),

@@ -143,7 +143,9 @@ export const deletionCommitments: Commitment[] = [
     expected: ["done", "done", "done"],
     actual: async (scene) => {
       const outcomes = [await attempt(scene, () => scene.ask(asPerson(scene, "founder"), deleteAccount))];
-      await scene.see(`update membership_roles set role = 'admin' where organization_id = '${mine}' and role = 'owner'`);
+      await scene.see(
+        `update membership_roles set role = 'admin' where organization_id = '${mine}' and role = 'owner'`,
+      );
       // An owner elsewhere, and a viewer here.
       outcomes.push(await attempt(scene, () => scene.ask(asPerson(scene, "both"), deleteAccount)));
       outcomes.push(await attempt(scene, () => scene.ask(asPerson(scene, "member"), deleteAccount)));
