@@ -172,7 +172,7 @@ describe("Idempotency-Key on POST /v1/organizations", () => {
 });
 
 describe("GET /v1/organizations", () => {
-  it("lists the caller's organizations with their role, oldest first, page by page", async () => {
+  it("lists the caller's organizations with their roles, oldest first, page by page", async () => {
     const owner = await signUpPerson(service);
     const created = [];
     for (const name of ["One", "Two", "Three"]) created.push(await createOrganization(service, owner, name));
@@ -196,7 +196,7 @@ describe("GET /v1/organizations", () => {
 });
 
 describe("GET /v1/organizations/{organizationId}", () => {
-  it.each(["owner", "admin", "member", "viewer"])("shows it to a %s, with their role", async (role) => {
+  it.each(["owner", "admin", "member", "viewer"])("shows it to a %s, with their roles", async (role) => {
     const { organization } = await newTenant();
     const member = await newMember(organization.id, role);
     const { status, body } = await service.call("GET", `/v1/organizations/${organization.id}`, { token: member.token });
@@ -206,7 +206,7 @@ describe("GET /v1/organizations/{organizationId}", () => {
       name: "Acme",
       slug: organization.slug,
       mfaRequired: false,
-      role,
+      roles: [role],
       createdAt: instant,
       updatedAt: instant,
     });
@@ -241,7 +241,7 @@ describe("PATCH /v1/organizations/{organizationId}", () => {
       body: { name: "Renamed", slug },
     });
     expect(status).toBe(200);
-    expect(body).toMatchObject({ id: organization.id, name: "Renamed", slug, role });
+    expect(body).toMatchObject({ id: organization.id, name: "Renamed", slug, roles: [role] });
     expect(Date.parse(body.updatedAt)).toBeGreaterThanOrEqual(Date.parse(body.createdAt));
   });
 

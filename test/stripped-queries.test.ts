@@ -175,6 +175,8 @@ describe("Every operation's statements, stripped of their WHERE or with it turne
       "PATCH /v1/organizations/{organizationId}",
       // app.member_profiles gives away nobody but members of the organization.
       "GET /v1/organizations/{organizationId}/members",
+      "GET /v1/organizations/{organizationId}/members/{userId}",
+      "PATCH /v1/organizations/{organizationId}/members/{userId}",
     ]);
   }, 180_000);
 });

@@ -1593,17 +1593,15 @@ returns table (id uuid, name text, slug text, mfa_required boolean, roles text[]
 language sql stable parallel restricted security definer set search_path = '' as $$
   -- The page first, from its index alone: a later page must not walk those before it.
   with page as materialized (
-    select m.organization_id from public.memberships m
+    select m.organization_id, m.user_id from public.memberships m
      where m.user_id = app.user_id()
        and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
      order by m.organization_id limit p_limit
   )
-  select o.id, o.name, o.slug, o.mfa_required, held.roles, o.created_at, o.updated_at
+  select o.id, o.name, o.slug, o.mfa_required,
+         array(select r.role from public.membership_roles r
+                where r.organization_id = page.organization_id and r.user_id = page.user_id order by r.role), o.created_at, o.updated_at
     from page join public.organizations o on o.id = page.organization_id
-         join (select r.organization_id, pg_catalog.array_agg(r.role order by r.role) as roles
-                 from public.membership_roles r
-                where r.user_id = app.user_id() and r.organization_id = any (select organization_id from page)
-                group by r.organization_id) held on held.organization_id = page.organization_id
    order by page.organization_id
 $$;
 
@@ -1958,15 +1956,13 @@ create function app.my_memberships(p_limit int)
 returns table (organization_id uuid, name text, slug text, roles text[], joined_by text, created_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
   with page as materialized (
-    select m.organization_id, m.joined_by, m.created_at from public.memberships m
+    select m.organization_id, m.user_id, m.joined_by, m.created_at from public.memberships m
      where m.user_id = app.user_id() order by m.organization_id desc limit p_limit
   )
-  select page.organization_id, o.name, o.slug, held.roles, page.joined_by, page.created_at
+  select page.organization_id, o.name, o.slug,
+         array(select r.role from public.membership_roles r
+                where r.organization_id = page.organization_id and r.user_id = page.user_id order by r.role), page.joined_by, page.created_at
     from page join public.organizations o on o.id = page.organization_id
-         join (select r.organization_id, pg_catalog.array_agg(r.role order by r.role) as roles
-                 from public.membership_roles r
-                where r.user_id = app.user_id() and r.organization_id = any (select organization_id from page)
-                group by r.organization_id) held on held.organization_id = page.organization_id
    order by page.organization_id desc
 $$;
 
