@@ -231,12 +231,16 @@ declare
   v_is_fresh boolean;
   v_second_factor text;
   v_is_mfa_required boolean;
+  v_roles text[];
   v_permissions text[] := '{}';
   v_context text;
 begin
   select s.user_id, s.id, m.user_id is not null, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes',
-         s.second_factor, o.mfa_required
-    into v_user_id, v_session_id, v_is_member, v_is_verified, v_is_fresh, v_second_factor, v_is_mfa_required
+         s.second_factor, o.mfa_required,
+         -- Here, and not in a statement after this one, which would see what was committed in between.
+         array(select r.role from public.membership_roles r
+                where r.organization_id = m.organization_id and r.user_id = m.user_id)
+    into v_user_id, v_session_id, v_is_member, v_is_verified, v_is_fresh, v_second_factor, v_is_mfa_required, v_roles
     from public.sessions s
     join public.users u on u.id = s.user_id
     left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
@@ -265,7 +269,7 @@ begin
     if v_is_mfa_required and v_second_factor is distinct from 'given' then
       raise exception 'the organization asks for a second factor' using errcode = 'APENR';
     end if;
-    v_permissions := app_private.permissions_of(app_private.roles_of(p_organization_id, v_user_id));
+    v_permissions := app_private.permissions_of(v_roles);
     if (p_permission = any (v_permissions)) is not true then
       raise exception 'no role has %', p_permission using errcode = 'AP403';
     end if;

@@ -1,19 +1,24 @@
-import { describe, expect, it } from "vitest";
-import { addMember } from "../support/database.ts";
-import { newTeam } from "../support/members.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { addMember, asOwner } from "../support/database.ts";
+import { insertMembers } from "../support/members-sql.ts";
+import { teamOf } from "../support/members.ts";
 import { openService, type Person, signUpPerson } from "../support/service.ts";
 import { atOnce, crowd, tally, tenRounds } from "./at-once.ts";
 
 const service = openService();
+let people: Person[];
 
-/** Fifty owners of one organization. */
+beforeAll(async () => {
+  people = await atOnce(() => signUpPerson(service));
+});
+
+/** An organization that fifty people own. */
 async function newOwners() {
-  const team = await newTeam({});
-  const owners: Person[] = [team.owner];
-  while (owners.length < crowd) owners.push(await signUpPerson(service));
-  for (const { id } of owners.slice(1)) await addMember(team.id, id, "owner");
+  const team = await teamOf(people[0] as Person);
+  const ids = people.slice(1).map(({ id }) => id);
+  await asOwner([insertMembers("select $1::uuid, unnest($2::uuid[]), 'owner'"), [team.id, ids]]);
   const owning = async () => Object.values(await team.roles()).filter((roles) => roles.includes("owner")).length;
-  return { team, owners, owning };
+  return { team, owners: people, owning };
 }
 
 describe("50 owners at once", tenRounds, () => {
@@ -35,8 +40,9 @@ describe("50 owners at once", tenRounds, () => {
     const { team, owners, owning } = await newOwners();
     const answers = await atOnce((i) => team.remove(owners[i] as Person, owners[(i + 1) % crowd] as Person));
     const { 204: removed = 0, ...others } = tally(answers);
-    expect(Object.keys(others).every((outcome) => outcome === "404 not_found")).toBe(true);
-    expect([await owning(), removed > 0]).toEqual([crowd - removed, true]);
+    expect(Object.keys(others)).toEqual(["404 not_found"]);
+    expect(removed).toBeGreaterThan(0);
+    expect(await owning()).toBe(crowd - removed);
     expect(await owning()).toBeGreaterThan(0);
   });
 

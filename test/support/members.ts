@@ -1,22 +1,25 @@
-import { asOwner } from "./database.ts";
+import { addMember, asOwner } from "./database.ts";
 import { createOrganization, openService, type Person, signUpPerson } from "./service.ts";
-import { addMember } from "./database.ts";
 
 const service = openService();
 
 /** An organization of its own, and people in it, each with these roles. */
 export async function newTeam<Name extends string>(people: Record<Name, string[]>) {
-  const owner = await signUpPerson(service);
-  const { id } = await createOrganization(service, owner);
+  const team = await teamOf(await signUpPerson(service));
   const members = {} as Record<Name, Person>;
   for (const [name, roles] of Object.entries(people) as [Name, string[]][]) {
     members[name] = await signUpPerson(service);
-    await addMember(id, members[name].id, ...roles);
+    await addMember(team.id, members[name].id, ...roles);
   }
+  return { ...members, ...team };
+}
+
+/** A new organization of this person's, and what can be done to its members. */
+export async function teamOf(owner: Person) {
+  const { id } = await createOrganization(service, owner);
   const path = `/v1/organizations/${id}`;
   const at = (who: Pick<Person, "id">) => `${path}/members/${who.id}`;
   return {
-    ...members,
     owner,
     id,
     path,
