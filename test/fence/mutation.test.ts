@@ -94,7 +94,7 @@ function report(living: Verdict[], missed: Verdict[], stillborn: number): void {
     `${[
       `killed ${living.length - missed.length} / total ${living.length} (equivalent ${missed.length})`,
       `by the guard's fingerprint alone: ${count((verdict) => isNoticed(verdict) && missed.includes(verdict))}, not counted as killed`,
-      `by the guard without its fingerprint alone: ${count(({ killers }) => killers.has("guard") && ![...killers.keys()].some((killer) => !["guard", "fingerprint"].includes(killer)))}`,
+      `by the guard without its fingerprint: ${count(({ killers }) => killers.has("guard"))}`,
       `by commitments: ${count(({ killers }) => killers.has("commitment"))}, by the matrix: ${count(({ killers }) => killers.has("matrix"))}, ` +
         `by the matrix with another layer off only: ${count(({ killers }) => killers.has("matrix with a layer off"))}`,
       `refused by Postgres itself: ${stillborn}`,
