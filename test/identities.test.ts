@@ -3,12 +3,11 @@ import { readMe } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import { giveIdentity, makeProof } from "./support/identities.ts";
 import { mailsTo } from "./support/mailbox.ts";
-import { codeVerifier, exchangeCode, getCode, signInWith } from "./support/oauth.ts";
+import { codeVerifier, exchangeCode, getCode, newLogin, signInWith } from "./support/oauth.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, signUpPerson } from "./support/service.ts";
 
 const service = openService();
-const newLogin = () => `ada-${crypto.randomUUID()}`;
 
 const list = (token: string, query = "") => service.call("GET", `/v1/users/me/identities${query}`, { token });
 const link = (token: string, code: string, verifier = codeVerifier) =>

@@ -1632,11 +1632,11 @@ $$;
 -- Changes of an organization's members come one after another: each locks the organization, and looks again at what
 -- its caller may do, since their roles can have changed while it waited.
 
-/* Whether nobody else owns the organization. */
+/* Whether this person owns the organization, and nobody else does. */
 create function app_private.is_sole_owner(p_organization_id uuid, p_user_id uuid) returns boolean
 language sql stable set search_path = '' as $$
   select exists (select from public.membership_roles r
-                  where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id = p_user_id)
+                  where r.organization_id = p_organization_id and r.role = 'owner')
      and not exists (select from public.membership_roles r
                       where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id <> p_user_id)
 $$;

@@ -1,6 +1,9 @@
 import { expect, inject } from "vitest";
 import type { Answer, Service, SettingsOverride } from "./service.ts";
 
+/** Nobody else's, at the real provider. */
+export const newLogin = () => `ada-${crypto.randomUUID()}`;
+
 export const codeVerifier = "a-verifier-that-the-frontend-keeps-0123456789abcdef";
 
 const encodeBytes = (bytes: Uint8Array) =>

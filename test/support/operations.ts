@@ -36,7 +36,7 @@ export const databaseFreeRoutes = new Set([
   "POST /v1/auth/passkeys/authentication-options",
   "GET /v1/auth/providers",
   "GET /v1/auth/oauth/{provider}",
-  // Without the flow's cookie; with it, see oauth.test.ts.
+  // Without the flow's cookie; with it, see oauth-token.test.ts.
   "GET /v1/auth/oauth/{provider}/callback",
   "POST /v1/auth/oauth/{provider}/callback",
   "GET /v1/auth/sso/callback",

@@ -79,3 +79,15 @@ export async function getSsoCode(
   if (!code) throw new Error(`the flow gave no code but ${error}`);
   return code;
 }
+
+export const connectionsPath = (organizationId: string, connectionId?: string) =>
+  `/v1/organizations/${organizationId}/sso-connections${connectionId === undefined ? "" : `/${connectionId}`}`;
+
+/** The body of a request for another connection. */
+export const connectionInput = (changes: Record<string, unknown> = {}) => ({
+  domain: newDomain(),
+  issuer: newIssuer(),
+  clientId: "a-client",
+  clientSecret: "a-secret-of-the-company",
+  ...changes,
+});

@@ -1,4 +1,4 @@
-import { link, signIn, ticket, verify } from "./commitments-identities.ts";
+import { link, signIn, ticket, verify } from "./identity-statements.ts";
 import { id, organizations, workerKey } from "./people.ts";
 import { attempt, codesOf, letIn, staysSame, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";

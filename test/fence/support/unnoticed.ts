@@ -5,6 +5,7 @@
 const sameUnlessTwoAtOnce = "differs only when two transactions meet, and then only in which of them waits";
 const failsClosed =
   "the seal is bound to its transaction, so a setting that outlives it is refused; see forgery.test.ts";
+const sealedBefore = "app.org_id(), which is called before it in the same transaction, has verified the seal";
 const innerQueryDecides = "repeats the condition of the inner query for a row that changed while it waited for a lock";
 
 export const unnoticed: Record<string, string> = {
@@ -13,8 +14,10 @@ export const unnoticed: Record<string, string> = {
   "schema app_private: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
   "app.admit(bytea,uuid,text,boolean,boolean,boolean): false instead of true": failsClosed,
   "app.admit(bytea,uuid,text,boolean,boolean,boolean): false instead of true (2)": failsClosed,
-  "app.delete_account(uuid,bytea): without and m.user_id = v_user_id":
-    "asked together with whether nobody else owns it, so whoever owns it is the caller; by their key it is one row",
+  "app.leave_organization(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
+  "app_private.hold_organization(text): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
   "app.purge_expired(): without and k.created_at < pg_catalog.now() - interval '24 hours'": innerQueryDecides,
   "app.purge_expired(): without and least(s.revoked_at, s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 ...":
     innerQueryDecides,

@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest";
+import { asOwner } from "./support/database.ts";
+import { signIn } from "./support/accounts.ts";
+import { giveResetToken } from "./support/one-time-tokens.ts";
+import { exportAccount, makeFullPerson } from "./support/account-export.ts";
+
+/** What each column is in the export, or why it is not there. */
+const tables: Record<string, { list: string; columns: Record<string, string> } | string> = {
+  users: {
+    list: "account",
+    columns: {
+      id: "id",
+      email: "email",
+      email_verified_at: "emailVerified",
+      name: "name",
+      password_scheme: "not: how the password is hashed",
+      password_salt: "not: a secret",
+      password_verifier: "not: a secret",
+      disabled_at: "not: who is disabled can export nothing",
+      created_at: "createdAt",
+      updated_at: "updatedAt",
+    },
+  },
+  sessions: {
+    list: "sessions",
+    columns: {
+      id: "id",
+      user_id: "not: the account's id",
+      handle_hash: "not: a secret's hash",
+      refresh_generation: "not: a counter of the machine's",
+      refreshed_at: "lastUsedAt",
+      ip_address: "ipAddress",
+      user_agent: "userAgent",
+      created_at: "createdAt",
+      authenticated_at: "authenticatedAt",
+      second_factor: "secondFactor",
+      idle_expires_at: "idleExpiresAt",
+      expires_at: "expiresAt",
+      revoked_at: "revokedAt",
+    },
+  },
+  memberships: {
+    list: "memberships",
+    columns: {
+      organization_id: "organizationId",
+      user_id: "not: the account's id",
+      joined_by: "joinedBy",
+      created_at: "since",
+    },
+  },
+  membership_roles: {
+    list: "memberships",
+    columns: { organization_id: "organizationId", user_id: "not: the account's id", role: "roles" },
+  },
+  one_time_tokens: {
+    list: "oneTimeTokens",
+    columns: {
+      id: "not: the token is made from it",
+      user_id: "not: the account's id",
+      purpose: "purpose",
+      email: "email",
+      key_hash: "not: a secret's hash",
+      code_hash: "not: a secret's hash",
+      created_at: "createdAt",
+      expires_at: "expiresAt",
+    },
+  },
+  identities: {
+    list: "identities",
+    columns: {
+      id: "id",
+      user_id: "not: the account's id",
+      provider: "provider",
+      connection_id: "not: the organization's own",
+      subject: "not: a key to the account",
+      email: "email",
+      created_at: "createdAt",
+      last_used_at: "lastUsedAt",
+    },
+  },
+  outbox: {
+    list: "messages",
+    columns: {
+      id: "not: a mail's token is made from it",
+      key_hash: "not: a secret's hash",
+      user_id: "not: the account's id",
+      recipient: "recipient",
+      template: "template",
+      data: "data",
+      attempts: "attempts",
+      next_attempt_at: "not: when the machine tries again",
+      last_error: "not: what the provider said",
+      created_at: "createdAt",
+      dead_at: "not: when the machine gave up",
+    },
+  },
+  totp_factors: {
+    list: "authenticatorApps",
+    columns: {
+      id: "id",
+      user_id: "not: the account's id",
+      sealed_seed: "not: a secret",
+      key_hash: "not: a secret's hash",
+      last_step: "not: a counter of the machine's",
+      created_at: "createdAt",
+      activated_at: "activatedAt",
+    },
+  },
+  recovery_codes: {
+    list: "recoveryCodes",
+    columns: { user_id: "not: the account's id", key_hash: "not: a secret's hash", created_at: "createdAt" },
+  },
+  passkeys: {
+    list: "passkeys",
+    columns: {
+      id: "id",
+      user_id: "not: the account's id",
+      name: "name",
+      credential_id: "not: the device's name of the key",
+      public_key: "not: of use to the machine alone",
+      sign_count: "not: a counter of the machine's",
+      transports: "not: of use to the machine alone",
+      backed_up: "backedUp",
+      created_at: "createdAt",
+      last_used_at: "lastUsedAt",
+    },
+  },
+  spent_challenges: "random numbers, which belong to nobody",
+  organizations: "the organization's own; its name stands beside the membership",
+  sso_connections: "the organization's own",
+  idempotency_keys: "answers that the person was given, for 24 hours",
+  throttles: "counted by a keyed hash, which names nobody",
+};
+
+async function readColumns(): Promise<Record<string, string[]>> {
+  const [rows = []] = await asOwner([
+    `select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
+       from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') group by 1`,
+  ]);
+  return Object.fromEntries(rows.map(({ name, columns }) => [name, columns]));
+}
+
+const listOf = (body: any, list: string): any[] => [body[list]].flat();
+
+describe("GET /v1/users/me/export", () => {
+  it("accounts for every column of every table: exported, or left out for a reason", async () => {
+    const columns = await readColumns();
+    const known = Object.entries(tables).map(([name, table]) => [
+      name,
+      typeof table === "string" ? columns[name]?.toSorted() : Object.keys(table.columns).toSorted(),
+    ]);
+    expect(Object.fromEntries(known)).toEqual(
+      Object.fromEntries(Object.entries(columns).map(([name, list]) => [name, list.toSorted()])),
+    );
+    const { body } = await exportAccount((await makeFullPerson("Ada")).person);
+    for (const table of Object.values(tables)) {
+      if (typeof table === "string") continue;
+      const rows = listOf(body, table.list);
+      expect(rows.length, table.list).toBeGreaterThan(0);
+      const exported = Object.values(table.columns).filter((name) => !name.startsWith("not: "));
+      for (const row of rows) expect(Object.keys(row)).toEqual(expect.arrayContaining(exported));
+    }
+  });
+
+  it("leaves no table out that belongs to people: every foreign key to them leads from an exported one", async () => {
+    const [rows = []] = await asOwner([
+      "select distinct conrelid::regclass::text as name from pg_constraint where contype = 'f' and confrelid = 'public.users'::regclass",
+    ]);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const { name } of rows) expect([name, typeof tables[name]]).toEqual([name, "object"]);
+  });
+
+  it("has as many rows of each table as are stored", async () => {
+    const { person } = await makeFullPerson("Ada");
+    await giveResetToken(person.id);
+    expect((await signIn(person.email, person.password)).status).toBe(202);
+    const { body } = await exportAccount(person);
+    for (const [name, table] of Object.entries(tables)) {
+      if (typeof table === "string") continue;
+      const column = name === "users" ? "id" : "user_id";
+      const [stored] = await asOwner([`select from ${name} where ${column} = $1`, [person.id]]);
+      expect([name, listOf(body, table.list).length]).toEqual([name, stored?.length]);
+    }
+  });
+});

@@ -1,0 +1,31 @@
+import { addMember, asOwner } from "./database.ts";
+import { giveIdentity } from "./identities.ts";
+import { giveRecoveryCodes, giveTotp } from "./factors.ts";
+import { failMail } from "./mailbox.ts";
+import { createOrganization, openService, signInPerson, signUpPerson } from "./service.ts";
+
+const service = openService();
+
+export const exportAccount = ({ token }: { token: string }, by = service) =>
+  by.call("GET", "/v1/users/me/export", { token });
+
+/** A person with a row in every table that has something of people. */
+export async function makeFullPerson(name: string) {
+  const person = await signUpPerson(service, name);
+  const ended = await signInPerson(service, person.email);
+  await service.call("POST", "/v1/auth/sign-out", ended);
+  const own = await createOrganization(service, person, `Own of ${name}`);
+  const shared = await createOrganization(service, await signUpPerson(service), `Shared with ${name}`);
+  await addMember(shared.id, person.id, "viewer");
+  await giveIdentity(person.id, { email: "ada@github.example" });
+  await giveTotp(person, false);
+  await giveRecoveryCodes(person, 2);
+  await asOwner([
+    `insert into passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, backed_up)
+     values (gen_random_uuid(), $1::uuid, 'Laptop', sha256($1::text::bytea), sha256($1::text::bytea), 0, 'usb', false)`,
+    [person.id],
+  ]);
+  await failMail({ to: person.email, status: 500 });
+  await service.call("POST", "/v1/auth/forgot-password", { body: { email: person.email } });
+  return { person, own, shared };
+}
