@@ -1935,7 +1935,9 @@ begin
     if not exists (select from public.memberships m
                     where m.organization_id = v_organization_id and m.user_id <> v_user_id) then
       delete from public.organizations o where o.id = v_organization_id;
-    elsif app_private.is_sole_owner(v_organization_id, v_user_id) then
+    elsif exists (select from public.membership_roles r where r.organization_id = v_organization_id and r.role = 'owner')
+      and not exists (select from public.membership_roles r
+                       where r.organization_id = v_organization_id and r.role = 'owner' and r.user_id <> v_user_id) then
       v_owned := v_owned || pg_catalog.json_build_object(
         'id', v_organization.id, 'name', v_organization.name, 'slug', v_organization.slug);
       exit when pg_catalog.cardinality(v_owned) = 20;

@@ -225,7 +225,7 @@ describe("This finds", () => {
     [
       "a policy that asks about each row",
       members,
-      [changePolicy("organization_id = (select app.org_id(left(role, 0)))")],
+      [changePolicy("organization_id = (select app.org_id(left(joined_by, 0)))")],
       /a sub-plan in/,
     ],
     [
@@ -247,7 +247,7 @@ describe("This finds", () => {
     [
       "a missing index",
       members,
-      ["alter table memberships drop constraint memberships_organization_id_user_id_pk"],
+      ["alter table memberships drop constraint memberships_organization_id_user_id_pk cascade"],
       /\d{4,} pages/,
     ],
     [
