@@ -36,7 +36,7 @@ describe("Every operation with a body", () => {
       id: ids.organizationId,
       userId: person.id,
       ...ids,
-      roles: ["owner"],
+      role: "owner",
       plan: "pro",
       createdAt: "now",
     };

@@ -78,7 +78,7 @@ describe("An organization that asks for a second factor", () => {
   it.each(operations.tenant)(
     "is out of a session's reach that has none at %s, and not there for outsiders",
     async (_, op) => {
-      const path = fillPath(op.path, prepared.ids);
+      const path = fillPath(op.path, { ...prepared.ids, userId: member.id });
       for (const [person, code] of [
         [prepared.person, "mfa_enrollment_required"],
         [member, "mfa_enrollment_required"],

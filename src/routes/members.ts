@@ -15,6 +15,7 @@ const collection = "/v1/organizations/{organizationId}/members";
 const MemberRoles = z
   .array(RoleName)
   .min(1)
+  .max(10)
   .refine((roles) => new Set(roles).size === roles.length, "must name each role once")
   .openapi({ description: "One at least; their permissions are joined.", example: ["admin"], uniqueItems: true });
 

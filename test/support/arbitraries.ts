@@ -26,6 +26,7 @@ const own = [
   "connectionId",
   "identityId",
   "passkeyId",
+  "userId",
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */
@@ -59,6 +60,9 @@ export function valuesOf(given: Schema, schemas: SchemaReader, name = ""): fc.Ar
   return valuesOfType(schema, schemas, name);
 }
 
+const listsOf = (items: fc.Arbitrary<unknown>, isUnique: boolean, length: { minLength: number; maxLength: number }) =>
+  isUnique ? fc.uniqueArray(items, length) : fc.array(items, length);
+
 function valuesOfType(schema: Schema, schemas: SchemaReader, name: string): fc.Arbitrary<unknown> {
   const { minimum = -(2 ** 31), maximum = 2 ** 31 - 1, minItems = 0, maxItems = 10 } = schema;
   switch (schema["type"]) {
@@ -76,7 +80,10 @@ function valuesOfType(schema: Schema, schemas: SchemaReader, name: string): fc.A
         stringsOf(schema, name).filter((text) => schemas.findErrors(schema, text, name).length === 0),
       );
     case "array":
-      return fc.array(valuesOf(schema["items"], schemas, name), { minLength: minItems, maxLength: maxItems });
+      return listsOf(valuesOf(schema["items"], schemas, name), !!schema["uniqueItems"], {
+        minLength: minItems,
+        maxLength: maxItems,
+      });
     case "object":
       // What an authenticator answers, which nothing else makes.
       if (name === "credential") return fc.constant("«credential»");

@@ -26,7 +26,7 @@ export function nearMisses(
       .oneof(...branches.map((branch) => nearMisses(branch, schemas, valid)))
       .filter((value) => schemas.findErrors(schema, value, "").length > 0);
   }
-  const { minimum, maximum, minLength, maxLength, minItems, maxItems, format, pattern } = schema;
+  const { minimum, maximum, minLength, maxLength, minItems, maxItems, uniqueItems, format, pattern } = schema;
   const properties = Object.entries<Schema>(schema["properties"] ?? {});
   const near: fc.Arbitrary<unknown>[] = [];
   if (minimum !== undefined) near.push(fc.constantFrom(minimum - 1, minimum + 0.5));
@@ -45,6 +45,7 @@ export function nearMisses(
   for (const item of [...(schema["enum"] ?? []), schema["const"]].filter((value) => typeof value === "string"))
     near.push(fc.constantFrom(item.toUpperCase(), `${item} `, [item]));
   if (minItems > 0) near.push(fc.constant([]));
+  if (uniqueItems) near.push(valid(schema["items"]).map((item) => [item, item]));
   if (maxItems !== undefined) near.push(valid(schema["items"]).map((item) => Array(maxItems + 1).fill(item)));
   for (const [key, part] of properties) {
     near.push(
