@@ -155,7 +155,7 @@ describe("Every operation", () => {
       const service = openService();
       const { person, organization, ids } = await prepare(service, undefined, operation);
       await service.databaseRequests();
-      await service.call(operation.method, fillPath(operation.path, ids), optionsOf(operation, person));
+      await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
       const [request] = await service.databaseRequests();
       expect(request?.batch).toBe(true);
       expect(request?.isolationLevel).toBe("ReadCommitted");
@@ -177,7 +177,7 @@ describe("Every operation", () => {
     const service = openService({ EMAIL_VERIFICATION: "required" });
     const { person, ids } = await prepare(openService(), undefined, op);
     await asOwner(["update users set email_verified_at = null where id = $1", [person.id]]);
-    const call = () => service.call(op.method, fillPath(op.path, ids), optionsOf(op, person));
+    const call = () => service.call(op.method, targetOf(op, ids), optionsOf(op, person));
     const answer = await call();
     expectContract(contract, op, answer);
     if (says(op, "email_unverified")) {
@@ -194,7 +194,7 @@ describe("Every operation", () => {
       "update sessions set authenticated_at = now() - interval '601 seconds' where user_id = $1",
       [person.id],
     ]);
-    const answer = await service.call(op.method, fillPath(op.path, ids), optionsOf(op, person));
+    const answer = await service.call(op.method, targetOf(op, ids), optionsOf(op, person));
     expectContract(contract, op, answer);
     if (!says(op, "reauthentication_required")) expect(answer.status).toBeLessThan(300);
     else {
@@ -317,7 +317,7 @@ describe("Every operation whose path names something", () => {
     const { person, ids } = await prepare(service, undefined, op);
     const outsider = await signUpPerson(service);
     const call = (path: string) => service.call(op.method, path, optionsOf(op, outsider));
-    const real = await call(fillPath(op.path, ids));
+    const real = await call(targetOf(op, ids));
     const none = await call(strangePath(op.path));
     for (const answer of [real, none]) {
       expectProblem(answer, "not_found");
@@ -349,7 +349,7 @@ describe("Every operation of an organization", () => {
       const { organization, ids } = await prepare(service, undefined, op);
       const member = await signUpPerson(service);
       await addMember(organization.id, member.id, role);
-      const answer = await service.call(op.method, fillPath(op.path, ids), optionsOf(op, member));
+      const answer = await service.call(op.method, targetOf(op, ids), optionsOf(op, member));
       expectContract(contract, op, answer, role);
       if (permissions.includes(op.permission ?? "")) expect(answer.status, role).toBeLessThan(300);
       else expectProblem(answer, "forbidden");

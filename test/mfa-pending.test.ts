@@ -3,7 +3,15 @@ import { type Admission, admitStatement, readHandle } from "./support/admission.
 import { asWorker } from "./support/database.ts";
 import { expectContract } from "./support/contract.ts";
 import { beginSignIn, currentStep, giveRecoveryCodes, giveTotp, totpCode, verify } from "./support/factors.ts";
-import { contract, fillPath, operations, optionsOf, prepare, takesPending } from "./support/operations.ts";
+import {
+  contract,
+  operations,
+  optionsOf,
+  prepare,
+  takesColleague,
+  takesPending,
+  targetOf,
+} from "./support/operations.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";
@@ -37,6 +45,9 @@ const codeOf = (attempt: Promise<unknown>) =>
     (error: { code?: string; message: string }) => error.code ?? error.message,
   );
 
+/** What a path names beside its organization; more would set a second factor up. */
+const needsMore = (name: string) => takesPasskey(name) || takesColleague(name);
+
 describe("A session that waits for its second factor", () => {
   it("has the operations whose contract says so, which are those that take the factor", () => {
     const open = operations.guarded.filter(([, operation]) => takesPending(operation));
@@ -45,11 +56,11 @@ describe("A session that waits for its second factor", () => {
 
   it.each(others)("is refused by %s with 401 mfa_required, and asks no database", async (_, operation) => {
     const counted = openService();
-    const { person, ids } = await prepare(counted, undefined, takesPasskey(operation.name) ? operation : undefined);
+    const { person, ids } = await prepare(counted, undefined, needsMore(operation.name) ? operation : undefined);
     await giveTotp(person, true);
     const token = await beginSignIn(counted, person);
     await counted.databaseRequests();
-    const path = fillPath(operation.path, ids);
+    const path = targetOf(operation, ids);
     const answer = await counted.call(operation.method, path, { ...optionsOf(operation, person), token });
     expectContract(contract, operation, answer);
     expectProblem(answer, "mfa_required");

@@ -1,4 +1,4 @@
-import { roles } from "../../../src/permissions.ts";
+import { builtInRoles } from "../../../src/permissions.ts";
 import { id, organizations } from "./people.ts";
 import { attempt, letIn, sha256, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
@@ -61,7 +61,7 @@ export const contextCommitments: Commitment[] = [
     expected,
     actual: (scene) => scene.ask(null, statement(scene)),
   })),
-  ...roles.map((role): Commitment => ({
+  ...builtInRoles.map((role): Commitment => ({
     title: `app.admit seals the person, the session, the organization and the permissions of a role: ${role}`,
     expected: true,
     actual: async (scene) => {
@@ -178,7 +178,7 @@ export const contextCommitments: Commitment[] = [
     actual: (scene) =>
       scene.see(
         `select role, (select string_agg(p, ',' order by p) from unnest(app_private.role_permissions(role)) p)
-           from unnest(array['${roles.join("','")}']) role order by 1`,
+           from unnest(array['${builtInRoles.join("','")}']) role order by 1`,
       ),
   },
 ];
