@@ -115,7 +115,7 @@ export const roleCommitments: Commitment[] = [
       const fill = (organization: string, count: string) =>
         scene.see(
           `insert into roles (organization_id, id, key, name, permissions)
-           select '${organization}', gen_random_uuid(), 'filled-' || n, 'Filled', '${read}'
+           select '${organization}', gen_random_uuid(), 'filled-' || gen_random_uuid(), 'Filled', '${read}'
              from generate_series(1, ${count} - (select count(*)::int from roles where organization_id = '${organization}')) n`,
         );
       await fill(theirs, "100");
