@@ -81,6 +81,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   const ids = { organizationId, sessionId: sessions?.[0]?.["id"], identityId, connectionId: connection.id };
   const caller = { person, ids: { ...ids, provider: "google", roleId: await giveRole(organizationId) } };
   if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
+  if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
   if (takesColleague(name)) {
     const userId = await giveColleague(service, organizationId, name);
     return { ...caller, ids: { ...caller.ids, userId } };
@@ -88,6 +89,15 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   if (!takesPasskey(name)) return caller;
   const renew = () => givePasskeyFor(name, person);
   return { ...caller, ids: { ...caller.ids, passkeyId: await renew() }, renew };
+}
+
+/** More than an organization can make. */
+async function giveRoles(organizationId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into roles (organization_id, id, key, name, permissions)
+     select $1::uuid, gen_random_uuid(), gen_random_uuid(), 'One of many', '{organization:read}' from generate_series(1, $2::int)`,
+    [organizationId, count],
+  ]);
 }
 
 async function givePasskeys({ id }: Person, count: number): Promise<void> {
