@@ -50,7 +50,12 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   },
   membership_roles: {
     list: "memberships",
-    columns: { organization_id: "organizationId", user_id: "not: the account's id", role: "roles" },
+    columns: {
+      organization_id: "organizationId",
+      user_id: "not: the account's id",
+      role: "roles",
+      custom_role: "not: the role again",
+    },
   },
   one_time_tokens: {
     list: "oneTimeTokens",

@@ -68,6 +68,7 @@ const strangers = `
     union all select id::text from passkeys t where not ${isMine}
     union all select id::text from totp_factors t where not ${isMine}
     union all select unnest(array[id::text, txt_record]) from sso_connections t where not ${isMine}
+    union all select unnest(array[id::text, key]) from roles t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 
 /** What a statement, run after `context`, showed or changed of others; undefined where Postgres refused it. */

@@ -1640,12 +1640,10 @@ $$;
 -- Changes of an organization's members come one after another: each locks the organization, and looks again at what
 -- its caller may do, since their roles can have changed while it waited.
 
-/* Whether this person owns the organization, and nobody else does. */
-create function app_private.is_sole_owner(p_organization_id uuid, p_user_id uuid) returns boolean
+/* Whether nobody but this person owns the organization. */
+create function app_private.nobody_else_owns(p_organization_id uuid, p_user_id uuid) returns boolean
 language sql stable set search_path = '' as $$
-  select exists (select from public.membership_roles r
-                  where r.organization_id = p_organization_id and r.role = 'owner')
-     and not exists (select from public.membership_roles r
+  select not exists (select from public.membership_roles r
                       where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id <> p_user_id)
 $$;
 
@@ -1724,7 +1722,7 @@ declare
   v_before text[] := app_private.roles_below(p_user_id, v_mine);
 begin
   perform app_private.check_roles(v_organization_id, p_roles, v_mine);
-  if 'owner' <> all (p_roles) and app_private.is_sole_owner(v_organization_id, p_user_id) then
+  if 'owner' <> all (p_roles) and app_private.nobody_else_owns(v_organization_id, p_user_id) then
     raise exception 'the only owner' using errcode = 'APLOW';
   end if;
   delete from public.membership_roles r
@@ -1741,7 +1739,7 @@ language plpgsql volatile set search_path = '' as $$
 declare
   v_organization_id uuid := app.org_id();
 begin
-  if app_private.is_sole_owner(v_organization_id, p_user_id) then
+  if app_private.nobody_else_owns(v_organization_id, p_user_id) then
     raise exception 'the only owner' using errcode = 'APLOW';
   end if;
   delete from public.memberships m where m.organization_id = v_organization_id and m.user_id = p_user_id;

@@ -23,6 +23,8 @@ async function addRoles(scene: Scene): Promise<void> {
        ('${mine}', '${other}', 'other', 'Other', '{sso:read}', now()),
        ('${mine}', '${above}', 'above', 'Above', '{organization:delete,organization:read}', now()),
        ('${theirs}', '${id(9104)}', 'own', 'Theirs', '{sso:read}', now()),
+       -- Of one id with a role here, which nothing forbids.
+       ('${theirs}', '${own}', 'same-id', 'Same id', '{sso:read}', now()),
        ('${theirs}', '${id(9105)}', 'foreign', 'Foreign', '{organization:read}', now())`,
   );
 }
@@ -38,7 +40,9 @@ const rolesOf = (scene: Scene, name: string, organization = mine) =>
   );
 
 const stored = (scene: Scene, roleId: string) =>
-  scene.see(`select organization_id, key, name, permissions::text from roles where id = '${roleId}'`);
+  scene.see(
+    `select organization_id, key, name, permissions::text from roles where id = '${roleId}' and organization_id = '${mine}'`,
+  );
 
 /** What becomes of the roles that an organization makes for itself. */
 export const roleCommitments: Commitment[] = [
@@ -48,7 +52,9 @@ export const roleCommitments: Commitment[] = [
     expected: [[["members:read", "organization:read"]], [["sso:read"]], [[]], [[]]],
     actual: async (scene) => {
       await addRoles(scene);
-      await scene.see(`update roles set permissions = permissions || '{gone:read,members:read}' where id = '${own}'`);
+      await scene.see(
+        `update roles set permissions = permissions || '{gone:read,members:read}' where id = '${own}' and organization_id = '${mine}'`,
+      );
       const of = async (organization: string, roles: string) =>
         (await scene.see(`select app_private.permissions_of('${organization}', '${roles}')`))[0];
       return [
@@ -164,13 +170,15 @@ export const roleCommitments: Commitment[] = [
     actual: async (scene) => {
       await addRoles(scene);
       const found: unknown[] = [];
-      const same = await staysSame(scene, [["roles", `id <> '${own}'`]], async () => {
+      const same = await staysSame(scene, [["roles", `id <> '${own}' or organization_id <> '${mine}'`]], async () => {
         await scene.ask(write(scene, "admin"), update(own, "New", null));
         found.push(await stored(scene, own));
         await scene.ask(write(scene, "admin"), update(own, null, "{organization:read,members:read,members:read}"));
         found.push(await stored(scene, own));
       });
-      const dated = await scene.see(`select updated_at = now()::timestamptz(3) from roles where id = '${own}'`);
+      const dated = await scene.see(
+        `select updated_at = now()::timestamptz(3) from roles where id = '${own}' and organization_id = '${mine}'`,
+      );
       return [...found, dated, same];
     },
   },
@@ -200,8 +208,10 @@ export const roleCommitments: Commitment[] = [
     actual: async (scene) => {
       await addRoles(scene);
       await give(scene, "both", "own", theirs);
-      const same = await staysSame(scene, [["roles", `id <> '${own}'`], ["membership_roles"]], () =>
-        scene.ask(write(scene, "admin"), remove(own)),
+      const same = await staysSame(
+        scene,
+        [["roles", `id <> '${own}' or organization_id <> '${mine}'`], ["membership_roles"]],
+        () => scene.ask(write(scene, "admin"), remove(own)),
       );
       return [await stored(scene, own), same];
     },
@@ -229,7 +239,7 @@ export const roleCommitments: Commitment[] = [
         await rolesOf(scene, "viewer"),
         await rolesOf(scene, "member"),
         await rolesOf(scene, "both", theirs),
-        await scene.see(`select count(*)::int from roles where id = '${own}'`),
+        await scene.see(`select count(*)::int from roles where id = '${own}' and organization_id = '${mine}'`),
         same,
       ];
     },
