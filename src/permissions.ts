@@ -1,19 +1,22 @@
 /**
- * What a route can ask of a role, as `resource:action`. The same names stand in
- * `app_private.role_permissions` of rls-policies.sql, which decides; a test keeps the two equal.
+ * What a route can ask of its caller, as `resource:action`: what it lets them do, and the built-in roles that have it.
+ * `app_private.role_permissions` of rls-policies.sql says the same, and decides; a test keeps the two equal.
  */
-export const permissions = [
-  "organization:read",
-  "organization:update",
-  "organization:delete",
-  "members:read",
-  "members:write",
-  "sso:read",
-  "sso:write",
-] as const;
+export const permissionTable = {
+  "organization:read": ["Read the organization and its roles", ["owner", "admin", "member", "viewer"]],
+  "organization:update": ["Update the organization", ["owner", "admin"]],
+  "organization:delete": ["Delete the organization", ["owner"]],
+  "members:read": ["Read the members", ["owner", "admin", "member"]],
+  "members:write": ["Change and remove members", ["owner", "admin"]],
+  "roles:write": ["Make, change and delete roles", ["owner", "admin"]],
+  "sso:read": ["Read the identity providers", ["owner", "admin"]],
+  "sso:write": ["Connect identity providers", ["owner"]],
+} as const satisfies Record<string, readonly [description: string, roles: readonly BuiltInRole[]]>;
 
-export type Permission = (typeof permissions)[number];
+export type Permission = keyof typeof permissionTable;
 
-export const roles = ["owner", "admin", "member", "viewer"] as const;
+export const permissions = Object.keys(permissionTable) as [Permission, ...Permission[]];
 
-export type Role = (typeof roles)[number];
+export const builtInRoles = ["owner", "admin", "member", "viewer"] as const;
+
+export type BuiltInRole = (typeof builtInRoles)[number];

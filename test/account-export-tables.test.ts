@@ -50,7 +50,12 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   },
   membership_roles: {
     list: "memberships",
-    columns: { organization_id: "organizationId", user_id: "not: the account's id", role: "roles" },
+    columns: {
+      organization_id: "organizationId",
+      user_id: "not: the account's id",
+      role: "roles",
+      custom_role: "not: the role again",
+    },
   },
   one_time_tokens: {
     list: "oneTimeTokens",
@@ -128,6 +133,7 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   spent_challenges: "random numbers, which belong to nobody",
   organizations: "the organization's own; its name stands beside the membership",
   sso_connections: "the organization's own",
+  roles: "the organization's own",
   idempotency_keys: "answers that the person was given, for 24 hours",
   throttles: "counted by a keyed hash, which names nobody",
 };

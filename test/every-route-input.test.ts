@@ -11,7 +11,7 @@ async function open(operation: Operation) {
   const { person, ids } = await prepare(service, undefined, operation);
   await service.databaseRequests();
   const body = bodyOf(operation, person);
-  const send = (rawBody: string | null, contentType: string | null, path = fillPath(operation.path, ids)) =>
+  const send = (rawBody: string | null, contentType: string | null, path = targetOf(operation, ids)) =>
     service.call(operation.method, path, {
       ...(rawBody !== null && { rawBody: new TextEncoder().encode(rawBody) }),
       ...(contentType !== null && { headers: { "content-type": contentType } }),

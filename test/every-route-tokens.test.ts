@@ -3,7 +3,7 @@ import { base64url, generateKeyPair } from "jose";
 import { describe, expect, it } from "vitest";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { asOwner } from "./support/database.ts";
-import { bodyOf, contract, fillPath, operations, optionsOf, prepare, type Prepared } from "./support/operations.ts";
+import { bodyOf, contract, operations, optionsOf, prepare, type Prepared, targetOf } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, openService, type Service } from "./support/service.ts";
 import { claimsOf, forge, forgeUnsigned, rawNumber } from "./support/tokens.ts";
@@ -58,7 +58,7 @@ describe("Every guarded operation", () => {
     await service.databaseRequests();
     const smuggled = { userId: person.id, organizationId: ids.organizationId, role: "owner" };
     for (const body of [bodyOf(operation, person), operation.method === "GET" ? undefined : smuggled]) {
-      const answer = await service.call(operation.method, fillPath(operation.path, ids), { body });
+      const answer = await service.call(operation.method, targetOf(operation, ids), { body });
       expectRefusal(operation, answer, JSON.stringify(body));
     }
     expect(await service.databaseRequests()).toEqual([]);
@@ -72,11 +72,7 @@ describe("Every guarded operation", () => {
     for (const [name, forgeHeader] of Object.entries(forgeries)) {
       const headers = { authorization: await forgeHeader(person.token, person.refreshToken) };
       const body = bodyOf(operation, person);
-      expectRefusal(
-        operation,
-        await service.call(operation.method, fillPath(operation.path, ids), { headers, body }),
-        name,
-      );
+      expectRefusal(operation, await service.call(operation.method, targetOf(operation, ids), { headers, body }), name);
     }
     expect(await service.databaseRequests()).toEqual([]);
   });
@@ -85,7 +81,7 @@ describe("Every guarded operation", () => {
     const service = openService();
     const { person, ids } = await prepare(service, undefined, operation);
     expect((await service.call("POST", "/v1/auth/sign-out", { token: person.token })).status).toBe(204);
-    const answer = await service.call(operation.method, fillPath(operation.path, ids), optionsOf(operation, person));
+    const answer = await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
     expectRefusal(operation, answer, "after a sign-out");
   });
 
@@ -100,11 +96,7 @@ describe("Every guarded operation", () => {
       ]) {
         const { person, ids } = await prepare(service, undefined, operation);
         await asOwner([change, [person.id]]);
-        const answer = await service.call(
-          operation.method,
-          fillPath(operation.path, ids),
-          optionsOf(operation, person),
-        );
+        const answer = await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
         expectRefusal(operation, answer, change);
       }
     },
@@ -157,7 +149,7 @@ describe("Another way of writing a path", () => {
     const { person, ids } = await prepare(service, undefined, operation);
     await service.databaseRequests();
     for (const [spelling, respell] of Object.entries(spellings)) {
-      const path = respell(fillPath(operation.path, ids));
+      const path = respell(targetOf(operation, ids));
       const answer = await service.call(operation.method, path, { body: bodyOf(operation, person) });
       expect([401, 404, 405], `${spelling}: ${path}`).toContain(answer.status);
       expect(Object.keys(answer.body)).toContain("code");
@@ -168,10 +160,10 @@ describe("Another way of writing a path", () => {
   it.each(operations.guarded)("leads to %s itself or nowhere", async (_, operation) => {
     const service = openService();
     const usual = await prepare(service, undefined, operation);
-    const expected = await callAs(usual, service, operation, fillPath(operation.path, usual.ids));
+    const expected = await callAs(usual, service, operation, targetOf(operation, usual.ids));
     let prepared = await prepare(service, undefined, operation);
     for (const [spelling, respell] of Object.entries(spellings)) {
-      const path = respell(fillPath(operation.path, prepared.ids));
+      const path = respell(targetOf(operation, prepared.ids));
       const { answer, trace, permitted } = await callAs(prepared, service, operation, path);
       if (trace.statements) {
         expectContract(contract, operation, answer, spelling);

@@ -70,6 +70,7 @@ describe("Every operation", () => {
       "DELETE /v1/auth/sessions/{sessionId}",
       "DELETE /v1/organizations/{organizationId}",
       "DELETE /v1/organizations/{organizationId}/members/{userId}",
+      "DELETE /v1/organizations/{organizationId}/roles/{roleId}",
       "DELETE /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "DELETE /v1/users/me",
       "DELETE /v1/users/me/identities/{identityId}",
@@ -88,14 +89,19 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}",
       "GET /v1/organizations/{organizationId}/members",
       "GET /v1/organizations/{organizationId}/members/{userId}",
+      "GET /v1/organizations/{organizationId}/roles",
+      "GET /v1/organizations/{organizationId}/roles/{roleId}",
       "GET /v1/organizations/{organizationId}/sso-connections",
       "GET /v1/organizations/{organizationId}/sso-connections/{connectionId}",
+      "GET /v1/permissions",
       "GET /v1/users/me",
       "GET /v1/users/me/export",
       "GET /v1/users/me/identities",
+      "GET /v1/users/me/permissions",
       "PATCH /v1/auth/passkeys/{passkeyId}",
       "PATCH /v1/organizations/{organizationId}",
       "PATCH /v1/organizations/{organizationId}/members/{userId}",
+      "PATCH /v1/organizations/{organizationId}/roles/{roleId}",
       "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "PATCH /v1/users/me",
       "POST /v1/auth/change-email",
@@ -126,6 +132,7 @@ describe("Every operation", () => {
       "POST /v1/auth/verify-email",
       "POST /v1/organizations",
       "POST /v1/organizations/{organizationId}/leave",
+      "POST /v1/organizations/{organizationId}/roles",
       "POST /v1/organizations/{organizationId}/sso-connections",
       "POST /v1/organizations/{organizationId}/sso-connections/{connectionId}/verify-domain",
       "POST /v1/users/me/identities",
@@ -155,7 +162,7 @@ describe("Every operation", () => {
       const service = openService();
       const { person, organization, ids } = await prepare(service, undefined, operation);
       await service.databaseRequests();
-      await service.call(operation.method, fillPath(operation.path, ids), optionsOf(operation, person));
+      await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
       const [request] = await service.databaseRequests();
       expect(request?.batch).toBe(true);
       expect(request?.isolationLevel).toBe("ReadCommitted");
@@ -177,7 +184,7 @@ describe("Every operation", () => {
     const service = openService({ EMAIL_VERIFICATION: "required" });
     const { person, ids } = await prepare(openService(), undefined, op);
     await asOwner(["update users set email_verified_at = null where id = $1", [person.id]]);
-    const call = () => service.call(op.method, fillPath(op.path, ids), optionsOf(op, person));
+    const call = () => service.call(op.method, targetOf(op, ids), optionsOf(op, person));
     const answer = await call();
     expectContract(contract, op, answer);
     if (says(op, "email_unverified")) {
@@ -194,7 +201,7 @@ describe("Every operation", () => {
       "update sessions set authenticated_at = now() - interval '601 seconds' where user_id = $1",
       [person.id],
     ]);
-    const answer = await service.call(op.method, fillPath(op.path, ids), optionsOf(op, person));
+    const answer = await service.call(op.method, targetOf(op, ids), optionsOf(op, person));
     expectContract(contract, op, answer);
     if (!says(op, "reauthentication_required")) expect(answer.status).toBeLessThan(300);
     else {
@@ -317,7 +324,7 @@ describe("Every operation whose path names something", () => {
     const { person, ids } = await prepare(service, undefined, op);
     const outsider = await signUpPerson(service);
     const call = (path: string) => service.call(op.method, path, optionsOf(op, outsider));
-    const real = await call(fillPath(op.path, ids));
+    const real = await call(targetOf(op, ids));
     const none = await call(strangePath(op.path));
     for (const answer of [real, none]) {
       expectProblem(answer, "not_found");
@@ -349,7 +356,7 @@ describe("Every operation of an organization", () => {
       const { organization, ids } = await prepare(service, undefined, op);
       const member = await signUpPerson(service);
       await addMember(organization.id, member.id, role);
-      const answer = await service.call(op.method, fillPath(op.path, ids), optionsOf(op, member));
+      const answer = await service.call(op.method, targetOf(op, ids), optionsOf(op, member));
       expectContract(contract, op, answer, role);
       if (permissions.includes(op.permission ?? "")) expect(answer.status, role).toBeLessThan(300);
       else expectProblem(answer, "forbidden");

@@ -10,6 +10,7 @@ import {
   bodyOf,
   contract,
   fillPath,
+  giveRole,
   operations,
   optionsOf,
   prepare,
@@ -167,6 +168,9 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
+  if (path.includes("{roleId}")) {
+    return { ...sender, ids: { ...sender.ids, roleId: await giveRole(sender.organization.id) } };
+  }
   if (path.includes("{connectionId}")) {
     const { id: connectionId } = await giveConnection(sender.organization.id);
     return { ...sender, ids: { ...sender.ids, connectionId } };

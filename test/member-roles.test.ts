@@ -92,7 +92,6 @@ describe("PATCH /v1/organizations/{organizationId}/members/{userId}", () => {
   });
 
   it.each<[string, unknown]>([
-    ["an unknown one", ["root"]],
     ["none at all", []],
     ["two in one text", ["admin,owner"]],
     ["a text in place of a list", "admin"],
@@ -103,6 +102,14 @@ describe("PATCH /v1/organizations/{organizationId}/members/{userId}", () => {
     const team = await newTeam({ member: ["member"] });
     const before = await team.roles();
     expectProblem(await team.setRoles(team.owner, team.member, roles), "invalid_request");
+    expect(await team.roles()).toEqual(before);
+  });
+
+  it("refuses a role that the organization does not have, be it beside others, and changes nothing", async () => {
+    const team = await newTeam({ member: ["member"] });
+    const before = await team.roles();
+    for (const roles of [["root"], ["member", "root"]])
+      expectProblem(await team.setRoles(team.owner, team.member, roles), "unknown_role");
     expect(await team.roles()).toEqual(before);
   });
 

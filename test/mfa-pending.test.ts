@@ -5,12 +5,12 @@ import { expectContract } from "./support/contract.ts";
 import { beginSignIn, currentStep, giveRecoveryCodes, giveTotp, totpCode, verify } from "./support/factors.ts";
 import {
   contract,
-  fillPath,
   operations,
   optionsOf,
   prepare,
   takesColleague,
   takesPending,
+  targetOf,
 } from "./support/operations.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -60,7 +60,7 @@ describe("A session that waits for its second factor", () => {
     await giveTotp(person, true);
     const token = await beginSignIn(counted, person);
     await counted.databaseRequests();
-    const path = fillPath(operation.path, ids);
+    const path = targetOf(operation, ids);
     const answer = await counted.call(operation.method, path, { ...optionsOf(operation, person), token });
     expectContract(contract, operation, answer);
     expectProblem(answer, "mfa_required");

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { expectContract } from "./support/contract.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { beginSignIn, enrolTotp, giveTotp, totpCode, verify } from "./support/factors.ts";
-import { contract, fillPath, operations, optionsOf, prepare, type Prepared } from "./support/operations.ts";
+import { contract, operations, optionsOf, prepare, type Prepared, targetOf } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { createOrganization, openService, type Person, signInPerson, signUpPerson } from "./support/service.ts";
 
@@ -78,7 +78,7 @@ describe("An organization that asks for a second factor", () => {
   it.each(operations.tenant)(
     "is out of a session's reach that has none at %s, and not there for outsiders",
     async (_, op) => {
-      const path = fillPath(op.path, { ...prepared.ids, userId: member.id });
+      const path = targetOf(op, { ...prepared.ids, userId: member.id });
       for (const [person, code] of [
         [prepared.person, "mfa_enrollment_required"],
         [member, "mfa_enrollment_required"],
@@ -95,7 +95,7 @@ describe("An organization that asks for a second factor", () => {
     const own = await prepare(service, undefined, op);
     await giveTotp(own.person, true);
     expect((await patch(own.person, own.organization.id, { mfaRequired: true })).status).toBe(200);
-    const answer = await service.call(op.method, fillPath(op.path, own.ids), optionsOf(op, own.person));
+    const answer = await service.call(op.method, targetOf(op, own.ids), optionsOf(op, own.person));
     expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
   });
 

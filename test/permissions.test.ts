@@ -1,18 +1,29 @@
 import { expect, it } from "vitest";
-import { permissions, roles } from "../src/permissions.ts";
+import { builtInRoles, permissions, permissionTable } from "../src/permissions.ts";
 import { asOwner } from "./support/database.ts";
 
-it("The permissions and roles of the code are those of the database", async () => {
-  const [, rows] = await asOwner(
+it("The permissions of the built-in roles are in the code what they are in the database", async () => {
+  const [, rows = []] = await asOwner(
     ["set local role app_definer"],
-    ["select role, app_private.role_permissions(role) as permissions from unnest($1::text[]) role", [roles]],
+    ["select role, app_private.role_permissions(role) as permissions from unnest($1::text[]) role", [builtInRoles]],
   );
-  expect(new Set(rows?.flatMap((row) => row["permissions"]))).toEqual(new Set(permissions));
-  expect(rows?.every((row) => row["permissions"].length > 0)).toBe(true);
+  const stored = Object.fromEntries(rows.map((row) => [row["role"], row["permissions"].toSorted()]));
+  const having = (role: string) => permissions.filter((name) => permissionTable[name][1].some((each) => each === role));
+  expect(stored).toEqual(Object.fromEntries(builtInRoles.map((role) => [role, having(role).toSorted()])));
+  expect(having("owner")).toEqual(permissions);
+});
 
-  const [checks] = await asOwner([
-    "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'membership_roles_role_built_in'",
-  ]);
-  const known = [...String(checks?.[0]?.["text"]).matchAll(/'(\w+)'/g)].map(([, role = ""]) => role);
-  expect(known.toSorted()).toEqual(roles.toSorted());
+it.each([
+  [
+    "the key of no other role",
+    "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'roles_key_not_built_in'",
+  ],
+  [
+    "no custom role of a member's",
+    "select pg_get_expr(adbin, adrelid) as text from pg_attrdef where adrelid = 'membership_roles'::regclass",
+  ],
+])("A built-in role is %s", async (_, statement) => {
+  const [rows] = await asOwner([statement]);
+  const known = [...String(rows?.[0]?.["text"]).matchAll(/'(\w+)'/g)].map(([, role = ""]) => role);
+  expect(known.toSorted()).toEqual(builtInRoles.toSorted());
 });

@@ -12,6 +12,7 @@ const readableColumns: Record<string, string | null> = {
   organizations: "id",
   memberships: "user_id",
   membership_roles: "user_id",
+  roles: "id",
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,
@@ -50,6 +51,10 @@ async function giveRows(userId: string, organizationId: string): Promise<void> {
     [
       "insert into identities (id, user_id, provider, subject) values (gen_random_uuid(), $1::uuid, 'google', $1::text)",
       [userId],
+    ],
+    [
+      "insert into roles (organization_id, id, key, name, permissions) values ($1::uuid, gen_random_uuid(), 'own', 'Own', '{organization:read}')",
+      [organizationId],
     ],
     [
       `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
@@ -110,7 +115,8 @@ describe("The catalog", () => {
       `select table_name, column_name, udt_name from information_schema.columns
         where table_schema = 'public' and udt_name not in ('uuid', 'text', 'bytea', 'timestamptz', 'int2', 'int4', 'int8', 'bool', 'json')`,
     ]);
-    expect(columns).toEqual([]);
+    // No policy and no filter reads it.
+    expect(columns).toEqual([{ table_name: "roles", column_name: "permissions", udt_name: "_text" }]);
   });
 });
 
@@ -129,6 +135,7 @@ describe("Each table", () => {
       `select id from users where id = $1 union all select id from sessions where user_id = $1
         union all select id from totp_factors where user_id = $1 union all select id from passkeys where user_id = $1
         union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
+        union all select id from roles where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
       [theirs.owner.id, theirs.organizationId],
     ]);

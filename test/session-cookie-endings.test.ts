@@ -10,7 +10,7 @@ import {
   startBrowserSession,
 } from "./support/cookies.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
-import { bodyOf, fillPath, operations, optionsOf, prepare } from "./support/operations.ts";
+import { bodyOf, operations, optionsOf, prepare, targetOf } from "./support/operations.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, type Person } from "./support/service.ts";
 
@@ -95,7 +95,7 @@ describe("The cookie alone", () => {
     // Of somebody without a second factor, which this person may have.
     const { cookie } = await signInBrowser(counted);
     await counted.databaseRequests();
-    const path = fillPath(operation.path, ids);
+    const path = targetOf(operation, ids);
     const body = bodyOf(operation, person);
     for (const authorization of [undefined, "", "Bearer", `Bearer ${cookie}`, `Cookie ${cookie}`]) {
       const headers = { ...browserHeaders(cookie), ...(authorization !== undefined && { authorization }) };
@@ -111,7 +111,7 @@ describe("The cookie alone", () => {
     const stranger = await signInBrowser(service);
     const options = optionsOf(operation, person);
     const headers = browserHeaders(stranger.cookie);
-    const answer = await service.call(operation.method, fillPath(operation.path, ids), { ...options, headers });
+    const answer = await service.call(operation.method, targetOf(operation, ids), { ...options, headers });
     expect(answer.status).toBeLessThan(300);
     expect(JSON.stringify(answer.body ?? null)).not.toContain(stranger.ada.id);
     expect((await storedSessions(stranger.ada.id)).map((session) => session["revoked_at"])).toEqual([null, null]);

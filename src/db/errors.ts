@@ -29,6 +29,9 @@ const raisedCodes: Record<string, ErrorCode> = {
   APLST: "last_sign_in_method",
   APABV: "role_above_own",
   APLOW: "last_owner",
+  APROL: "unknown_role",
+  APRLM: "role_limit",
+  APUSE: "role_in_use",
 };
 
 /** Unique constraints a client can run into. */
@@ -36,6 +39,7 @@ const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
   passkeys_credential_id_key: "passkey_taken",
+  roles_organization_id_key_key: "role_taken",
   sso_connections_organization_id_domain_key: "domain_taken",
   sso_connections_verified_domain_key: "domain_taken",
 };

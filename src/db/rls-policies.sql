@@ -97,7 +97,8 @@ grant select, insert, delete on users to app_definer;
 grant update (email, email_verified_at, password_scheme, password_salt, password_verifier) on users to app_definer;
 grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
-grant select, insert, delete on organizations, memberships, membership_roles to app_definer;
+grant select, insert, delete on organizations, memberships, membership_roles, roles to app_definer;
+grant update (name, permissions) on roles to app_definer;
 -- To lock a row, which the policy below lets them do and no more.
 grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
@@ -132,6 +133,7 @@ create policy "Definer functions end memberships" on memberships for delete to a
 create policy "Definer functions read members' roles" on membership_roles for select to app_definer using (true);
 create policy "Definer functions give members roles" on membership_roles for insert to app_definer with check (true);
 create policy "Definer functions take members' roles" on membership_roles for delete to app_definer using (true);
+create policy "Definer functions manage roles" on roles for all to app_definer using (true) with check (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
@@ -167,18 +169,24 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read', 'members:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read', 'members:write', 'roles:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'roles:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
 
-/* The permissions of several roles together, each once; none for none. */
-create function app_private.permissions_of(p_roles text[]) returns text[]
-language sql immutable set search_path = '' as $$
-  select array(select distinct permission
-                 from pg_catalog.unnest(p_roles) role, pg_catalog.unnest(app_private.role_permissions(role)) permission
-                order by permission)
+/* The permissions of several roles of an organization together, each once; none for none. What the product has no
+   longer, or gives to no owner, is nobody's. */
+create function app_private.permissions_of(p_organization_id uuid, p_roles text[]) returns text[]
+language sql stable set search_path = '' as $$
+  select array(
+    select distinct permission
+      from (select pg_catalog.unnest(app_private.role_permissions(role)) from pg_catalog.unnest(p_roles) role
+             union all
+            select pg_catalog.unnest(r.permissions) from public.roles r
+             where r.organization_id = p_organization_id and r.key = any (p_roles)) held (permission)
+     where permission = any (app_private.role_permissions('owner'))
+     order by permission)
 $$;
 
 /* A member's roles; none for whoever is no member. */
@@ -269,7 +277,7 @@ begin
     if v_is_mfa_required and v_second_factor is distinct from 'given' then
       raise exception 'the organization asks for a second factor' using errcode = 'APENR';
     end if;
-    v_permissions := app_private.permissions_of(v_roles);
+    v_permissions := app_private.permissions_of(p_organization_id, v_roles);
     if (p_permission = any (v_permissions)) is not true then
       raise exception 'no role has %', p_permission using errcode = 'AP403';
     end if;
@@ -1632,12 +1640,10 @@ $$;
 -- Changes of an organization's members come one after another: each locks the organization, and looks again at what
 -- its caller may do, since their roles can have changed while it waited.
 
-/* Whether this person owns the organization, and nobody else does. */
-create function app_private.is_sole_owner(p_organization_id uuid, p_user_id uuid) returns boolean
+/* Whether nobody but this person owns the organization. */
+create function app_private.nobody_else_owns(p_organization_id uuid, p_user_id uuid) returns boolean
 language sql stable set search_path = '' as $$
-  select exists (select from public.membership_roles r
-                  where r.organization_id = p_organization_id and r.role = 'owner')
-     and not exists (select from public.membership_roles r
+  select not exists (select from public.membership_roles r
                       where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id <> p_user_id)
 $$;
 
@@ -1662,7 +1668,7 @@ declare
   v_permissions text[];
 begin
   perform from public.organizations o where o.id = v_organization_id for no key update;
-  v_permissions := app_private.permissions_of(app_private.roles_of(v_organization_id, app.user_id()));
+  v_permissions := app_private.permissions_of(v_organization_id, app_private.roles_of(v_organization_id, app.user_id()));
   if pg_catalog.cardinality(v_permissions) = 0 then
     raise exception 'not a member' using errcode = 'AP404';
   end if;
@@ -1683,14 +1689,30 @@ begin
   if pg_catalog.cardinality(v_roles) = 0 then
     raise exception 'no such member' using errcode = 'AP404';
   end if;
-  if not app_private.permissions_of(v_roles) <@ p_permissions then
+  if not app_private.permissions_of(app.org_id(), v_roles) <@ p_permissions then
     raise exception 'the member may do more than the caller' using errcode = 'APABV';
   end if;
   return v_roles;
 end
 $$;
 
-/* Gives a member these roles, known ones and one at least, in place of those before. AP404 for nobody's id, APABV
+/* Whether these, one at least, are roles of the organization: APROL; and none may do more than p_permissions: APABV. */
+create function app_private.check_roles(p_organization_id uuid, p_roles text[], p_permissions text[]) returns void
+language plpgsql stable set search_path = '' as $$
+begin
+  if coalesce(pg_catalog.cardinality(p_roles), 0) = 0
+     or exists (select from pg_catalog.unnest(p_roles) role
+                 where app_private.role_permissions(role) is null
+                   and not exists (select from public.roles r where r.organization_id = p_organization_id and r.key = role)) then
+    raise exception 'no such role' using errcode = 'APROL';
+  end if;
+  if not app_private.permissions_of(p_organization_id, p_roles) <@ p_permissions then
+    raise exception 'the roles may do more than the caller' using errcode = 'APABV';
+  end if;
+end
+$$;
+
+/* Gives a member these roles in place of those before. AP404 for nobody's id, APROL for an unknown role or none, APABV
    where the old or the new ones may do more than the caller, APLOW where no owner would be left. */
 create function app.set_member_roles(p_user_id uuid, p_roles text[]) returns void
 language plpgsql volatile security definer set search_path = '' as $$
@@ -1699,14 +1721,8 @@ declare
   v_mine text[] := app_private.hold_organization('members:write');
   v_before text[] := app_private.roles_below(p_user_id, v_mine);
 begin
-  if coalesce(pg_catalog.cardinality(p_roles), 0) = 0
-     or exists (select from pg_catalog.unnest(p_roles) role where app_private.role_permissions(role) is null) then
-    raise exception 'not roles of this organization' using errcode = '22023';
-  end if;
-  if not app_private.permissions_of(p_roles) <@ v_mine then
-    raise exception 'the roles may do more than the caller' using errcode = 'APABV';
-  end if;
-  if 'owner' <> all (p_roles) and app_private.is_sole_owner(v_organization_id, p_user_id) then
+  perform app_private.check_roles(v_organization_id, p_roles, v_mine);
+  if 'owner' <> all (p_roles) and app_private.nobody_else_owns(v_organization_id, p_user_id) then
     raise exception 'the only owner' using errcode = 'APLOW';
   end if;
   delete from public.membership_roles r
@@ -1723,7 +1739,7 @@ language plpgsql volatile set search_path = '' as $$
 declare
   v_organization_id uuid := app.org_id();
 begin
-  if app_private.is_sole_owner(v_organization_id, p_user_id) then
+  if app_private.nobody_else_owns(v_organization_id, p_user_id) then
     raise exception 'the only owner' using errcode = 'APLOW';
   end if;
   delete from public.memberships m where m.organization_id = v_organization_id and m.user_id = p_user_id;
@@ -1747,6 +1763,115 @@ language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform app_private.hold_organization('organization:read');
   perform app_private.end_membership(app.user_id());
+end
+$$;
+
+-- ── Roles of an organization's own ───────────────────────────────────────────────────────────────
+
+/* These permissions, each once: 22023 unless they are the product's, and one at least; APABV unless all are the caller's. */
+create function app_private.check_permissions(p_permissions text[], p_mine text[]) returns text[]
+language plpgsql stable set search_path = '' as $$
+begin
+  if coalesce(pg_catalog.cardinality(p_permissions), 0) = 0
+     or (p_permissions <@ app_private.role_permissions('owner')) is not true then
+    raise exception 'no such permission' using errcode = '22023';
+  end if;
+  if not p_permissions <@ p_mine then
+    raise exception 'more than the caller may do' using errcode = 'APABV';
+  end if;
+  return array(select distinct permission from pg_catalog.unnest(p_permissions) permission order by permission);
+end
+$$;
+
+/* AP404 for no role of the request's organization, APABV for one that may do more than p_mine. */
+create function app_private.role_below(p_id uuid, p_mine text[]) returns public.roles
+language plpgsql stable set search_path = '' as $$
+declare
+  v_role public.roles;
+begin
+  select * into v_role from public.roles r where r.organization_id = app.org_id() and r.id = p_id;
+  if v_role.id is null then
+    raise exception 'no such role' using errcode = 'AP404';
+  end if;
+  if not app_private.permissions_of(v_role.organization_id, array[v_role.key]) <@ p_mine then
+    raise exception 'the role may do more than the caller' using errcode = 'APABV';
+  end if;
+  return v_role;
+end
+$$;
+
+/* Makes a role. 22023 and APABV as above; APRLM for the 101st; a key that is taken, or built in, is a unique violation. */
+create function app.create_role(p_id uuid, p_key text, p_name text, p_permissions text[])
+returns table (id uuid, key text, name text, permissions text[], created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_organization_id uuid := app.org_id();
+  v_mine text[] := app_private.hold_organization('roles:write');
+  v_permissions text[] := app_private.check_permissions(p_permissions, v_mine);
+begin
+  if (select pg_catalog.count(*) from public.roles r where r.organization_id = v_organization_id) >= 100 then
+    raise exception 'as many roles as there can be' using errcode = 'APRLM';
+  end if;
+  if app_private.role_permissions(p_key) is not null then
+    raise unique_violation using message = 'the key is built in', constraint = 'roles_organization_id_key_key';
+  end if;
+  return query
+    insert into public.roles as r (organization_id, id, key, name, permissions)
+    values (v_organization_id, p_id, p_key, p_name, v_permissions)
+    returning r.id, r.key, r.name, r.permissions, r.created_at, r.updated_at;
+end
+$$;
+
+/* Changes what is not null. AP404, 22023 and APABV as above, for what the role may do before and after. */
+create function app.update_role(p_id uuid, p_name text, p_permissions text[]) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('roles:write');
+  v_role public.roles := app_private.role_below(p_id, v_mine);
+begin
+  update public.roles r
+     set name = coalesce(p_name, r.name),
+         permissions = case when p_permissions is null then r.permissions
+                            else app_private.check_permissions(p_permissions, v_mine) end
+   where r.organization_id = v_role.organization_id and r.id = v_role.id;
+end
+$$;
+
+/* Deletes a role; its members get the replacement instead. AP404 and APABV as above; APROL for an unknown replacement,
+   APABV for one above the caller, APUSE without one for a role that members have. */
+create function app.delete_role(p_id uuid, p_replacement text) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('roles:write');
+  v_role public.roles := app_private.role_below(p_id, v_mine);
+begin
+  if p_replacement is not null then
+    perform app_private.check_roles(v_role.organization_id, pg_catalog.array_remove(array[p_replacement], v_role.key), v_mine);
+    insert into public.membership_roles (organization_id, user_id, role)
+    select r.organization_id, r.user_id, p_replacement from public.membership_roles r
+     where r.organization_id = v_role.organization_id and r.role = v_role.key
+    on conflict do nothing;
+    delete from public.membership_roles r where r.organization_id = v_role.organization_id and r.role = v_role.key;
+  elsif exists (select from public.membership_roles r
+                 where r.organization_id = v_role.organization_id and r.role = v_role.key) then
+    raise exception 'members have the role' using errcode = 'APUSE';
+  end if;
+  delete from public.roles r where r.organization_id = v_role.organization_id and r.id = v_role.id;
+end
+$$;
+
+/* The signed-in person's roles and permissions in an organization. AP404 for who is no member. */
+create function app.my_permissions(p_organization_id uuid) returns table (roles text[], permissions text[])
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_roles text[] := app_private.roles_of(p_organization_id, app.user_id());
+begin
+  if pg_catalog.cardinality(v_roles) = 0 then
+    raise exception 'not a member' using errcode = 'AP404';
+  end if;
+  return query select v_roles, app_private.permissions_of(p_organization_id, v_roles);
 end
 $$;
 
@@ -2078,6 +2203,7 @@ $$;
 -- Not for a password that is hashed anew at sign-in: nothing that anybody sees has changed.
 create trigger touch_updated_at before update of name, email on users for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on sso_connections for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on roles for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
 
 -- ── users: a person's own row ────────────────────────────────────────────────────────────────────
@@ -2162,6 +2288,15 @@ create policy "A member's role is its organization's alone" on membership_roles 
 create policy "Those with members:read read the members' roles, others their own" on membership_roles for select to app_user
   using (organization_id = (select app.org_id())
          and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
+
+-- ── roles ────────────────────────────────────────────────────────────────────────────────────────
+
+grant select (organization_id, id, key, name, permissions, created_at, updated_at) on roles to app_user;
+
+create policy "A role is its organization's alone" on roles as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Members read the roles of their organization" on roles for select to app_user
+  using (organization_id = (select app.org_id('organization:read')));
 
 -- ── sso_connections ──────────────────────────────────────────────────────────────────────────────
 

@@ -148,16 +148,48 @@ export const memberships = pgTable(
   ],
 ).enableRLS();
 
-/** A member's roles, whose permissions are joined. */
+/** Roles that an organization has made for itself, beside the built-in ones. `key` is what members' roles name. */
+export const roles = pgTable(
+  "roles",
+  {
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    id: uuid("id").notNull(),
+    key: text("key").notNull(),
+    name: text("name").notNull(),
+    permissions: text("permissions").array().notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    unique("roles_organization_id_key_key").on(table.organizationId, table.key),
+    check("roles_key_shape", sql`key ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(key) between 2 and 50`),
+    check("roles_key_not_built_in", sql`key not in ('owner', 'admin', 'member', 'viewer')`),
+    check("roles_name_length", sql`length(name) between 1 and 100`),
+    check("roles_permissions_given", sql`cardinality(permissions) > 0`),
+  ],
+).enableRLS();
+
+/** A member's roles, whose permissions are joined. `customRole` is `role` where that is no built-in one. */
 export const membershipRoles = pgTable(
   "membership_roles",
   {
     organizationId: uuid("organization_id").notNull(),
     userId: uuid("user_id").notNull(),
     role: text("role").notNull(),
+    customRole: text("custom_role").generatedAlwaysAs(
+      sql`case when role in ('owner', 'admin', 'member', 'viewer') then null else role end`,
+    ),
   },
   (table) => [
     primaryKey({ columns: [table.organizationId, table.userId, table.role] }),
+    foreignKey({
+      name: "membership_roles_custom_role_fkey",
+      columns: [table.organizationId, table.customRole],
+      foreignColumns: [roles.organizationId, roles.key],
+    }),
     foreignKey({
       name: "membership_roles_membership_fkey",
       columns: [table.organizationId, table.userId],
@@ -165,7 +197,6 @@ export const membershipRoles = pgTable(
     }).onDelete("cascade"),
     // Finds an organization's owners, and who has a role.
     index("membership_roles_organization_id_role_idx").on(table.organizationId, table.role, table.userId),
-    check("membership_roles_role_built_in", sql`role in ('owner', 'admin', 'member', 'viewer')`),
   ],
 ).enableRLS();
 

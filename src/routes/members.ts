@@ -69,7 +69,7 @@ const updateRoute = tenantRoute("members:write", {
     body: jsonRequest(z.strictObject({ roles: MemberRoles }).openapi("MemberUpdate")),
   },
   responses: { 200: json(Member, "The member as they are now.") },
-  errors: ["role_above_own", "last_owner"],
+  errors: ["unknown_role", "role_above_own", "last_owner"],
 });
 
 const removeRoute = tenantRoute("members:write", {

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, json, jsonRequest, PageQuery, pageOf, personRoute, tenantRoute } from "../openapi.ts";
-import { roles } from "../permissions.ts";
+import { builtInRoles } from "../permissions.ts";
 import {
   createOrganization,
   deleteOrganization,
@@ -9,7 +9,17 @@ import {
   updateOrganization,
 } from "../services/organizations.ts";
 
-export const RoleName = z.enum(roles).openapi({ example: "owner" });
+/** What names a role that is the organization's own. */
+export const RoleKey = z
+  .string()
+  .min(2)
+  .max(50)
+  .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "must be lower-case letters and digits, with single hyphens between them")
+  .openapi({ example: "billing" });
+
+export const RoleName = z
+  .union([z.enum(builtInRoles), RoleKey])
+  .openapi({ description: "A built-in role, or the key of one of the organization's own.", example: "owner" });
 
 export const OrganizationParams = z.object({
   organizationId: z

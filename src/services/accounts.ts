@@ -4,7 +4,6 @@ import { isoInstant } from "../db/json.ts";
 import { identities, passkeys, recoveryCodes, sessions, totpFactors, users } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
-import type { Role } from "../permissions.ts";
 import type { Member } from "./members.ts";
 import { type Identity, identityFields } from "./identities.ts";
 import { newNotice } from "./outbox.ts";
@@ -39,7 +38,7 @@ export interface AccountExport {
     organizationId: string;
     name: string;
     slug: string;
-    roles: Role[];
+    roles: string[];
     joinedBy: Member["joinedBy"];
     since: string;
   }[];

@@ -2,7 +2,6 @@ import { sql } from "drizzle-orm";
 import type { TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
 import { AppError } from "../errors.ts";
-import type { Role } from "../permissions.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 
 /** By what way somebody became a member. */
@@ -13,7 +12,7 @@ export interface Member {
   email: string;
   name: string;
   /** In alphabetical order; their permissions are joined. */
-  roles: Role[];
+  roles: string[];
   joinedBy: (typeof joiningWays)[number];
   joinedAt: string;
 }
@@ -59,10 +58,10 @@ export async function readMember(database: TenantDatabase, userId: string): Prom
  * Gives a member these roles in place of those before.
  *
  * @param roles One at least.
- * @throws AppError `not_found`; `role_above_own` where the roles of before or these may do more than the caller;
+ * @throws AppError `not_found`; `unknown_role`; `role_above_own` where the roles of before or these may do more than the caller;
  *   `last_owner` where nobody else owns the organization.
  */
-export async function setMemberRoles(database: TenantDatabase, userId: string, roles: Role[]): Promise<Member> {
+export async function setMemberRoles(database: TenantDatabase, userId: string, roles: string[]): Promise<Member> {
   const [, result] = await database.run((queries) => [
     queries.execute(sql`select app.set_member_roles(${userId}::uuid, ${sql.param(roles)}::text[])`),
     queries.execute<{ body: Member }>(membersOf(database, isMember(userId))),

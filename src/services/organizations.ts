@@ -4,7 +4,6 @@ import type { PersonDatabase, TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
 import { membershipRoles, organizations } from "../db/schema.ts";
 import { AppError } from "../errors.ts";
-import type { Role } from "../permissions.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 
 export interface Organization {
@@ -14,7 +13,7 @@ export interface Organization {
   /** Whether members reach it only in sessions with a second factor. */
   mfaRequired: boolean;
   /** The caller's own, in alphabetical order. */
-  roles: Role[];
+  roles: string[];
   createdAt: string;
   updatedAt: string;
 }
@@ -72,7 +71,7 @@ const organizationFields = {
   updatedAt: organizations.updatedAt,
 };
 
-const myRoles = sql<Role[]>`(select json_agg(role order by role) from ${membershipRoles} where ${and(
+const myRoles = sql<string[]>`(select json_agg(role order by role) from ${membershipRoles} where ${and(
   eq(membershipRoles.organizationId, sql`organizations.id`),
   eq(membershipRoles.userId, sql`(select app.user_id())`),
 )})`;

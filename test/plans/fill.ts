@@ -30,6 +30,8 @@ const statements = [
     `select ${organization("100 * (u % 50 + 50 * o)")}, ${user("u")}, (array['owner', 'admin', 'member', 'viewer'])[1 + (u / 50 + o) % 4]
        from generate_series(0, 49999) u, generate_series(0, 19) o`,
   ),
+  `insert into roles (organization_id, id, key, name, permissions)
+   select ${organization("100 * (n / 50)")}, gen_random_uuid(), 'role-' || n, 'Role ' || n, '{organization:read}' from generate_series(0, 49999) n`,
   `insert into sessions (id, user_id, handle_hash, created_at, idle_expires_at, expires_at, revoked_at)
    select ${session("n")}, ${user("n % 50000")}, sha256(n::text::bytea), now() - interval '40 days',
           now() + interval '6 days' - case when n % 20 = 0 then interval '37 days' else interval '0' end, now() + interval '20 days',

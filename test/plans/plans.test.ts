@@ -4,7 +4,7 @@ import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
-import { databaseFreeRoutes, giveColleague, operations, takesColleague } from "../support/operations.ts";
+import { databaseFreeRoutes, giveColleague, giveRole, operations, takesColleague } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type DatabaseRequest, openService, type Person, signUpPerson } from "../support/service.ts";
@@ -79,8 +79,9 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
     [organizationId],
   ]);
   const ids = { organizationId, sessionId: sessions?.[0]?.["id"], identityId, connectionId: connection.id };
-  const caller = { person, ids: { ...ids, provider: "google" } };
+  const caller = { person, ids: { ...ids, provider: "google", roleId: await giveRole(organizationId) } };
   if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
+  if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
   if (takesColleague(name)) {
     const userId = await giveColleague(service, organizationId, name);
     return { ...caller, ids: { ...caller.ids, userId } };
@@ -88,6 +89,15 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   if (!takesPasskey(name)) return caller;
   const renew = () => givePasskeyFor(name, person);
   return { ...caller, ids: { ...caller.ids, passkeyId: await renew() }, renew };
+}
+
+/** More than an organization can make. */
+async function giveRoles(organizationId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into roles (organization_id, id, key, name, permissions)
+     select $1::uuid, gen_random_uuid(), gen_random_uuid(), 'One of many', '{organization:read}' from generate_series(1, $2::int)`,
+    [organizationId, count],
+  ]);
 }
 
 async function givePasskeys({ id }: Person, count: number): Promise<void> {

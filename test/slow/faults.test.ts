@@ -143,6 +143,9 @@ describe("every writing operation", () => {
       "PATCH /v1/organizations/{organizationId}/members/{userId}": [200, 200],
       "DELETE /v1/organizations/{organizationId}/members/{userId}": [204, 404],
       "POST /v1/organizations/{organizationId}/leave": [204, 404],
+      "POST /v1/organizations/{organizationId}/roles": [201, 201],
+      "PATCH /v1/organizations/{organizationId}/roles/{roleId}": [200, 200],
+      "DELETE /v1/organizations/{organizationId}/roles/{roleId}": [204, 404],
     });
   });
 

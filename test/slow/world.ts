@@ -9,6 +9,7 @@ import {
   creates,
   databaseFreeRoutes,
   giveColleague,
+  giveRole,
   newMark,
   optionsOf,
   takesColleague,
@@ -64,6 +65,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     connectionId: connection.id,
     ...(passkeyId && { passkeyId }),
     ...(userId && { userId }),
+    roleId: await giveRole(organization.id),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }

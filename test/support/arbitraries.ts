@@ -27,6 +27,7 @@ const own = [
   "identityId",
   "passkeyId",
   "userId",
+  "roleId",
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */

@@ -28,6 +28,14 @@ export async function teamOf(owner: Person) {
     remove: (by: Pick<Person, "token">, who: Pick<Person, "id">) =>
       service.call("DELETE", at(who), { token: by.token }),
     read: (by: Pick<Person, "token">, who: Pick<Person, "id">) => service.call("GET", at(who), { token: by.token }),
+    createRole: (by: Pick<Person, "token">, key: string, permissions: unknown, name = "Own role") =>
+      service.call("POST", `${path}/roles`, { token: by.token, body: { key, name, permissions } }),
+    updateRole: (by: Pick<Person, "token">, roleId: string, body: unknown) =>
+      service.call("PATCH", `${path}/roles/${roleId}`, { token: by.token, body }),
+    deleteRole: (by: Pick<Person, "token">, roleId: string, replacement?: string) =>
+      service.call("DELETE", `${path}/roles/${roleId}${replacement ? `?replacement=${replacement}` : ""}`, {
+        token: by.token,
+      }),
     leave: ({ token }: Pick<Person, "token">) => service.call("POST", `${path}/leave`, { token }),
     roles: (): Promise<Record<string, string[]>> => allRolesIn(id),
   };
@@ -42,4 +50,13 @@ export async function allRolesIn(organizationId: string): Promise<Record<string,
     [organizationId],
   ]);
   return Object.fromEntries(rows.map((row) => [row["user_id"], row["roles"]]));
+}
+
+/** A team with a role of its own, which one of its members has and nothing else. */
+export async function newDesk() {
+  const team = await newTeam({ admin: ["admin"], grace: ["viewer"] });
+  const { body: role } = await team.createRole(team.owner, "desk", ["members:read", "organization:read"]);
+  const { status, body } = await team.setRoles(team.owner, team.grace, ["desk"]);
+  if (status !== 200) throw new Error(JSON.stringify(body));
+  return { ...team, role };
 }

@@ -34,6 +34,7 @@ export const databaseFreeRoutes = new Set([
   "GET /health",
   "GET /.well-known/jwks.json",
   "POST /v1/auth/passkeys/authentication-options",
+  "GET /v1/permissions",
   "GET /v1/auth/providers",
   "GET /v1/auth/oauth/{provider}",
   // Without the flow's cookie; with it, see oauth-token.test.ts.
@@ -45,6 +46,7 @@ export const databaseFreeRoutes = new Set([
 /** The query without which an operation does not succeed. */
 const queries: Record<string, string> = {
   "GET /v1/auth/oauth/{provider}": "?codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+  "GET /v1/users/me/permissions": "?organizationId={organizationId}",
   "GET /v1/auth/sso": "?email=ada@acme.example&codeChallenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
 };
 
@@ -87,6 +89,12 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}": (_, mark) => ({ clientId: mark }),
   "PATCH /v1/organizations/{organizationId}": (_, mark) => ({ name: mark, slug: mark }),
   "PATCH /v1/organizations/{organizationId}/members/{userId}": () => ({ roles: ["member", "viewer"] }),
+  "POST /v1/organizations/{organizationId}/roles": (_, mark) => ({
+    key: mark,
+    name: mark,
+    permissions: ["organization:read"],
+  }),
+  "PATCH /v1/organizations/{organizationId}/roles/{roleId}": (_, mark) => ({ name: mark }),
 };
 
 export const newMark = () => `mark-${crypto.randomUUID()}`;
@@ -125,8 +133,8 @@ export const fillPath = (path: string, ids: Record<string, string | undefined>) 
   });
 
 /** Where the operation is called. */
-export const targetOf = ({ name, path }: Operation, ids: Record<string, string>) =>
-  `${fillPath(path, ids)}${queries[name] ?? ""}`;
+export const targetOf = ({ name, path }: Pick<Operation, "name" | "path">, ids: Record<string, string | undefined>) =>
+  fillPath(`${path}${queries[name] ?? ""}`, ids);
 
 /** The path with ids that nobody has. */
 export const strangePath = (path: string) => path.replaceAll(/\{\w+\}/g, () => crypto.randomUUID());
@@ -141,10 +149,21 @@ export interface Prepared {
     identityId: string;
     connectionId: string;
     provider: string;
+    roleId: string;
     passkeyId?: string;
     /** Of another member. */
     userId?: string;
   };
+}
+
+/** Makes a role of the organization's own, which nobody has. */
+export async function giveRole(organizationId: string): Promise<string> {
+  const id = crypto.randomUUID();
+  await asOwner([
+    "insert into roles (organization_id, id, key, name, permissions) values ($1, $2, $3, 'Own role', '{organization:read}')",
+    [organizationId, id, `role-${id}`],
+  ]);
+  return id;
 }
 
 /** Whether it is about another member, or needs one who owns the organization too. */
@@ -167,7 +186,14 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
   const identityId = await giveIdentity(person.id);
   const sessionId = String(rows?.[0]?.["id"]);
   const { id: connectionId } = await giveConnection(organization.id);
-  const ids = { organizationId: organization.id, sessionId, identityId, connectionId, provider: "google" };
+  const ids = {
+    organizationId: organization.id,
+    sessionId,
+    identityId,
+    connectionId,
+    provider: "google",
+    roleId: await giveRole(organization.id),
+  };
   await arrange(service, person, operation?.name);
   if (!operation) return { person, organization, ids };
   if (takesColleague(operation.name)) {

@@ -5,6 +5,8 @@ export interface Column {
   name: string;
   type: string;
   nullable: boolean;
+  /** Written by Postgres itself, and by nobody else. */
+  generated: boolean;
   /** Part of a primary or unique key. */
   key: boolean;
   /** What a foreign key of this column alone points at. */
@@ -28,6 +30,7 @@ export async function readRelations(client: Client): Promise<Relation[]> {
                'name', a.attname,
                'type', format_type(a.atttypid, a.atttypmod),
                'nullable', not a.attnotnull,
+               'generated', a.attgenerated <> '',
                'key', exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey)),
                'references', (select json_build_object('relation', format('%I.%I', rn.nspname, rc.relname), 'column', ra.attname)
                                 from pg_constraint k join pg_class rc on rc.oid = k.confrelid

@@ -1,4 +1,4 @@
-import { roles } from "../../../src/permissions.ts";
+import { builtInRoles } from "../../../src/permissions.ts";
 import { id, organizations } from "./people.ts";
 import { attempt, letIn, sha256, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
@@ -61,7 +61,7 @@ export const contextCommitments: Commitment[] = [
     expected,
     actual: (scene) => scene.ask(null, statement(scene)),
   })),
-  ...roles.map((role): Commitment => ({
+  ...builtInRoles.map((role): Commitment => ({
     title: `app.admit seals the person, the session, the organization and the permissions of a role: ${role}`,
     expected: true,
     actual: async (scene) => {
@@ -167,18 +167,18 @@ export const contextCommitments: Commitment[] = [
   {
     title: "each person keeps to the permissions of their own role",
     expected: [
-      ["admin", "members:read,members:write,organization:read,organization:update,sso:read"],
+      ["admin", "members:read,members:write,organization:read,organization:update,roles:write,sso:read"],
       ["member", "members:read,organization:read"],
       [
         "owner",
-        "members:read,members:write,organization:delete,organization:read,organization:update,sso:read,sso:write",
+        "members:read,members:write,organization:delete,organization:read,organization:update,roles:write,sso:read,sso:write",
       ],
       ["viewer", "organization:read"],
     ],
     actual: (scene) =>
       scene.see(
         `select role, (select string_agg(p, ',' order by p) from unnest(app_private.role_permissions(role)) p)
-           from unnest(array['${roles.join("','")}']) role order by 1`,
+           from unnest(array['${builtInRoles.join("','")}']) role order by 1`,
       ),
   },
 ];

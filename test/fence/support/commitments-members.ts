@@ -33,7 +33,7 @@ export const memberCommitments: Commitment[] = [
   {
     title: "app.admit joins the permissions of all roles of the member in this organization",
     expected: [
-      [["members:read,members:write,organization:read,organization:update,sso:read"]],
+      [["members:read,members:write,organization:read,organization:update,roles:write,sso:read"]],
       [["organization:read"]],
     ],
     actual: async (scene) => {
@@ -125,7 +125,7 @@ export const memberCommitments: Commitment[] = [
   },
   {
     title: "app.set_member_roles takes known roles, one at least",
-    expected: ["22023", "22023", "22023", "22023", "22023"],
+    expected: ["APROL", "APROL", "APROL", "APROL", "APROL"],
     actual: (scene) =>
       codesOf(
         scene,

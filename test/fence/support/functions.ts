@@ -60,7 +60,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
       // Nobody's: only those that are there already must stay.
       relation.name.endsWith(".spent_challenges")
         ? "key_hash = sha256('spent')"
-        : /\.(users|sessions|organizations|memberships|membership_roles|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
+        : /\.(users|sessions|organizations|memberships|membership_roles|roles|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
               relation.name,
             )
           ? belongsTo(relation, strangers)
@@ -134,6 +134,7 @@ function planCalls(
     "p_organization_id uuid": [organizationId],
     "p_permission text": ["members:read"],
     "p_provider text": ["google"],
+    "p_permissions text[]": ["{organization:read}"],
     "p_roles text[]": ["{owner}", "{viewer}"],
     "p_salt text": [victim.salt],
     "p_user_id uuid": [victim.id],

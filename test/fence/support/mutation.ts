@@ -24,6 +24,7 @@ import { passkeyCommitments } from "./commitments-passkeys.ts";
 import { passkeySignInCommitments } from "./commitments-passkey-sign-ins.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
+import { roleCommitments } from "./commitments-roles.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
 import { sessionCommitments } from "./commitments-sessions.ts";
@@ -46,6 +47,7 @@ export const commitments = [
   ...accountCommitments,
   ...organizationCommitments,
   ...memberCommitments,
+  ...roleCommitments,
   ...messageCommitments,
   ...messageLimitCommitments,
   ...passkeyCommitments,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Client } from "pg";
 
-import { permissions, roles } from "../../../src/permissions.ts";
+import { builtInRoles, permissions } from "../../../src/permissions.ts";
 import { insertMembers } from "../../support/members-sql.ts";
 
 export interface Person {
@@ -32,7 +32,7 @@ export const workerKey = Buffer.alloc(32, 0x0a);
 
 /** Who there is, and their roles. */
 const memberships: Record<string, Record<string, string>> = {
-  ...Object.fromEntries(roles.map((role) => [role, { [mine]: role }])),
+  ...Object.fromEntries(builtInRoles.map((role) => [role, { [mine]: role }])),
   ...Object.fromEntries(permissions.map((permission) => [`only ${permission}`, { [mine]: `only ${permission}` }])),
   both: { [mine]: "viewer", [theirs]: "owner" },
   bare: { [mine]: "bare" },
@@ -57,6 +57,11 @@ export async function addPeople(client: Client): Promise<People> {
     await client.query(
       `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
        values ($1, gen_random_uuid(), $2::text || '.test', 'proof of ' || $2::text || ' for a domain', 'https://' || $2::text || '.test', 'client of ' || $2::text, sha256($2::text::bytea))`,
+      [organizationId, slug],
+    );
+    await client.query(
+      `insert into roles (organization_id, id, key, name, permissions)
+       values ($1, gen_random_uuid(), 'role-of-' || $2::text, 'Role of ' || $2::text, '{organization:read}')`,
       [organizationId, slug],
     );
   }

@@ -44,7 +44,6 @@ async function planRelation(world: World, actor: Actor, owners: Owners, relation
   const add = (operation: string, statement: string, mostRows = own, column?: Column) =>
     cells.push({ object: name, operation, detail: column?.name ?? null, statement, mostRows });
 
-  const quoted = columns.map((column) => escapeIdentifier(column.name));
   for (const column of columns) {
     add("select", `select ${escapeIdentifier(column.name)} from ${name}`, own, column);
   }
@@ -69,7 +68,8 @@ async function planRelation(world: World, actor: Actor, owners: Owners, relation
   const foreign = await findRow(client, relation, belongsTo(relation, strangers));
   const theirs = await findValues(client, relation, belongsTo(relation, strangers));
   const mine = await findRow(client, relation, belongsTo(relation, owners));
-  for (const column of columns) {
+  const written = columns.filter(({ generated }) => !generated);
+  for (const column of written) {
     const target = escapeIdentifier(column.name);
     const set = (operation: string, value: string) =>
       add(`update to ${operation}`, `update ${name} set ${target} = ${value}`, own, column);
@@ -85,19 +85,19 @@ async function planRelation(world: World, actor: Actor, owners: Owners, relation
     }
   }
 
-  const movable = columns.filter((column) => !column.key || column.references);
+  const movable = written.filter((column) => !column.key || column.references);
   const moves = movable.map((column) => `${escapeIdentifier(column.name)} = ${literal(theirs[column.name], column)}`);
   add("update all but keys to theirs", `update ${name} set ${moves.join(", ")}`);
 
-  const list = quoted.join(", ");
+  const list = written.map((column) => escapeIdentifier(column.name)).join(", ");
   const insert = (row: Row) =>
-    `(${list}) values (${columns.map((column) => literal(row[column.name], column)).join(", ")})`;
+    `(${list}) values (${written.map((column) => literal(row[column.name], column)).join(", ")})`;
   const keys = columns.filter((column) => column.key);
   const ownRow = await makeNewRow(client, relation, mine, actor);
   const foreignRow = await makeNewRow(client, relation, foreign, actor);
   add("insert own", `insert into ${name} ${insert(ownRow)}`, null);
   add("insert theirs", `insert into ${name} ${insert(foreignRow)}`, 0);
-  for (const column of columns) {
+  for (const column of written) {
     const value = literal(ownRow[column.name], column);
     add("insert", `insert into ${name} (${escapeIdentifier(column.name)}) values (${value})`, null, column);
   }
@@ -183,7 +183,10 @@ async function primaryKey(client: Client, relation: Relation): Promise<string> {
 }
 
 function literal(value: string | null | undefined, { type }: Column): string {
-  return value === null || value === undefined ? "null" : `${escapeLiteral(value)}::${type}`;
+  if (value === null || value === undefined) return "null";
+  // As JSON writes an array, where the whole row was read.
+  const text = value.startsWith("[") && type.endsWith("[]") ? `{${JSON.parse(value).join(",")}}` : value;
+  return `${escapeLiteral(text)}::${type}`;
 }
 
 function freshValue(value: string | null | undefined, { type }: Column, n: number): string | null {

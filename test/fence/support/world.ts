@@ -3,7 +3,7 @@ import { Client } from "pg";
 import { applyMigrations, applyPolicies } from "../../../scripts/db/steps.ts";
 import { createNeonLikeDatabase } from "../../../scripts/local/neon-like-database.ts";
 import type { LocalPostgres } from "../../../scripts/local/postgres.ts";
-import { permissions, roles } from "../../../src/permissions.ts";
+import { builtInRoles, permissions } from "../../../src/permissions.ts";
 import { createCellRunner } from "./cells.ts";
 import { addPeople, organizations, type People, type Person } from "./people.ts";
 
@@ -48,7 +48,7 @@ export async function openWorld(postgres: LocalPostgres, database: string): Prom
   };
   const client = await connect();
   // Rows of roles that the product does not have; what they may do is added by addTestRoles.
-  await client.query("alter table membership_roles drop constraint membership_roles_role_built_in");
+  await client.query("alter table membership_roles drop constraint membership_roles_custom_role_fkey");
   const people = await addPeople(client);
   await client.query("vacuum analyze");
   return { client, connect, people, actors: listActors(people) };
@@ -116,7 +116,7 @@ function listActors(people: People): Actor[] {
   add("outsider as a person", "outsider", null, null);
   add("outsider in their own", "outsider", third, "organization:read");
   add("owner as a person", "owner", null, null);
-  for (const role of roles) add(role, role, mine, "organization:read");
+  for (const role of builtInRoles) add(role, role, mine, "organization:read");
   for (const permission of permissions) add(`only ${permission}`, `only ${permission}`, mine, permission);
   add("viewer here, owner there", "both", mine, "organization:read");
   add("bare member", "bare", mine, "organization:read", true);
