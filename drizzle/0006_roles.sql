@@ -11,7 +11,7 @@ CREATE TABLE "roles" (
 	CONSTRAINT "roles_key_shape" CHECK (key ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(key) between 2 and 50),
 	CONSTRAINT "roles_key_not_built_in" CHECK (key not in ('owner', 'admin', 'member', 'viewer')),
 	CONSTRAINT "roles_name_length" CHECK (length(name) between 1 and 100),
-	CONSTRAINT "roles_permissions_given" CHECK (cardinality(permissions) > 0)
+	CONSTRAINT "roles_permissions_bounded" CHECK ('organization:read' = any (permissions) and not 'organization:own' = any (permissions))
 );
 --> statement-breakpoint
 ALTER TABLE "roles" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint

@@ -6,6 +6,7 @@ export const permissionTable = {
   "organization:read": ["Read the organization and its roles", ["owner", "admin", "member", "viewer"]],
   "organization:update": ["Update the organization", ["owner", "admin"]],
   "organization:delete": ["Delete the organization", ["owner"]],
+  "organization:own": ["Make and change owners", ["owner"]],
   "members:read": ["Read the members", ["owner", "admin", "member"]],
   "members:write": ["Change and remove members", ["owner", "admin"]],
   "roles:write": ["Make, change and delete roles", ["owner", "admin"]],
@@ -16,6 +17,9 @@ export const permissionTable = {
 export type Permission = keyof typeof permissionTable;
 
 export const permissions = Object.keys(permissionTable) as [Permission, ...Permission[]];
+
+/** Those that an organization's own roles can be made of: no such role makes an owner. */
+export const grantablePermissions = permissions.filter((name) => name !== "organization:own") as typeof permissions;
 
 export const builtInRoles = ["owner", "admin", "member", "viewer"] as const;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { permissions } from "../src/permissions.ts";
+import { grantablePermissions } from "../src/permissions.ts";
 import { asOwner } from "./support/database.ts";
 import { newDesk, newTeam } from "./support/members.ts";
 import { expectProblem } from "./support/problems.ts";
@@ -13,7 +13,7 @@ const mayOf = ({ token }: { token: string }, organizationId: string) =>
 describe("GET /v1/permissions", () => {
   it("lists what a role can be made of, and who has it already, to everybody", async () => {
     const { status, body } = await service.call("GET", "/v1/permissions");
-    expect([status, body.data.map(({ name }: { name: string }) => name)]).toEqual([200, permissions]);
+    expect([status, body.data.map(({ name }: { name: string }) => name)]).toEqual([200, grantablePermissions]);
     expect(body.data).toContainEqual({
       name: "members:write",
       description: "Change and remove members",
@@ -32,6 +32,7 @@ describe("GET /v1/users/me/permissions", () => {
     });
     await team.updateRole(team.owner, team.role.id, { permissions: ["sso:read"] });
     expect((await mayOf(team.grace, team.id)).body.permissions).toEqual(["organization:read", "sso:read"]);
+    expect((await mayOf(team.owner, team.id)).body.permissions).toContain("organization:own");
   });
 
   it("knows no organization of others", async () => {
@@ -73,6 +74,7 @@ describe("POST /v1/organizations/{organizationId}/roles", () => {
 
   it.each<[string, string, unknown]>([
     ["an unknown permission", "desk", ["organization:read", "everything:do"]],
+    ["what owners alone have", "desk", ["organization:read", "organization:own"]],
     ["no permission", "desk", []],
     ["one twice", "desk", ["organization:read", "organization:read"]],
     ["several in one text", "desk", ["organization:read,organization:delete"]],
@@ -102,6 +104,31 @@ describe("POST /v1/organizations/{organizationId}/roles", () => {
     ]);
     expect((await team.createRole(team.owner, "last", ["organization:read"])).status).toBe(201);
     expectProblem(await team.createRole(team.owner, "more", ["organization:read"]), "role_limit");
+  });
+});
+
+describe("A role with all permissions that there are to give", () => {
+  it("lets its member neither make owners, of themself or others, nor touch one", async () => {
+    const team = await newTeam({ grace: ["viewer"], second: ["owner"] });
+    expect((await team.createRole(team.owner, "all", grantablePermissions)).status).toBe(201);
+    await team.setRoles(team.owner, team.grace, ["all"]);
+    const before = await team.roles();
+    expectProblem(await team.setRoles(team.grace, team.grace, ["all", "owner"]), "role_above_own");
+    expectProblem(await team.setRoles(team.grace, team.second, ["viewer"]), "role_above_own");
+    expectProblem(await team.remove(team.grace, team.second), "role_above_own");
+    expect(await team.roles()).toEqual(before);
+  });
+});
+
+describe("A role with whatever permission", () => {
+  it("reads the organization too, and so can be left", async () => {
+    const team = await newTeam({ grace: ["viewer"] });
+    const { body } = await team.createRole(team.owner, "desk", ["members:read"]);
+    expect(body.permissions).toEqual(["members:read", "organization:read"]);
+    const { body: changed } = await team.updateRole(team.owner, body.id, { permissions: ["sso:read"] });
+    expect(changed.permissions).toEqual(["organization:read", "sso:read"]);
+    await team.setRoles(team.owner, team.grace, ["desk"]);
+    expect((await team.leave(team.grace)).status).toBe(204);
   });
 });
 

@@ -169,7 +169,7 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'members:read', 'members:write', 'roles:write', 'sso:read', 'sso:write']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:own', 'members:read', 'members:write', 'roles:write', 'sso:read', 'sso:write']
   when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'roles:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
@@ -1679,7 +1679,7 @@ begin
 end
 $$;
 
-/* What a member of the request's organization may do, and who they are: AP404 for nobody, APABV where that is more
+/* A member's roles in the request's organization: AP404 for nobody, APABV where they may do more
    than p_permissions. */
 create function app_private.roles_below(p_user_id uuid, p_permissions text[]) returns text[]
 language plpgsql stable set search_path = '' as $$
@@ -1768,18 +1768,20 @@ $$;
 
 -- ── Roles of an organization's own ───────────────────────────────────────────────────────────────
 
-/* These permissions, each once: 22023 unless they are the product's, and one at least; APABV unless all are the caller's. */
+/* These permissions, each once, and organization:read, which every role has: 22023 unless they are the product's, and
+   one at least; APABV unless all are the caller's. organization:own is no role's but the owner's. */
 create function app_private.check_permissions(p_permissions text[], p_mine text[]) returns text[]
 language plpgsql stable set search_path = '' as $$
 begin
   if coalesce(pg_catalog.cardinality(p_permissions), 0) = 0
-     or (p_permissions <@ app_private.role_permissions('owner')) is not true then
+     or (p_permissions <@ pg_catalog.array_remove(app_private.role_permissions('owner'), 'organization:own')) is not true then
     raise exception 'no such permission' using errcode = '22023';
   end if;
   if not p_permissions <@ p_mine then
     raise exception 'more than the caller may do' using errcode = 'APABV';
   end if;
-  return array(select distinct permission from pg_catalog.unnest(p_permissions) permission order by permission);
+  return array(select distinct permission from pg_catalog.unnest(p_permissions || 'organization:read'::text) permission
+                order by permission);
 end
 $$;
 

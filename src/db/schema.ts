@@ -168,7 +168,10 @@ export const roles = pgTable(
     check("roles_key_shape", sql`key ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(key) between 2 and 50`),
     check("roles_key_not_built_in", sql`key not in ('owner', 'admin', 'member', 'viewer')`),
     check("roles_name_length", sql`length(name) between 1 and 100`),
-    check("roles_permissions_given", sql`cardinality(permissions) > 0`),
+    check(
+      "roles_permissions_bounded",
+      sql`'organization:read' = any (permissions) and not 'organization:own' = any (permissions)`,
+    ),
   ],
 ).enableRLS();
 

@@ -9,7 +9,7 @@ import {
   publicRoute,
   tenantRoute,
 } from "../openapi.ts";
-import { builtInRoles, permissions } from "../permissions.ts";
+import { builtInRoles, grantablePermissions, permissions } from "../permissions.ts";
 import {
   createRole,
   deleteRole,
@@ -26,9 +26,9 @@ const collection = "/v1/organizations/{organizationId}/roles";
 const PermissionName = z.enum(permissions).openapi({ example: "members:read" });
 
 const Permissions = z
-  .array(PermissionName)
+  .array(z.enum(grantablePermissions).openapi({ example: "members:read" }))
   .min(1)
-  .max(permissions.length)
+  .max(grantablePermissions.length)
   .refine((names) => new Set(names).size === names.length, "must name each permission once")
   .openapi({ example: ["members:read", "organization:read"], uniqueItems: true });
 
@@ -109,7 +109,8 @@ const createRoute = tenantRoute("roles:write", {
   path: collection,
   tags: ["Roles"],
   summary: "Make a role",
-  description: "Of permissions that the caller has. An organization has 100 roles at most.",
+  description:
+    "Of permissions that the caller has; `organization:read` is in every role. An organization has 100 roles at most.",
   request: {
     params: OrganizationParams,
     body: jsonRequest(z.strictObject({ key: RoleKey, name: Title, permissions: Permissions }).openapi("RoleCreate")),

@@ -4,7 +4,7 @@ import type { PersonDatabase, TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
 import { roles } from "../db/schema.ts";
 import { AppError } from "../errors.ts";
-import { type BuiltInRole, type Permission, permissions, permissionTable } from "../permissions.ts";
+import { type BuiltInRole, grantablePermissions, type Permission, permissionTable } from "../permissions.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 
 /** One that an organization has made for itself. */
@@ -26,8 +26,9 @@ export interface KnownPermission {
   roles: BuiltInRole[];
 }
 
+/** Of which roles can be made. */
 export const listPermissions = (): KnownPermission[] =>
-  permissions.map((name) => {
+  grantablePermissions.map((name) => {
     const [description, having] = permissionTable[name];
     return { name, description, roles: [...having] };
   });

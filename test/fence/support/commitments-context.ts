@@ -171,7 +171,7 @@ export const contextCommitments: Commitment[] = [
       ["member", "members:read,organization:read"],
       [
         "owner",
-        "members:read,members:write,organization:delete,organization:read,organization:update,roles:write,sso:read,sso:write",
+        "members:read,members:write,organization:delete,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write",
       ],
       ["viewer", "organization:read"],
     ],
