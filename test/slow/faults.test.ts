@@ -211,7 +211,7 @@ describe("a read", () => {
   const faults = ({ statements: [statements = 0] }: Plan) => [...unknownOutcomes(statements), refused];
 
   it.each(reads)("$name is repeated and answered after any single fault", async (plan) => {
-    const world = await makeWorld();
+    const world = await makeWorld(plan);
     const sound = await send(plan, world);
     expect(sound.status).toBeLessThan(400);
     const body = sound.body && { ...sound.body, ...(sound.body.exportedAt && { exportedAt: expect.any(String) }) };
@@ -224,7 +224,7 @@ describe("a read", () => {
   });
 
   it.each(reads)("$name is answered with 503 when the database fails three times", async (plan) => {
-    const world = await makeWorld();
+    const world = await makeWorld(plan);
     const failing = faults(plan).map(async (fault) => {
       const service = await openFaulty({ ...fault, times: 50 });
       expectUnavailable(await send(plan, world, service), false);

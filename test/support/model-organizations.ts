@@ -68,8 +68,7 @@ const read = (number: number, which: number) =>
       const answer = await callOperation("GET /v1/organizations/{organizationId}", { token, ids });
       if (!expectOutcome(answer, refusal(session, organization, "read"))) return;
       const { name, slug, roles } = organization;
-      const role = roles.get(session.person);
-      expect(answer.body).toMatchObject({ id: ids.organizationId, name, slug, role });
+      expect(answer.body).toMatchObject({ id: ids.organizationId, name, slug, roles: [roles.get(session.person)] });
     },
     hasOrganization,
   );
@@ -114,7 +113,7 @@ export const list = (number: number, limit: number) =>
       const { session, token } = actor(model, real, number);
       const answer = await readAll("GET /v1/organizations", limit, { token });
       if (!expectOutcome(answer, session.isAlive ? undefined : "unauthenticated")) return;
-      const seen = answer.body.map(({ id, name, slug, role }) => ({ id, name, slug, role }));
+      const seen = answer.body.map(({ id, name, slug, roles }) => ({ id, name, slug, roles }));
       expect(seen).toEqual(visibleOrganizations(model, real, session.person));
     },
     hasSession,
@@ -130,9 +129,9 @@ const listMembers = (number: number, which: number, limit: number) =>
       if (!expectOutcome(answer, refusal(session, organization, "list members"))) return;
       const members = [...organization.roles].map(([person, role]) => {
         const { email, name } = pick(model.people, person);
-        return { userId: pick(real.people, person).id, email, name, role };
+        return { userId: pick(real.people, person).id, email, name, roles: [role] };
       });
-      const seen = answer.body.map(({ userId, email, name, role }) => ({ userId, email, name, role }));
+      const seen = answer.body.map(({ userId, email, name, roles }) => ({ userId, email, name, roles }));
       expect(seen).toEqual(members.sort((a, b) => (a.userId < b.userId ? -1 : 1)));
     },
     hasOrganization,

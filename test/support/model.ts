@@ -121,9 +121,9 @@ export function visibleOrganizations({ organizations }: Model, real: Real, perso
   return organizations
     .map(({ name, slug, isDeleted, roles }, i) => {
       const role = isDeleted ? undefined : roles.get(person);
-      return { id: real.organizations[i]?.id ?? "", name, slug, role };
+      return { id: real.organizations[i]?.id ?? "", name, slug, roles: role ? [role] : [] };
     })
-    .filter(({ role }) => role)
+    .filter((organization) => organization.roles.length > 0)
     .sort(byId);
 }
 
