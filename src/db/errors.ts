@@ -39,7 +39,7 @@ const uniqueConstraints: Record<string, ErrorCode> = {
   users_email_key: "email_taken",
   organizations_slug_key: "slug_taken",
   passkeys_credential_id_key: "passkey_taken",
-  roles_organization_id_key_key: "role_taken",
+  roles_organization_id_key_pk: "role_taken",
   sso_connections_organization_id_domain_key: "domain_taken",
   sso_connections_verified_domain_key: "domain_taken",
 };

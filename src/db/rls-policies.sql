@@ -1816,7 +1816,7 @@ begin
     raise exception 'as many roles as there can be' using errcode = 'APRLM';
   end if;
   if app_private.role_permissions(p_key) is not null then
-    raise unique_violation using message = 'the key is built in', constraint = 'roles_organization_id_key_key';
+    raise unique_violation using message = 'the key is built in', constraint = 'roles_organization_id_key_pk';
   end if;
   return query
     insert into public.roles as r (organization_id, id, key, name, permissions)

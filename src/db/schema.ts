@@ -163,8 +163,9 @@ export const roles = pgTable(
     updatedAt: updatedAt(),
   },
   (table) => [
-    primaryKey({ columns: [table.organizationId, table.id] }),
-    unique("roles_organization_id_key_key").on(table.organizationId, table.key),
+    // In the order of the alphabet: drizzle-kit push reads it so, and would make it anew, which members' roles forbid.
+    primaryKey({ name: "roles_organization_id_key_pk", columns: [table.key, table.organizationId] }),
+    uniqueIndex("roles_organization_id_id_key").on(table.organizationId, table.id),
     check("roles_key_shape", sql`key ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(key) between 2 and 50`),
     check("roles_key_not_built_in", sql`key not in ('owner', 'admin', 'member', 'viewer')`),
     check("roles_name_length", sql`length(name) between 1 and 100`),
