@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readMe, refresh, signIn, signUp, storedSessions, storedUser } from "./support/accounts.ts";
+import { readMe, refresh, signIn, signUp, storedSessions, storedUser, makeStale } from "./support/accounts.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { deleteAccount, organizationExists, rolesIn, traces } from "./support/deletions.ts";
 import { failMail, lastMailTo, mailsTo, tokenOf } from "./support/mailbox.ts";
@@ -112,10 +112,7 @@ describe("DELETE /v1/users/me", () => {
 
   it("asks for a password given within 10 minutes, and else changes nothing", async () => {
     const ada = await signUpPerson(service);
-    await asOwner([
-      "update sessions set authenticated_at = now() - interval '11 minutes' where user_id = $1",
-      [ada.id],
-    ]);
+    await makeStale(ada);
     const before = await traces(ada);
     expectProblem(await deleteAccount(ada), "reauthentication_required");
     expect(await traces(ada)).toEqual(before);

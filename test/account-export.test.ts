@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { makeStale } from "./support/accounts.ts";
 import { insertMembers } from "./support/members-sql.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
@@ -119,10 +120,7 @@ describe("GET /v1/users/me/export", () => {
 
   it("asks for a password given within 10 minutes", async () => {
     const person = await signUpPerson(service);
-    await asOwner([
-      "update sessions set authenticated_at = now() - interval '11 minutes' where user_id = $1",
-      [person.id],
-    ]);
+    await makeStale(person);
     expectProblem(await exportAccount(person), "reauthentication_required");
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readMe, refresh, signIn, signUp, signUpVerified, storedUser } from "./support/accounts.ts";
+import { readMe, refresh, signIn, signUp, signUpVerified, storedUser, makeStale } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import { lastMailTo, mailsTo, tokenOf } from "./support/mailbox.ts";
 import { giveToken } from "./support/one-time-tokens.ts";
@@ -174,10 +174,7 @@ describe("A change to an address that has an account", () => {
 describe("POST /v1/auth/change-email", () => {
   it("asks for a password given within 10 minutes", async () => {
     const ada = await signUpVerified();
-    await asOwner([
-      "update sessions set authenticated_at = now() - interval '10 minutes 1 second' where user_id = $1",
-      [ada.id],
-    ]);
+    await makeStale(ada);
     expectProblem(await change(ada.token, newEmail()), "reauthentication_required");
     const body = { password: goodPassword };
     expect((await service.call("POST", "/v1/auth/reauthenticate", { body, token: ada.token })).status).toBe(204);

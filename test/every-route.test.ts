@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { verifyAddress } from "./support/accounts.ts";
+import { verifyAddress, makeStale } from "./support/accounts.ts";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { addsFactor } from "./support/factors.ts";
@@ -197,10 +197,7 @@ describe("Every operation", () => {
   it.each(operations.guarded)("%s asks for the password again only where the contract says so", async (_, op) => {
     const service = openService();
     const { person, ids } = await prepare(service, undefined, op);
-    await asOwner([
-      "update sessions set authenticated_at = now() - interval '601 seconds' where user_id = $1",
-      [person.id],
-    ]);
+    await makeStale(person);
     const answer = await service.call(op.method, targetOf(op, ids), optionsOf(op, person));
     expectContract(contract, op, answer);
     if (!says(op, "reauthentication_required")) expect(answer.status).toBeLessThan(300);

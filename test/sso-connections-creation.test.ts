@@ -1,27 +1,16 @@
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
+import { makeStale } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import { expectProblem } from "./support/problems.ts";
-import { createOrganization, openService, type Person, type Service, signUpPerson } from "./support/service.ts";
-import { connectionInput, connectionsPath, giveConnection, newDomain, newIssuer } from "./support/sso.ts";
+import { createOrganization, openService, type Service, signUpPerson } from "./support/service.ts";
+import { connectionInput, newConnectionOwner, giveConnection, newDomain, newIssuer } from "./support/sso.ts";
 
 const service = openService();
 
-let owner: Person;
-
-let organizationId: string;
-
-beforeAll(async () => {
-  owner = await signUpPerson(service);
-  organizationId = (await createOrganization(service, owner)).id;
-});
-
-const pathOf = (connectionId?: string, organization = organizationId) => connectionsPath(organization, connectionId);
+const { owner, pathOf } = await newConnectionOwner();
 
 const create = (body: Record<string, unknown>, by: Service = service, token = owner.token) =>
   by.call("POST", pathOf(), { token, body });
-
-const makeStale = (userId: string) =>
-  asOwner(["update sessions set authenticated_at = now() - interval '11 minutes' where user_id = $1", [userId]]);
 
 const refusal = (answer: { body: { errors: { path: string }[] } }) => answer.body.errors.map(({ path }) => path);
 
@@ -191,7 +180,7 @@ describe("POST /v1/organizations/{organizationId}/sso-connections", () => {
     const person = await signUpPerson(service);
     const { id } = await createOrganization(service, person);
     const { id: connectionId } = await giveConnection(id);
-    await makeStale(person.id);
+    await makeStale(person);
     const paths = [
       ["POST", pathOf(undefined, id), connectionInput()],
       ["PATCH", pathOf(connectionId, id), { clientId: "another" }],

@@ -1,10 +1,10 @@
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { addMember, asOwner } from "./support/database.ts";
 import { expectProblem } from "./support/problems.ts";
-import { createOrganization, openService, type Person, type Service, signUpPerson } from "./support/service.ts";
+import { createOrganization, openService, type Service, signUpPerson } from "./support/service.ts";
 import {
   connectionInput,
-  connectionsPath,
+  newConnectionOwner,
   giveConnection,
   newDomain,
   newIssuer,
@@ -13,16 +13,7 @@ import {
 
 const service = openService();
 
-let owner: Person;
-
-let organizationId: string;
-
-beforeAll(async () => {
-  owner = await signUpPerson(service);
-  organizationId = (await createOrganization(service, owner)).id;
-});
-
-const pathOf = (connectionId?: string, organization = organizationId) => connectionsPath(organization, connectionId);
+const { owner, organizationId, pathOf } = await newConnectionOwner();
 
 describe("The roles of an organization", () => {
   it.each([

@@ -25,6 +25,11 @@ export async function signUpVerified(by = service): Promise<Person> {
   return person;
 }
 
+/** As if they had signed in a second more than ten minutes ago. */
+export async function makeStale({ id }: { id: string }): Promise<void> {
+  await asOwner(["update sessions set authenticated_at = now() - interval '601 seconds' where user_id = $1", [id]]);
+}
+
 export async function disableUser(userId: string): Promise<void> {
   await asOwner(["update users set disabled_at = now() where id = $1", [userId]]);
 }

@@ -32,8 +32,7 @@ export async function makeChallenge(use: ChallengeUse, age = 0): Promise<string>
 export type Registration = Awaited<ReturnType<Authenticator["create"]>>;
 export type Assertion = Awaited<ReturnType<Authenticator["get"]>>;
 
-/** What the service answers for a new passkey of this person's. */
-/** At an address that is verified. */
+/** What the service answers for a new passkey of this person's, whose address is then verified. */
 export async function askToRegister(token: string, by: Service = service) {
   await verifyAddress({ id: String(claimsOf(token)["sub"]) });
   const { status, body } = await by.call("POST", "/v1/auth/passkeys/registration-options", { token });

@@ -5,7 +5,7 @@ import { seal } from "../../src/sealing.ts";
 import { secretOwner } from "../../src/services/sso.ts";
 import { asOwner } from "./database.ts";
 import { challengeOf, codeVerifier, type Flow, readFragment, type Script, scriptAnswer } from "./oauth.ts";
-import type { Answer, Service } from "./service.ts";
+import { type Answer, createOrganization, openService, type Service, signUpPerson } from "./service.ts";
 
 /** Nobody else's. */
 export const newDomain = () => `d${crypto.randomUUID()}.example`;
@@ -82,6 +82,15 @@ export async function getSsoCode(
 
 export const connectionsPath = (organizationId: string, connectionId?: string) =>
   `/v1/organizations/${organizationId}/sso-connections${connectionId === undefined ? "" : `/${connectionId}`}`;
+
+/** Somebody whose organization has no connection yet, and where its connections are. */
+export async function newConnectionOwner() {
+  const service = openService();
+  const owner = await signUpPerson(service);
+  const organizationId = (await createOrganization(service, owner)).id;
+  const pathOf = (connectionId?: string, organization = organizationId) => connectionsPath(organization, connectionId);
+  return { owner, organizationId, pathOf };
+}
 
 /** The body of a request for another connection. */
 export const connectionInput = (changes: Record<string, unknown> = {}) => ({
