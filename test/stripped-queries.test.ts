@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { addMember, asOwner } from "./support/database.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { addMember, asOwner, openOwnDatabase } from "./support/database.ts";
 import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
 import { arrange } from "./support/factors.ts";
@@ -134,6 +134,9 @@ async function attempt(operation: Operation, fence: "up" | "down"): Promise<Atte
   expect(stranger.person.id).not.toBe(caller.person.id);
   return attempts;
 }
+
+// Its statements, and the looks at all that is others', would take the longer the more others leave there.
+beforeAll(openOwnDatabase);
 
 const own = operations.all.filter(([name]) => name !== "GET /ready");
 

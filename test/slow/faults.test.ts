@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { readMe } from "../support/accounts.ts";
 import type { Operation } from "../support/contract.ts";
-import { asOwner } from "../support/database.ts";
+import { asOwner, openOwnDatabase } from "../support/database.ts";
 import { creates } from "../support/operations.ts";
 import { expectProblem } from "../support/problems.ts";
 import { type Answer, type Fault, openService, type Service } from "../support/service.ts";
-import { makeWorld, observe, operationsOfTheDatabase, send, type World } from "./world.ts";
+import { emptyDatabase, makeWorld, observe, operationsOfTheDatabase, send, type World } from "./world.ts";
 
 /** What an operation does when nothing fails. */
 interface Plan extends Operation {
@@ -40,9 +40,12 @@ async function learn(operation: Operation): Promise<Plan> {
   };
 }
 
+await openOwnDatabase();
 const plans = await Promise.all(operationsOfTheDatabase.map(learn));
 const reads = plans.filter(({ method }) => method === "GET");
 const writes = plans.filter(({ method }) => method !== "GET");
+
+beforeEach(emptyDatabase);
 
 /** After these, whether anything was done is unknown to the Worker; at every statement, and at COMMIT. */
 const unknownOutcomes = (statements: number): Fault[] => [

@@ -1,5 +1,6 @@
 import type { TestProject } from "vitest/node";
 
+import { withClient } from "../../scripts/db/connection.ts";
 import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
 import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
@@ -19,6 +20,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await applyPolicies(ownerUrl);
   const password = postgres.passwordOf("app_user");
   await setWorkerPassword(ownerUrl, password);
+  // While nobody is connected to what it is a copy of: see openOwnDatabase.
+  await withClient(ownerUrl, (client) => client.query("create database template_of_app template app"));
   const endpoint = await startNeonEndpoint({ postgres: { host: "127.0.0.1", port: postgres.port }, control: true });
   const mailboxKey = "re_a-key-for-tests-alone";
   // More than are sent while a test looks for its own, whatever runs beside it.

@@ -1,6 +1,7 @@
 import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import worker from "../../src/index.ts";
+import { workerUrl } from "./database.ts";
 import type { FlowProofs } from "./identities.ts";
 import type { MailedTokens } from "./one-time-tokens.ts";
 
@@ -67,16 +68,19 @@ export function newAddress(): string {
 /** Calls the Worker over HTTP's own types, in workerd, with the real driver and Postgres behind it. */
 export function openService(overrides: SettingsOverride = {}): Service {
   const tag = crypto.randomUUID();
-  const databaseUrl = new URL(overrides.DATABASE_URL ?? inject("databaseUrl"));
-  databaseUrl.searchParams.set("tag", tag);
-  const settings = override({ ...env }, { ...overrides, DATABASE_URL: databaseUrl.href });
+  // Only when it is called, since a file may open a database of its own before that.
+  const settingsWith = (own: SettingsOverride = {}) => {
+    const databaseUrl = new URL(overrides.DATABASE_URL ?? workerUrl());
+    databaseUrl.searchParams.set("tag", tag);
+    return override({ ...env }, { ...overrides, DATABASE_URL: databaseUrl.href, ...own });
+  };
   const control = (path: string, init?: RequestInit) => fetch(`${inject("endpointUrl")}/control/${path}`, init);
   const address = newAddress();
 
   const service: Service = {
     async fetch(request, own) {
       const context = createExecutionContext();
-      const response = await worker.fetch(request, own ? override(settings, own) : settings, context);
+      const response = await worker.fetch(request, settingsWith(own), context);
       await waitOnExecutionContext(context);
       return response;
     },
