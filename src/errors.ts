@@ -22,6 +22,7 @@ export const errorTable = {
   provider_email_unverified: [403, "The provider knows no verified e-mail address"],
   origin_not_allowed: [403, "The cookie is not for pages of this origin"],
   forbidden: [403, "Your roles do not allow this"],
+  invitation_email_mismatch: [403, "The invitation is for another e-mail address"],
   role_above_own: [403, "That takes more permissions than you have yourself"],
   not_found: [404, "There is nothing here"],
   sso_not_found: [404, "The identity provider is no longer connected"],
@@ -39,8 +40,13 @@ export const errorTable = {
   second_factor_missing: [409, "The account has no second factor"],
   unknown_role: [409, "The organization has no such role"],
   role_taken: [409, "The key of the role is already in use"],
-  role_in_use: [409, "Members have the role"],
+  role_in_use: [409, "Members have the role, or are invited with it"],
   role_limit: [409, "The organization has as many roles as there can be"],
+  member_limit: [409, "The organization has as many members as it may have"],
+  already_member: [409, "The person is a member already"],
+  invitation_pending: [409, "The address is invited already"],
+  invitation_limit: [409, "The organization has as many pending invitations as there can be"],
+  invitation_ended: [409, "The invitation was answered or revoked"],
   last_owner: [409, "Nobody else owns the organization"],
   sole_owner: [409, "You are the only owner of an organization that has other members"],
   payload_too_large: [413, "The request body is too large"],
@@ -127,8 +133,8 @@ export class AppError extends Error {
   }
 }
 
-/** 202 where what was created is not told yet. */
-export type CreatedStatus = 201 | 202;
+/** 202 where what was created is not told yet; 207 where each of several has a status of its own. */
+export type CreatedStatus = 201 | 202 | 207;
 
 /** Not an error: the first answer to a creating request that was sent again under its Idempotency-Key. */
 export class ReplayedResponse extends Error {

@@ -128,7 +128,7 @@ function headersOf(
   ];
   const sometimes: HeaderName[] = [
     ...(mayBeEarly ? limits : []),
-    ...(creates && (status === 201 || status === 202) ? (["Idempotent-Replayed"] as const) : []),
+    ...(creates && status < 300 ? (["Idempotent-Replayed"] as const) : []),
     ...(setsCookie?.includes(status) ? (["Set-Cookie"] as const) : []),
   ];
   const flowCookie = { "Set-Cookie": { $ref: "#/components/headers/Optional-Flow-Set-Cookie" } };

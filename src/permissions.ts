@@ -9,6 +9,8 @@ export const permissionTable = {
   "organization:own": ["Make and change owners", ["owner"]],
   "members:read": ["Read the members", ["owner", "admin", "member"]],
   "members:write": ["Change and remove members", ["owner", "admin"]],
+  "invitations:read": ["Read the invitations", ["owner", "admin"]],
+  "invitations:write": ["Invite people, and revoke invitations", ["owner", "admin"]],
   "roles:write": ["Make, change and delete roles", ["owner", "admin"]],
   "sso:read": ["Read the identity providers", ["owner", "admin"]],
   "sso:write": ["Connect identity providers", ["owner"]],

@@ -32,6 +32,12 @@ const raisedCodes: Record<string, ErrorCode> = {
   APROL: "unknown_role",
   APRLM: "role_limit",
   APUSE: "role_in_use",
+  APMEM: "already_member",
+  APMBL: "member_limit",
+  APPND: "invitation_pending",
+  APIVL: "invitation_limit",
+  APEND: "invitation_ended",
+  APEML: "invitation_email_mismatch",
 };
 
 /** Unique constraints a client can run into. */
@@ -118,7 +124,7 @@ export function toAppError(error: unknown, readOnly: boolean): Error {
   const code =
     raisedCodes[sqlstate ?? ""] ?? (sqlstate === "23505" ? uniqueConstraints[failure.constraint ?? ""] : undefined);
   if (code === "rate_limited") {
-    const detail = "Five mails an hour are sent at most.";
+    const detail = "No more mails are sent within the hour.";
     return new AppError(code, { detail, headers: { "retry-after": "3600" }, cause: error });
   }
   if (code) return new AppError(code, { cause: error });

@@ -99,6 +99,8 @@ grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
 grant select, insert, delete on organizations, memberships, membership_roles, roles to app_definer;
 grant update (name, permissions) on roles to app_definer;
+grant select, insert, delete on invitations to app_definer;
+grant update (roles, status, key_hash, invited_by, sent_at, expires_at, ended_at) on invitations to app_definer;
 -- To lock a row, which the policy below lets them do and no more.
 grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
@@ -134,6 +136,7 @@ create policy "Definer functions read members' roles" on membership_roles for se
 create policy "Definer functions give members roles" on membership_roles for insert to app_definer with check (true);
 create policy "Definer functions take members' roles" on membership_roles for delete to app_definer using (true);
 create policy "Definer functions manage roles" on roles for all to app_definer using (true) with check (true);
+create policy "Definer functions manage invitations" on invitations for all to app_definer using (true) with check (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
@@ -169,8 +172,8 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:own', 'members:read', 'members:write', 'roles:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'roles:write', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'roles:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'roles:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
@@ -857,7 +860,7 @@ begin
     raise exception 'the account is disabled' using errcode = 'APCRD';
   end if;
   if v_organization_id is not null then
-    perform app_private.add_member(v_organization_id, v_user.id, 'member', 'sso');
+    perform app_private.add_member(v_organization_id, v_user.id, '{member}', 'sso');
   end if;
   for signed_in in select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
                                                            p_user_agent, p_notice_id, p_notice_key)
@@ -919,23 +922,23 @@ $$;
 -- Mails are written in the transaction of their cause. To claim or settle one takes its key, which the Worker
 -- derives from the id by a secret of its own: whoever can only run SQL sees no address, and stops no mail.
 
-/* Where mails to an address are counted, which may be that of somebody without an account. */
-create function app_private.mail_scope(p_email text) returns bytea
+/* Where mails are counted: to an address, which may be that of somebody without an account, or of one kind, or cause. */
+create function app_private.mail_scope(p_counted text) returns bytea
 language sql stable set search_path = ''
 return (
-  select pg_catalog.sha256(outer_key || pg_catalog.sha256(inner_key || pg_catalog.convert_to('mail|' || p_email, 'UTF8')))
+  select pg_catalog.sha256(outer_key || pg_catalog.sha256(inner_key || pg_catalog.convert_to('mail|' || p_counted, 'UTF8')))
     from app_private.seal_key
 );
 
-/* Whether another mail may go to an address that nobody has verified: ten an hour, whoever is the cause. */
-create function app_private.take_mail(p_email text) returns boolean
+/* Whether another mail may be sent: p_limit an hour of those that are counted together. */
+create function app_private.take_mail(p_counted text, p_limit int) returns boolean
 language plpgsql volatile set search_path = '' as $$
 begin
-  insert into public.throttles as t (scope, attempts) values (app_private.mail_scope(p_email), 1)
+  insert into public.throttles as t (scope, attempts) values (app_private.mail_scope(p_counted), 1)
   on conflict (scope) do update
      set attempts = case when t.attempted_at > pg_catalog.now() - interval '1 hour' then t.attempts + 1 else 1 end,
          attempted_at = case when t.attempted_at > pg_catalog.now() - interval '1 hour' then t.attempted_at else pg_catalog.now() end
-   where t.attempts < 10 or t.attempted_at <= pg_catalog.now() - interval '1 hour';
+   where t.attempts < p_limit or t.attempted_at <= pg_catalog.now() - interval '1 hour';
   return found;
 end
 $$;
@@ -955,7 +958,7 @@ begin
   if p_id is null
      or p_recipient is not null
         and not exists (select from public.users u where u.email = p_recipient and u.email_verified_at is not null)
-        and not app_private.take_mail(p_recipient) then
+        and not app_private.take_mail(p_recipient, 10) then
     return;
   end if;
   insert into public.outbox (id, key_hash, user_id, recipient, template, data)
@@ -1214,6 +1217,13 @@ begin
 end
 $$;
 
+create function app_private.confirm_address(p_user_id uuid) returns void
+language sql volatile set search_path = '' as $$
+  update public.users u set email_verified_at = coalesce(u.email_verified_at, pg_catalog.now()) where u.id = p_user_id;
+  -- A change that was asked for before would not ask this address.
+  select app_private.end_tokens(p_user_id, '{verify_email,change_email_old,change_email_new}');
+$$;
+
 /* APTOK for a token that is unknown, used, expired, somebody else's or for another address. */
 create function app.verify_email(p_key bytea) returns void
 language plpgsql volatile security definer set search_path = '' as $$
@@ -1226,9 +1236,7 @@ begin
   if not found then
     raise exception 'no such token' using errcode = 'APTOK';
   end if;
-  update public.users u set email_verified_at = coalesce(u.email_verified_at, pg_catalog.now()) where u.id = v_user.id;
-  -- A change that was asked for before would not ask this address.
-  perform app_private.end_tokens(v_user.id, '{verify_email,change_email_old,change_email_new}');
+  perform app_private.confirm_address(v_user.id);
 end
 $$;
 
@@ -1594,7 +1602,7 @@ begin
   if v_organization.id is null then
     raise unique_violation using message = 'no slug is free', constraint = 'organizations_slug_key';
   end if;
-  perform app_private.add_member(p_id, v_user_id, 'owner', 'creation');
+  perform app_private.add_member(p_id, v_user_id, '{owner}', 'creation');
   return query select v_organization.id, v_organization.name, v_organization.slug, v_organization.mfa_required,
                       array['owner'], v_organization.created_at, v_organization.updated_at;
 end
@@ -1647,15 +1655,32 @@ language sql stable set search_path = '' as $$
                       where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id <> p_user_id)
 $$;
 
-/* Whoever is a member already stays what they are. */
-create function app_private.add_member(p_organization_id uuid, p_user_id uuid, p_role text, p_joined_by text) returns void
+/* Makes somebody a member with these roles. False for whoever is one already, and stays what they are; APMBL where the
+   organization has as many as it may have. */
+create function app_private.add_member(
+  p_organization_id uuid, p_user_id uuid, p_roles text[], p_joined_by text, p_invited_by uuid default null
+) returns boolean
 language plpgsql volatile set search_path = '' as $$
+declare
+  v_member_limit int;
 begin
-  insert into public.memberships (organization_id, user_id, joined_by) values (p_organization_id, p_user_id, p_joined_by)
-  on conflict do nothing;
-  if found then
-    insert into public.membership_roles (organization_id, user_id, role) values (p_organization_id, p_user_id, p_role);
+  if exists (select from public.memberships m where m.organization_id = p_organization_id and m.user_id = p_user_id) then
+    return false;
   end if;
+  -- Else two who come at once could both find the last place free.
+  select o.member_limit into v_member_limit from public.organizations o where o.id = p_organization_id for no key update;
+  if (select pg_catalog.count(*) from public.memberships m
+       where m.organization_id = p_organization_id and v_member_limit is not null) >= v_member_limit then
+    raise exception 'as many members as there may be' using errcode = 'APMBL';
+  end if;
+  insert into public.memberships (organization_id, user_id, joined_by, invited_by)
+  values (p_organization_id, p_user_id, p_joined_by, p_invited_by) on conflict do nothing;
+  if not found then
+    return false;
+  end if;
+  insert into public.membership_roles (organization_id, user_id, role)
+  select distinct p_organization_id, p_user_id, role from pg_catalog.unnest(p_roles) role;
+  return true;
 end
 $$;
 
@@ -1696,18 +1721,28 @@ begin
 end
 $$;
 
-/* Whether these, one at least, are roles of the organization: APROL; and none may do more than p_permissions: APABV. */
+/* Why whoever has p_permissions gives nobody these roles: 'APROL' unless each is one of the organization's, and one at
+   least is named; 'APABV' where they may do more; null where nothing is against it. */
+create function app_private.roles_refusal(p_organization_id uuid, p_roles text[], p_permissions text[]) returns text
+language sql stable set search_path = '' as $$
+  select case
+    when coalesce(pg_catalog.cardinality(p_roles), 0) = 0
+      or exists (select from pg_catalog.unnest(p_roles) role
+                  where app_private.role_permissions(role) is null
+                    and not exists (select from public.roles r where r.organization_id = p_organization_id and r.key = role))
+      then 'APROL'
+    when not app_private.permissions_of(p_organization_id, p_roles) <@ p_permissions then 'APABV'
+  end
+$$;
+
+/* Raises it. */
 create function app_private.check_roles(p_organization_id uuid, p_roles text[], p_permissions text[]) returns void
 language plpgsql stable set search_path = '' as $$
+declare
+  v_refusal text := app_private.roles_refusal(p_organization_id, p_roles, p_permissions);
 begin
-  if coalesce(pg_catalog.cardinality(p_roles), 0) = 0
-     or exists (select from pg_catalog.unnest(p_roles) role
-                 where app_private.role_permissions(role) is null
-                   and not exists (select from public.roles r where r.organization_id = p_organization_id and r.key = role)) then
-    raise exception 'no such role' using errcode = 'APROL';
-  end if;
-  if not app_private.permissions_of(p_organization_id, p_roles) <@ p_permissions then
-    raise exception 'the roles may do more than the caller' using errcode = 'APABV';
+  if v_refusal is not null then
+    raise exception 'the roles are not theirs to give' using errcode = v_refusal;
   end if;
 end
 $$;
@@ -1841,7 +1876,7 @@ end
 $$;
 
 /* Deletes a role; its members get the replacement instead. AP404 and APABV as above; APROL for an unknown replacement,
-   APABV for one above the caller, APUSE without one for a role that members have. */
+   APABV for one above the caller, APUSE without one for a role that members have, or are invited with. */
 create function app.delete_role(p_id uuid, p_replacement text) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -1855,8 +1890,14 @@ begin
      where r.organization_id = v_role.organization_id and r.role = v_role.key
     on conflict do nothing;
     delete from public.membership_roles r where r.organization_id = v_role.organization_id and r.role = v_role.key;
+    update public.invitations i
+       set roles = array(select distinct role from pg_catalog.unnest(pg_catalog.array_replace(i.roles, v_role.key, p_replacement)) role order by role)
+     where i.organization_id = v_role.organization_id and i.status = 'pending' and v_role.key = any (i.roles);
   elsif exists (select from public.membership_roles r
-                 where r.organization_id = v_role.organization_id and r.role = v_role.key) then
+                 where r.organization_id = v_role.organization_id and r.role = v_role.key)
+     or exists (select from public.invitations i
+                 where i.organization_id = v_role.organization_id and i.status = 'pending'
+                   and i.expires_at > pg_catalog.now() and v_role.key = any (i.roles)) then
     raise exception 'members have the role' using errcode = 'APUSE';
   end if;
   delete from public.roles r where r.organization_id = v_role.organization_id and r.id = v_role.id;
@@ -1874,6 +1915,336 @@ begin
     raise exception 'not a member' using errcode = 'AP404';
   end if;
   return query select v_roles, app_private.permissions_of(p_organization_id, v_roles);
+end
+$$;
+
+-- ── Invitations ──────────────────────────────────────────────────────────────────────────────────
+-- An invitation is for whoever proves to have its address: by the token that was mailed to it and is shown to nobody
+-- else, or by an account whose address is verified. It is good while whoever sent it last may still give its roles.
+
+/* Whether the mail of an invitation may be sent: 500 an hour by one person, 10 to one address, whoever asks. */
+create function app_private.take_invitation_mail(p_email text) returns boolean
+language sql volatile set search_path = '' as $$
+  select app_private.take_mail('inviter|' || app.user_id(), 500) and app_private.take_mail('invitation|' || p_email, 10)
+$$;
+
+/* Queues the mail. Of nobody's account: it goes out even when the sender's is deleted. */
+create function app_private.mail_invitation(p_organization_id uuid, p_email text, p_message_id uuid, p_key bytea) returns void
+language sql volatile set search_path = '' as $$
+  insert into public.outbox (id, key_hash, recipient, template, data)
+  select p_message_id, pg_catalog.sha256(p_key), p_email, 'invitation',
+         pg_catalog.json_build_object('organization', o.name, 'inviter', u.name)
+    from public.organizations o, public.users u where o.id = p_organization_id and u.id = app.user_id()
+$$;
+
+/* Whether somebody with this address is a member. */
+create function app_private.has_member(p_organization_id uuid, p_email text) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select from public.users u join public.memberships m on m.user_id = u.id
+                  where u.email = p_email and m.organization_id = p_organization_id)
+$$;
+
+/* Whether an invitation can be accepted now, as far as it is not for the person to show. */
+create function app_private.is_open(p_invitation public.invitations) returns boolean
+language sql stable set search_path = '' as $$
+  select p_invitation.status = 'pending' and p_invitation.expires_at > pg_catalog.now()
+         and 'invitations:write' = any (sender.permissions)
+         and app_private.roles_refusal(p_invitation.organization_id, p_invitation.roles, sender.permissions) is null
+         and exists (select from public.users u where u.id = p_invitation.invited_by and u.disabled_at is null)
+    from (select app_private.permissions_of(p_invitation.organization_id,
+            app_private.roles_of(p_invitation.organization_id, p_invitation.invited_by))) sender (permissions)
+$$;
+
+/* Invites people, each with roles, and mails them a token that is good for 7 days. p_invitations is an array of
+   {id, email, roles, message_id, key}; key is SHA-256 of the token, as hexadecimal bytea. Returns one row for each, in
+   no certain order: the invitation, or why there is none: APMEM a member already, APPND invited already, APROL and
+   APABV as above, APIVL for the 1,001st that is pending, APLIM for too many mails. */
+create function app.create_invitations(p_invitations jsonb)
+returns table (ordinal bigint, refusal text, id uuid, email text, roles text[], invited_by uuid, created_at timestamptz,
+               sent_at timestamptz, expires_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_organization_id uuid := app.org_id();
+  v_mine text[] := app_private.hold_organization('invitations:write');
+  v_asked record;
+  v_pending bigint := (select pg_catalog.count(*) from public.invitations i
+                        where i.organization_id = v_organization_id and i.status = 'pending' and i.expires_at > pg_catalog.now());
+begin
+  -- By address, so that no two wait for each other at the addresses' counters.
+  for v_asked in
+    select given.ordinal, asked.* from pg_catalog.jsonb_array_elements(p_invitations) with ordinality given (item, ordinal),
+           pg_catalog.jsonb_to_record(given.item) asked (id uuid, email text, roles text[], message_id uuid, key bytea)
+     order by asked.email, given.ordinal
+  loop
+    update public.invitations i set status = 'expired', ended_at = i.expires_at
+     where i.organization_id = v_organization_id and i.email = v_asked.email and i.status = 'pending'
+       and i.expires_at <= pg_catalog.now();
+    ordinal := v_asked.ordinal;
+    email := v_asked.email;
+    refusal := case
+      when app_private.has_member(v_organization_id, v_asked.email) then 'APMEM'
+      when exists (select from public.invitations i
+                    where i.organization_id = v_organization_id and i.email = v_asked.email and i.status = 'pending') then 'APPND'
+      else app_private.roles_refusal(v_organization_id, v_asked.roles, v_mine)
+    end;
+    if refusal is null and v_pending >= 1000 then
+      refusal := 'APIVL';
+    elsif refusal is null and not app_private.take_invitation_mail(v_asked.email) then
+      refusal := 'APLIM';
+    end if;
+    if refusal is null then
+      v_pending := v_pending + 1;
+      insert into public.invitations as i (organization_id, id, email, roles, key_hash, invited_by, expires_at)
+      values (v_organization_id, v_asked.id, v_asked.email,
+              array(select distinct role from pg_catalog.unnest(v_asked.roles) role order by role),
+              pg_catalog.sha256(v_asked.key), app.user_id(), pg_catalog.now() + interval '7 days')
+      returning i.id, i.roles, i.invited_by, i.created_at, i.sent_at, i.expires_at
+           into id, roles, invited_by, created_at, sent_at, expires_at;
+      perform app_private.mail_invitation(v_organization_id, v_asked.email, v_asked.message_id, v_asked.key);
+    end if;
+    return next;
+  end loop;
+end
+$$;
+
+/* A pending invitation of the request's organization, locked; it may have expired. AP404 for none, APEND for one that
+   was answered or taken back, APABV for one whose roles may do more than p_mine. */
+create function app_private.invitation_below(p_id uuid, p_mine text[]) returns public.invitations
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_invitation public.invitations;
+begin
+  select * into v_invitation from public.invitations i
+   where i.organization_id = app.org_id() and i.id = p_id for no key update;
+  if v_invitation.id is null then
+    raise exception 'no such invitation' using errcode = 'AP404';
+  end if;
+  if v_invitation.status <> 'pending' then
+    raise exception 'the invitation has ended' using errcode = 'APEND';
+  end if;
+  if not app_private.permissions_of(v_invitation.organization_id, v_invitation.roles) <@ p_mine then
+    raise exception 'the roles may do more than the caller' using errcode = 'APABV';
+  end if;
+  return v_invitation;
+end
+$$;
+
+/* Mails a new token for 7 days in place of the one before; the caller answers for the roles from now on. AP404, APEND
+   and APABV as above; APROL when a role is gone; APMEM for whoever has become a member; APLIM for too many mails. */
+create function app.resend_invitation(p_id uuid, p_message_id uuid, p_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('invitations:write');
+  v_invitation public.invitations := app_private.invitation_below(p_id, v_mine);
+begin
+  perform app_private.check_roles(v_invitation.organization_id, v_invitation.roles, v_mine);
+  if app_private.has_member(v_invitation.organization_id, v_invitation.email) then
+    raise exception 'a member already' using errcode = 'APMEM';
+  end if;
+  if not app_private.take_invitation_mail(v_invitation.email) then
+    raise exception 'too many mails' using errcode = 'APLIM';
+  end if;
+  update public.invitations i
+     set key_hash = pg_catalog.sha256(p_key), invited_by = app.user_id(), sent_at = pg_catalog.now(),
+         expires_at = pg_catalog.now() + interval '7 days'
+   where i.organization_id = v_invitation.organization_id and i.id = v_invitation.id;
+  perform app_private.mail_invitation(v_invitation.organization_id, v_invitation.email, p_message_id, p_key);
+end
+$$;
+
+create function app_private.end_invitation(p_invitation public.invitations, p_status text) returns void
+language sql volatile set search_path = '' as $$
+  update public.invitations i set status = p_status, ended_at = pg_catalog.now()
+   where i.organization_id = p_invitation.organization_id and i.id = p_invitation.id
+$$;
+
+/* Takes an invitation back. AP404, APEND and APABV as above. */
+create function app.revoke_invitation(p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('invitations:write');
+begin
+  perform app_private.end_invitation(app_private.invitation_below(p_id, v_mine), 'revoked');
+end
+$$;
+
+/* What whoever has the token may know before they answer. APTOK unless the invitation is open. */
+create function app.find_invitation(p_key bytea)
+returns table (email text, organization_name text, inviter_name text, roles text[], expires_at timestamptz)
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
+    select i.email, o.name, u.name, i.roles, i.expires_at
+      from public.invitations i join public.organizations o on o.id = i.organization_id join public.users u on u.id = i.invited_by
+     where i.key_hash = pg_catalog.sha256(p_key) and app_private.is_open(i);
+  if not found then
+    raise exception 'no such invitation' using errcode = 'APTOK';
+  end if;
+end
+$$;
+
+/* The same of all that are open for the signed-in person's address, oldest first. APVER before that is verified. */
+create function app.my_invitations(p_after uuid, p_limit int)
+returns table (id uuid, organization_name text, inviter_name text, roles text[], expires_at timestamptz)
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_email text := (select u.email from public.users u where u.id = app.user_id() and u.email_verified_at is not null);
+begin
+  if v_email is null then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  return query
+    select i.id, o.name, u.name, i.roles, i.expires_at
+      from public.invitations i join public.organizations o on o.id = i.organization_id join public.users u on u.id = i.invited_by
+     where i.email = v_email and i.status = 'pending'
+       and i.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000') and app_private.is_open(i)
+     order by i.id limit p_limit;
+end
+$$;
+
+/* Holds the organization of an invitation, and the invitation, which is open and has this token, or is for this address
+   and has this id; else null. */
+create function app_private.hold_invitation(p_key bytea, p_email text default null, p_id uuid default null)
+returns public.invitations
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_found public.invitations;
+  v_held public.invitations;
+begin
+  select * into v_found from public.invitations i where i.key_hash = pg_catalog.sha256(p_key)
+  union all
+  select * from public.invitations i where i.email = p_email and i.id = p_id and i.status = 'pending';
+  perform from public.organizations o where o.id = v_found.organization_id for no key update;
+  -- Looked at again, since it may have been sent anew, answered or taken back while we waited.
+  select * into v_held from public.invitations i
+   where i.organization_id = v_found.organization_id and i.id = v_found.id and i.key_hash = v_found.key_hash
+     for no key update;
+  if app_private.is_open(v_held) is true then
+    return v_held;
+  end if;
+  return null;
+end
+$$;
+
+/* Makes somebody, whom the caller has locked, a member by an open invitation that the caller holds. APEML unless it is
+   for their address; APMEM for a member; APMBL as above. */
+create function app_private.join_by_invitation(p_user public.users, p_invitation public.invitations)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile set search_path = '' as $$
+#variable_conflict use_column
+begin
+  if p_user.email is distinct from p_invitation.email then
+    raise exception 'for another address' using errcode = 'APEML';
+  end if;
+  if not app_private.add_member(p_invitation.organization_id, p_user.id, p_invitation.roles, 'invitation', p_invitation.invited_by) then
+    raise exception 'a member already' using errcode = 'APMEM';
+  end if;
+  perform app_private.end_invitation(p_invitation, 'accepted');
+  return query select o.id, o.name, o.slug, o.mfa_required, p_invitation.roles, o.created_at, o.updated_at
+                 from public.organizations o where o.id = p_invitation.organization_id;
+end
+$$;
+
+/* Makes the signed-in person a member by the token, which verifies their address too: it was mailed to it. APTOK unless
+   the invitation is open; APEML, APMEM and APMBL as above. */
+create function app.accept_invitation(p_key bytea)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+  v_invitation public.invitations := app_private.hold_invitation(p_key);
+begin
+  if v_invitation.id is null then
+    raise exception 'no such invitation' using errcode = 'APTOK';
+  end if;
+  return query select * from app_private.join_by_invitation(v_user, v_invitation);
+  if v_user.email_verified_at is null then
+    perform app_private.confirm_address(v_user.id);
+  end if;
+end
+$$;
+
+/* The signed-in person, locked, and the invitation with this id, held. APVER before their address is verified; AP404
+   unless it is for it, and open. */
+create function app_private.hold_my_invitation(p_user public.users, p_id uuid) returns public.invitations
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_invitation public.invitations;
+begin
+  if p_user.email_verified_at is null then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  v_invitation := app_private.hold_invitation(null, p_user.email, p_id);
+  if v_invitation.id is null then
+    raise exception 'no such invitation' using errcode = 'AP404';
+  end if;
+  return v_invitation;
+end
+$$;
+
+create function app.accept_my_invitation(p_id uuid)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+  v_invitation public.invitations := app_private.hold_my_invitation(v_user, p_id);
+begin
+  return query select * from app_private.join_by_invitation(v_user, v_invitation);
+end
+$$;
+
+/* Turns an invitation down, with no session: by the token alone. APTOK unless it is open. */
+create function app.decline_invitation(p_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_invitation public.invitations := app_private.hold_invitation(p_key);
+begin
+  if v_invitation.id is null then
+    raise exception 'no such invitation' using errcode = 'APTOK';
+  end if;
+  perform app_private.end_invitation(v_invitation, 'declined');
+end
+$$;
+
+create function app.decline_my_invitation(p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user public.users := app_private.lock_me();
+begin
+  perform app_private.end_invitation(app_private.hold_my_invitation(v_user, p_id), 'declined');
+end
+$$;
+
+/* Creates an account, of a verified address, that is a member at once: the token was mailed to the address. APTOK unless
+   the invitation is open, APEML unless it is for this address; 23505 on users_email_key; APMBL as above. */
+create function app.sign_up_invited(
+  p_invitation_key bytea, p_id uuid, p_email text, p_name text, p_scheme int, p_salt text, p_hash text
+) returns table (id uuid, email text, email_verified boolean, name text, created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user public.users;
+  v_invitation public.invitations;
+begin
+  -- The account before the organization, in the order in which all lock them; but none is told to be taken in vain.
+  if not exists (select from public.invitations i where i.key_hash = pg_catalog.sha256(p_invitation_key) and app_private.is_open(i)) then
+    raise exception 'no such invitation' using errcode = 'APTOK';
+  end if;
+  if not exists (select from public.invitations i where i.key_hash = pg_catalog.sha256(p_invitation_key) and i.email = p_email) then
+    raise exception 'for another address' using errcode = 'APEML';
+  end if;
+  insert into public.users as u (id, email, name, email_verified_at, password_scheme, password_salt, password_verifier)
+  values (p_id, p_email, p_name, pg_catalog.now(), p_scheme, p_salt, pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')))
+  returning u.* into v_user;
+  v_invitation := app_private.hold_invitation(p_invitation_key);
+  if v_invitation.id is null then
+    raise exception 'no such invitation' using errcode = 'APTOK';
+  end if;
+  perform app_private.join_by_invitation(v_user, v_invitation);
+  return query select v_user.id, v_user.email, true, v_user.name, v_user.created_at, v_user.updated_at;
 end
 $$;
 
@@ -2036,8 +2407,8 @@ $$;
 
 -- ── Deleting an account ──────────────────────────────────────────────────────────────────────────
 -- Locks are taken in one order: people (hold_account, or FOR UPDATE), organizations by id, then all else.
--- Who adds a member locks the organization FOR KEY SHARE, as a membership's foreign key does; who takes a role
--- or a membership away locks it FOR UPDATE, and only then looks at who owns it.
+-- Who adds a member locks the organization FOR NO KEY UPDATE, and so does who takes a role or a membership away, and
+-- only then looks at who owns it; whoever deletes it, or an account, locks it FOR UPDATE.
 
 /* Deletes the signed-in person with all that is theirs, and the organizations in which they are alone; mails
    a notice when one is given. APOWN while others would be left without an owner, with their organizations, 20
@@ -2097,6 +2468,14 @@ language sql stable parallel restricted security definer set search_path = '' as
                 where r.organization_id = page.organization_id and r.user_id = page.user_id order by r.role), page.joined_by, page.created_at
     from page join public.organizations o on o.id = page.organization_id
    order by page.organization_id desc
+$$;
+
+create function app.my_sent_invitations(p_limit int)
+returns table (id uuid, organization_id uuid, email text, roles text[], status text, created_at timestamptz, sent_at timestamptz,
+               expires_at timestamptz, ended_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select i.id, i.organization_id, i.email, i.roles, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at
+    from public.invitations i where i.invited_by = app.user_id() order by i.id desc limit p_limit
 $$;
 
 create function app.my_one_time_tokens(p_limit int)
@@ -2163,8 +2542,14 @@ language sql volatile security definer set search_path = '' as $$
                               where created_at < pg_catalog.now() - interval '1 hour' limit 5000 for update skip locked))
        and c.created_at < pg_catalog.now() - interval '1 hour'
     returning 1
+  ), old_invitations as (
+    delete from public.invitations i
+     where ctid = any (array(select ctid from public.invitations
+                              where least(ended_at, expires_at) < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
+       and least(i.ended_at, i.expires_at) < pg_catalog.now() - interval '30 days'
+    returning 1
   )
-  select (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
+  select (select count(*) from old_invitations) + (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
        + (select count(*) from dead_messages) + (select count(*) from old_throttles)
 $$;
 
@@ -2275,7 +2660,7 @@ create policy "Those with organization:delete delete it" on organizations for de
 
 -- ── memberships ──────────────────────────────────────────────────────────────────────────────────
 
-grant select (organization_id, user_id, joined_by, created_at) on memberships to app_user;
+grant select (organization_id, user_id, joined_by, invited_by, created_at) on memberships to app_user;
 grant select (organization_id, user_id, role) on membership_roles to app_user;
 
 create policy "A membership is its organization's alone" on memberships as restrictive to app_user
@@ -2299,6 +2684,15 @@ create policy "A role is its organization's alone" on roles as restrictive to ap
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
 create policy "Members read the roles of their organization" on roles for select to app_user
   using (organization_id = (select app.org_id('organization:read')));
+
+-- ── invitations: read under the fence, changed through functions only ────────────────────────────
+
+grant select (organization_id, id, email, roles, status, invited_by, created_at, sent_at, expires_at, ended_at) on invitations to app_user;
+
+create policy "An invitation is its organization's alone" on invitations as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with invitations:read read the invitations" on invitations for select to app_user
+  using (organization_id = (select app.org_id('invitations:read')));
 
 -- ── sso_connections ──────────────────────────────────────────────────────────────────────────────
 

@@ -117,17 +117,20 @@ export const organizations = pgTable(
     name: text("name").notNull(),
     slug: text("slug").notNull(),
     mfaRequired: boolean("mfa_required").notNull().default(false),
+    /** Null where there is none. */
+    memberLimit: integer("member_limit"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
   (table) => [
     unique("organizations_slug_key").on(table.slug),
+    check("organizations_member_limit_positive", sql`member_limit > 0`),
     check("organizations_name_length", sql`length(name) between 1 and 100`),
     check("organizations_slug_shape", sql`slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(slug) between 2 and 63`),
   ],
 ).enableRLS();
 
-/** Who belongs to an organization, since when, and by what way. */
+/** Who belongs to an organization, since when, by what way, and whose invitation. */
 export const memberships = pgTable(
   "memberships",
   {
@@ -138,13 +141,16 @@ export const memberships = pgTable(
       .notNull()
       .references(() => users.id, { onDelete: "restrict" }),
     joinedBy: text("joined_by").notNull(),
+    invitedBy: uuid("invited_by").references(() => users.id, { onDelete: "set null" }),
     createdAt: createdAt(),
   },
   (table) => [
     primaryKey({ columns: [table.organizationId, table.userId] }),
     // Serves "list mine", which leads with the person, not the organisation.
     index("memberships_user_id_organization_id_idx").on(table.userId, table.organizationId),
-    check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso')`),
+    index("memberships_invited_by_idx").on(table.invitedBy),
+    check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso', 'invitation')`),
+    check("memberships_invited_by_given", sql`joined_by = 'invitation' or invited_by is null`),
   ],
 ).enableRLS();
 
@@ -201,6 +207,58 @@ export const membershipRoles = pgTable(
     }).onDelete("cascade"),
     // Finds an organization's owners, and who has a role.
     index("membership_roles_organization_id_role_idx").on(table.organizationId, table.role, table.userId),
+  ],
+).enableRLS();
+
+/**
+ * Whom an organization has asked to become a member, with which roles. `keyHash` is SHA-256 of what the Worker sends,
+ * itself SHA-256 of the token in the mail's link. Those that have ended are kept for 30 days.
+ */
+export const invitations = pgTable(
+  "invitations",
+  {
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    id: uuid("id").notNull(),
+    email: text("email").notNull(),
+    roles: text("roles").array().notNull(),
+    status: text("status").notNull().default("pending"),
+    keyHash: bytea("key_hash").notNull(),
+    /** Who sent it last, and answers for its roles; null when their account is gone. */
+    invitedBy: uuid("invited_by").references(() => users.id, { onDelete: "set null" }),
+    createdAt: createdAt(),
+    sentAt: instant("sent_at")
+      .notNull()
+      .default(sql`now()`),
+    expiresAt: instant("expires_at").notNull(),
+    endedAt: instant("ended_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    unique("invitations_key_hash_key").on(table.keyHash),
+    uniqueIndex("invitations_organization_id_email_pending_key")
+      .on(table.organizationId, table.email)
+      .where(sql`status = 'pending'`),
+    // With all that a page is chosen by, so that it is chosen from the index alone.
+    index("invitations_organization_id_status_id_idx").on(
+      table.organizationId,
+      table.status,
+      table.id,
+      table.expiresAt,
+    ),
+    // Serves "list mine", which leads with the address.
+    index("invitations_email_pending_idx")
+      .on(table.email, table.id)
+      .where(sql`status = 'pending'`),
+    index("invitations_invited_by_id_idx").on(table.invitedBy, table.id),
+    // For the clean-up.
+    index("invitations_ended_at_idx").on(sql`least(ended_at, expires_at)`),
+    check("invitations_email_canonical", sql`email = lower(email) and length(email) between 3 and 254`),
+    check("invitations_roles_given", sql`cardinality(roles) between 1 and 10`),
+    check("invitations_status_known", sql`status in ('pending', 'accepted', 'declined', 'revoked', 'expired')`),
+    check("invitations_ended", sql`(status = 'pending') = (ended_at is null)`),
+    check("invitations_key_hash_length", sql`length(key_hash) = 32`),
   ],
 ).enableRLS();
 

@@ -1,11 +1,14 @@
 import { type Letter, renderHtml, renderText } from "./layout.ts";
-import { cleanAddress, describeOccasion, greet } from "./values.ts";
+import { cleanAddress, describeName, describeOccasion, greet } from "./values.ts";
 
 /** What sentences are made with: no line breaks, and 100 characters at most. */
 interface Values {
   /** The host of the product's frontend, which names it: "app.example.com". */
   site: string;
   newEmail: string;
+  /** “Acme”, or words of ours. */
+  organization: string;
+  inviter: string;
   /** Eight digits, which stand for the token. */
   code: string;
   /** A sentence, or empty. */
@@ -19,6 +22,8 @@ interface Template {
   /** A path of the frontend. With `withToken` the link carries the token, in its fragment. */
   action?: { label: string; path: string; withToken: boolean };
   closing?: string[];
+  /** What the message is about: an account. */
+  about?: string;
 }
 
 const ignore = "If you did not ask for this, ignore this message. Nothing will change.";
@@ -162,6 +167,16 @@ export const mailTemplates = {
     ],
     action: resetWithoutToken,
   },
+  invitation: {
+    subject: "You are invited",
+    opening: ({ site, organization, inviter }) => [
+      `${inviter} invites you to join ${organization} at ${site}.`,
+      "Open the link to see who it is from, and to accept or decline. It is for this e-mail address alone.",
+    ],
+    action: { label: "See the invitation", path: "invitation", withToken: true },
+    closing: ["The link is good for 7 days. If you do not know who it is from, ignore this message."],
+    about: "an invitation",
+  },
   account_deleted: {
     subject: "Your account was deleted",
     opening: ({ site }) => [`Your account at ${site} was deleted. Goodbye.`, contactUs],
@@ -186,11 +201,13 @@ export interface MailContent {
 
 /** The same input gives the same mail to the byte: a provider refuses another one under the same key. */
 export function renderMail(template: MailTemplate, { appUrl, token, code = "", data }: MailInput): MailContent {
-  const { subject, opening, action, closing = [] }: Template = mailTemplates[template];
+  const { subject, opening, action, closing = [], about = "an account" }: Template = mailTemplates[template];
   const site = URL.parse(appUrl)?.host ?? appUrl;
   const values = {
     site,
     newEmail: cleanAddress(data["newEmail"]) || "another address",
+    organization: describeName(data["organization"], "an organization"),
+    inviter: describeName(data["inviter"], "Somebody"),
     code,
     occasion: describeOccasion(data),
   };
@@ -202,7 +219,7 @@ export function renderMail(template: MailTemplate, { appUrl, token, code = "", d
     opening: opening(values).filter(Boolean),
     link: action && { label: action.label, url: `${appUrl.replace(/\/+$/, "")}/${action.path}${fragment}` },
     closing,
-    footer: `This message is about an account at ${site}.`,
+    footer: `This message is about ${about} at ${site}.`,
   };
   return { subject, text: renderText(letter), html: renderHtml(letter) };
 }

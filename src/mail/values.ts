@@ -25,6 +25,14 @@ export function greet(name: string | null | undefined): string {
   return plainName.test(cleaned) ? `Hello ${cleaned},` : "Hello,";
 }
 
+const plainTitle = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} '’&-]{0,59}$/u;
+
+/** What somebody named, in a sentence: `otherwise` where anything in it could become a link or a telephone number. */
+export function describeName(name: string | null | undefined, otherwise: string): string {
+  const cleaned = cleanValue(name);
+  return plainTitle.test(cleaned) && !/\p{N}{5}/u.test(cleaned.replace(/[ -]/g, "")) ? `“${cleaned}”` : otherwise;
+}
+
 const browsers = [
   ["Edge", /\bEdg/],
   ["Opera", /\bOPR\//],

@@ -3,6 +3,7 @@ import { createRouter, json, personRoute } from "../openapi.ts";
 import { forgetCookie } from "../refresh-cookie.ts";
 import { deleteAccount, exportAccount } from "../services/accounts.ts";
 import { Identity } from "./identities.ts";
+import { Invitation } from "./invitations.ts";
 import { JoinedBy } from "./members.ts";
 import { RoleName } from "./organizations.ts";
 import { Passkey } from "./passkeys.ts";
@@ -70,6 +71,13 @@ const AccountExport = z
       .array(z.object({ createdAt: Instant }))
       .openapi({ description: "Those that are left; without the codes." }),
     memberships: z.array(ExportedMembership),
+    sentInvitations: z
+      .array(
+        Invitation.omit({ invitedBy: true }).extend({
+          organizationId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
+        }),
+      )
+      .openapi({ description: "`pending` too after their 7 days." }),
     oneTimeTokens: z.array(ExportedToken).openapi({ description: "Of links in mails; without the token." }),
     messages: z.array(ExportedMessage).openapi({ description: "Mails on their way, or that could not be sent." }),
   })

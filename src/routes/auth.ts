@@ -7,6 +7,7 @@ import { checkCarrier, checkCookie, exchangeToken, forgetCookie } from "../refre
 import { PASSWORD_MAX_LENGTH } from "../services/passwords/index.ts";
 import { signOut } from "../services/sessions.ts";
 import { answerSignIn, RefreshTokenIn, signInResponses, TokenSet } from "./sign-in-answers.ts";
+import { MailedToken } from "./mailed-tokens.ts";
 import { Email, PersonName, User } from "./users.ts";
 
 export const Password = z.string().max(1024).openapi({ format: "password", example: "correct horse battery" });
@@ -18,7 +19,16 @@ export const NewPassword = Password.openapi({
   description: `${PASSWORD_MIN_LENGTH} to ${PASSWORD_MAX_LENGTH} characters; a deployment can ask for more than ${PASSWORD_MIN_LENGTH}.`,
 });
 
-const SignUpBody = z.strictObject({ email: Email, password: NewPassword, name: PersonName }).openapi("SignUp");
+const SignUpBody = z
+  .strictObject({
+    email: Email,
+    password: NewPassword,
+    name: PersonName,
+    invitationToken: MailedToken.optional().openapi({
+      description: "From the link of an invitation to this address: the account is verified, and a member at once.",
+    }),
+  })
+  .openapi("SignUp");
 
 const SignUpAccepted = z
   .object({ status: z.literal("verification_sent").openapi({ example: "verification_sent" }) })
@@ -47,13 +57,13 @@ const signUpRoute = publicRoute({
   tags: ["Auth"],
   summary: "Sign up",
   description:
-    "Creates an account, and mails a link to verify its address. The password is refused when it is short or among the most used ones. Where addresses must be verified, the answer is 202 for every address, and whoever has an account is told by mail.",
+    "Creates an account, and mails a link to verify its address. The password is refused when it is short or among the most used ones. Where addresses must be verified, the answer is 202 for every address, and whoever has an account is told by mail. With the token of an invitation it is 201, or tells why not.",
   request: { body: jsonRequest(SignUpBody) },
   responses: {
     201: json(User, "The new account. Sign in to get tokens."),
     202: json(SignUpAccepted, "Accepted, where addresses must be verified: read the mail."),
   },
-  errors: ["email_taken"],
+  errors: ["invalid_token", "invitation_email_mismatch", "email_taken", "member_limit"],
   failClosed: true,
   creates: true,
 });

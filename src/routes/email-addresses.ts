@@ -6,7 +6,7 @@ import {
   resendVerification,
   verifyEmail,
 } from "../services/email-addresses.ts";
-import { MailedToken } from "./password-resets.ts";
+import { MailedToken } from "./mailed-tokens.ts";
 import { Email, User } from "./users.ts";
 
 const resendVerificationRoute = personRoute({

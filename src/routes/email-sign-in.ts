@@ -3,7 +3,7 @@ import { readClient } from "../middleware/client-address.ts";
 import { createRouter, jsonRequest, publicRoute } from "../openapi.ts";
 import { checkCarrier } from "../refresh-cookie.ts";
 import { requestEmailSignIn, signInByEmail } from "../services/email-sign-in.ts";
-import { MailedToken } from "./password-resets.ts";
+import { MailedToken } from "./mailed-tokens.ts";
 import { answerSignIn, RefreshTokenIn, signInResponses } from "./sign-in-answers.ts";
 import { Email } from "./users.ts";
 

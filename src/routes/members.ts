@@ -12,7 +12,7 @@ import { OrganizationParams, RoleName } from "./organizations.ts";
 
 const collection = "/v1/organizations/{organizationId}/members";
 
-const MemberRoles = z
+export const MemberRoles = z
   .array(RoleName)
   .min(1)
   .max(10)
@@ -20,7 +20,7 @@ const MemberRoles = z
   .openapi({ description: "One at least; their permissions are joined.", example: ["admin"], uniqueItems: true });
 
 export const JoinedBy = z.enum(joiningWays).openapi({
-  description: "`creation` of the organization, or `sso`: its own identity provider.",
+  description: "`creation` of the organization, `sso`: its own identity provider, or `invitation`.",
   example: "creation",
 });
 
@@ -35,6 +35,10 @@ const Member = z
     name: z.string().openapi({ example: "Ada Lovelace" }),
     roles: MemberRoles,
     joinedBy: JoinedBy,
+    invitedBy: z.uuid().nullable().openapi({
+      description: "Whose invitation it was; null for none, and where their account is gone.",
+      example: null,
+    }),
     joinedAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),
   })
   .openapi("Member");

@@ -40,7 +40,7 @@ const MfaRequired = z
   .boolean()
   .openapi({ description: "Whether members reach it only in sessions with a second factor.", example: false });
 
-const Organization = z
+export const Organization = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
     name: z.string().openapi({ example: "Acme" }),

@@ -2,13 +2,9 @@ import { z } from "@hono/zod-openapi";
 import { createRouter, jsonRequest, publicRoute } from "../openapi.ts";
 import { forgetCookie } from "../refresh-cookie.ts";
 import { requestPasswordReset, resetPassword } from "../services/password-resets.ts";
+import { MailedToken } from "./mailed-tokens.ts";
 import { NewPassword } from "./auth.ts";
 import { Email } from "./users.ts";
-
-export const MailedToken = z
-  .string()
-  .regex(/^[\w-]{43}$/, "is not a token of ours")
-  .openapi({ description: "From the link in the mail.", example: "pGZ1yb2N4mXq7cT0vH9sKdLwE3fRjUaB6nQzYiOxM8k" });
 
 const forgotPasswordRoute = publicRoute({
   method: "post",

@@ -4,6 +4,7 @@ import { isoInstant } from "../db/json.ts";
 import { identities, passkeys, recoveryCodes, sessions, totpFactors, users } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
+import type { Invitation } from "./invitations.ts";
 import type { Member } from "./members.ts";
 import { type Identity, identityFields } from "./identities.ts";
 import { newNotice } from "./outbox.ts";
@@ -42,6 +43,8 @@ export interface AccountExport {
     joinedBy: Member["joinedBy"];
     since: string;
   }[];
+  /** With the status that is stored: `pending` too after their time is over. */
+  sentInvitations: (Omit<Invitation, "invitedBy"> & { organizationId: string })[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
   /** Mails that are still to be sent, or that could not be. */
   messages: {
@@ -66,7 +69,7 @@ export async function deleteAccount(database: PersonDatabase, settings: Settings
 
 /** Everything that is kept of the signed-in person, without secrets: the newest 10,000 of each kind. */
 export async function exportAccount(database: PersonDatabase): Promise<AccountExport> {
-  const [[found], mySessions, myIdentities, myPasskeys, apps, codes, memberships, oneTimeTokens, messages] =
+  const [[found], mySessions, myIdentities, myPasskeys, apps, codes, memberships, sent, oneTimeTokens, messages] =
     await database.run((queries) => [
       queries
         .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
@@ -113,6 +116,11 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
         sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'roles', m.roles, 'joinedBy', m.joined_by,
             'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_memberships(${EXPORT_LIMIT}::int) m`,
       ),
+      queries.execute<{ body: AccountExport["sentInvitations"][number] }>(
+        sql`select json_build_object('id', i.id, 'organizationId', i.organization_id, 'email', i.email, 'roles', i.roles, 'status', i.status,
+            'createdAt', ${isoInstant(sql`i.created_at`)}, 'sentAt', ${isoInstant(sql`i.sent_at`)}, 'expiresAt', ${isoInstant(sql`i.expires_at`)},
+            'endedAt', ${isoInstant(sql`i.ended_at`)}) as body from app.my_sent_invitations(${EXPORT_LIMIT}::int) i`,
+      ),
       queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
         sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
             'expiresAt', ${isoInstant(sql`t.expires_at`)}) as body from app.my_one_time_tokens(${EXPORT_LIMIT}::int) t`,
@@ -134,6 +142,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     authenticatorApps: apps,
     recoveryCodes: codes,
     memberships: bodies(memberships),
+    sentInvitations: bodies(sent),
     oneTimeTokens: bodies(oneTimeTokens),
     messages: bodies(messages),
   };

@@ -13,6 +13,7 @@ import {
   rehashPassword,
 } from "./passwords/index.ts";
 import { newNotice } from "./outbox.ts";
+import { keyOfInvitation } from "./received-invitations.ts";
 import {
   type ClientInfo,
   issueTokens,
@@ -45,15 +46,24 @@ export interface SignUpAccepted {
  * Creates an account and mails a token to its address. Where `EMAIL_VERIFICATION` is required, the answer does
  * not tell whether the address has an account: its owner gets another mail then.
  *
- * @throws AppError `invalid_request` for a password that is refused; `email_taken` where verification is optional.
+ * With an invitation's token the account has its address verified, and is a member at once.
+ *
+ * @throws AppError `invalid_request` for a password that is refused; `email_taken` where verification is optional, and
+ *   with an invitation; then also `invalid_token`, `invitation_email_mismatch`, `member_limit`.
  */
 export async function signUp(
   database: SystemDatabase,
   settings: Settings,
-  input: { email: string; password: string; name: string },
+  input: { email: string; password: string; name: string; invitationToken?: string | undefined },
 ): Promise<{ status: 201; body: User } | { status: 202; body: SignUpAccepted }> {
   await checkNewPassword(settings, input.password, [input.email, input.name]);
   const { scheme, salt, hash } = await hashPassword(settings, input.password);
+  if (input.invitationToken !== undefined) {
+    const key = await keyOfInvitation(input.invitationToken);
+    const invited = sql`${key}::bytea, ${uuidv7()}::uuid, ${input.email}, ${input.name}, ${scheme}::int, ${salt}, ${hash}`;
+    const body = await database.create<User>(sql`select ${userJson} as body from app.sign_up_invited(${invited}) u`);
+    return { status: 201, body };
+  }
   const message = await newNotice(settings, database);
   const account = sql`${uuidv7()}::uuid, ${input.email}, ${input.name}, ${scheme}::int, ${salt}, ${hash}, ${message.id}::uuid, ${message.key}::bytea`;
   if (settings.EMAIL_VERIFICATION === "required") {

@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 
 /** By what way somebody became a member. */
-export const joiningWays = ["creation", "sso"] as const;
+export const joiningWays = ["creation", "sso", "invitation"] as const;
 
 export interface Member {
   userId: string;
@@ -14,6 +14,8 @@ export interface Member {
   /** In alphabetical order; their permissions are joined. */
   roles: string[];
   joinedBy: (typeof joiningWays)[number];
+  /** Whose invitation it was; null for none, and where their account is gone. */
+  invitedBy: string | null;
   joinedAt: string;
 }
 
@@ -23,10 +25,10 @@ export interface Member {
  */
 const membersOf = ({ organizationId }: TenantDatabase, page: ReturnType<typeof sql>) => sql`
   with page as materialized (
-    select user_id, joined_by, created_at from memberships where organization_id = ${organizationId}::uuid and ${page}
+    select user_id, joined_by, invited_by, created_at from memberships where organization_id = ${organizationId}::uuid and ${page}
   ), ids as materialized (select array_agg(user_id) as ids from page)
   select json_build_object('userId', page.user_id, 'email', profile.email, 'name', profile.name, 'roles', held.roles,
-           'joinedBy', page.joined_by, 'joinedAt', ${isoInstant(sql`page.created_at`)}) as body
+           'joinedBy', page.joined_by, 'invitedBy', page.invited_by, 'joinedAt', ${isoInstant(sql`page.created_at`)}) as body
     from page join app.member_profiles((select ids from ids)) profile using (user_id)
          join (select user_id, json_agg(role order by role) as roles from membership_roles
                 where organization_id = ${organizationId}::uuid and user_id = any ((select ids from ids)::uuid[])

@@ -18,7 +18,8 @@ export interface Organization {
   updatedAt: string;
 }
 
-const organizationJson = sql`json_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'mfaRequired', o.mfa_required, 'roles', o.roles,
+/** Of a row `o` with the caller's roles in it. */
+export const organizationJson = sql`json_build_object('id', o.id, 'name', o.name, 'slug', o.slug, 'mfaRequired', o.mfa_required, 'roles', o.roles,
   'createdAt', ${isoInstant(sql`o.created_at`)}, 'updatedAt', ${isoInstant(sql`o.updated_at`)})`;
 
 /**

@@ -9,7 +9,7 @@ import { type Delivery, sendMail } from "../mail/providers.ts";
 import { type MailTemplate, mailTemplates, renderMail } from "../mail/templates.ts";
 
 /** Messages that one pass takes; a pass is three requests to the database, and as many to the provider. */
-const PASS_SIZE = 40;
+export const PASS_SIZE = 40;
 
 /** So a minute's run sends 1,000 at most. */
 const MAX_PASSES = 25;

@@ -3,7 +3,7 @@ import { html, renderPage } from "./html.ts";
 interface Field {
   name: string;
   label: string;
-  type: "email" | "password";
+  type: "email" | "password" | "text";
   autocomplete: string;
 }
 
@@ -49,6 +49,15 @@ const landings: Record<string, Landing> = {
     intro: "The link is used up when you press the button, and not before.",
     fields: [],
     button: "Sign in",
+  },
+  "/invitation": {
+    title: "Accept the invitation",
+    intro: "With a new account, or with the password of the one that you have with this address.",
+    fields: [
+      { name: "name", label: "Name", type: "text", autocomplete: "name" },
+      { name: "password", label: "Password", type: "password", autocomplete: "new-password" },
+    ],
+    button: "Accept",
   },
   "/forgot-password": {
     title: "Forgot your password?",

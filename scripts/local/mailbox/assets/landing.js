@@ -32,6 +32,17 @@ const actions = {
       ? "The link is good. The second factor is still to be given."
       : `Signed in as ${answer.user.email}.`;
   },
+  "/invitation": async ({ name, password }) => {
+    const { email, organizationName } = await post("/v1/invitations/lookup", { token });
+    try {
+      await post("/v1/auth/sign-up", { name, email, password, invitationToken: token });
+    } catch (error) {
+      if (error.code !== "email_taken") throw error;
+      const { accessToken } = await post("/v1/auth/sign-in", { email, password });
+      await post("/v1/invitations/accept", { token }, accessToken);
+    }
+    return `You are a member of ${organizationName}.`;
+  },
   "/forgot-password": async ({ email }) => {
     await post("/v1/auth/forgot-password", { email });
     return "If there is an account with this address, a mail with a link is on its way.";
@@ -49,9 +60,10 @@ async function post(path, body, accessToken) {
   const text = await response.text();
   const answer = text && /json/.test(response.headers.get("content-type") ?? "") ? JSON.parse(text) : {};
   if (response.ok) return answer;
-  const { title, detail, errors = [] } = answer;
+  const { title, detail, code, errors = [] } = answer;
   const lines = errors.map(({ path: where, message }) => [where, message].filter(Boolean).join(" "));
-  throw new Error([detail ?? title ?? `The service answered ${response.status}.`, ...lines].join("\n"));
+  const message = [detail ?? title ?? `The service answered ${response.status}.`, ...lines].join("\n");
+  throw Object.assign(new Error(message), { code });
 }
 
 // Text only, since it may hold what strangers wrote.
