@@ -45,6 +45,7 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       organization_id: "organizationId",
       user_id: "not: the account's id",
       joined_by: "joinedBy",
+      invited_by: "not: somebody else's id",
       created_at: "since",
     },
   },
@@ -55,6 +56,22 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       user_id: "not: the account's id",
       role: "roles",
       custom_role: "not: the role again",
+    },
+  },
+  invitations: {
+    list: "sentInvitations",
+    columns: {
+      organization_id: "organizationId",
+      id: "id",
+      email: "email",
+      roles: "roles",
+      status: "status",
+      key_hash: "not: a secret's hash",
+      invited_by: "not: the account's id",
+      created_at: "createdAt",
+      sent_at: "sentAt",
+      expires_at: "expiresAt",
+      ended_at: "endedAt",
     },
   },
   one_time_tokens: {
@@ -184,7 +201,7 @@ describe("GET /v1/users/me/export", () => {
     const { body } = await exportAccount(person);
     for (const [name, table] of Object.entries(tables)) {
       if (typeof table === "string") continue;
-      const column = name === "users" ? "id" : "user_id";
+      const column = { users: "id", invitations: "invited_by" }[name] ?? "user_id";
       const [stored] = await asOwner([`select from ${name} where ${column} = $1`, [person.id]]);
       expect([name, listOf(body, table.list).length]).toEqual([name, stored?.length]);
     }

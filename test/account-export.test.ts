@@ -67,6 +67,19 @@ describe("GET /v1/users/me/export", () => {
         membership(shared, "Shared with Ada Lovelace", "viewer", "sso"),
         membership(own, "Own of Ada Lovelace", "owner", "creation"),
       ],
+      sentInvitations: [
+        {
+          id: expect.any(String),
+          organizationId: own.id,
+          email: expect.any(String),
+          roles: ["viewer"],
+          status: "pending",
+          createdAt: instant,
+          sentAt: instant,
+          expiresAt: instant,
+          endedAt: null,
+        },
+      ],
       oneTimeTokens: [{ purpose: "reset_password", email: null, createdAt: instant, expiresAt: instant }],
       messages: [
         {
@@ -84,10 +97,11 @@ describe("GET /v1/users/me/export", () => {
     const { person } = await makeFullPerson("Ada");
     const link = await giveResetToken(person.id);
     const text = JSON.stringify((await exportAccount(person)).body);
-    const [users = [], sessions = [], tokens = [], mails = [], apps = [], codes = []] = await asOwner(
+    const [users = [], sessions = [], tokens = [], invitations = [], mails = [], apps = [], codes = []] = await asOwner(
       ["select password_salt as a, encode(password_verifier, 'hex') as b from users where id = $1", [person.id]],
       ["select encode(handle_hash, 'hex') as a from sessions where user_id = $1", [person.id]],
       ["select encode(key_hash, 'hex') as a, id as b from one_time_tokens where user_id = $1", [person.id]],
+      ["select encode(key_hash, 'hex') as a from invitations where invited_by = $1", [person.id]],
       ["select encode(key_hash, 'hex') as a, id as b from outbox where user_id = $1", [person.id]],
       [
         "select encode(key_hash, 'hex') as a, encode(sealed_seed, 'hex') as b from totp_factors where user_id = $1",
@@ -95,7 +109,9 @@ describe("GET /v1/users/me/export", () => {
       ],
       ["select encode(key_hash, 'hex') as a from recovery_codes where user_id = $1", [person.id]],
     );
-    const stored = [...users, ...sessions, ...tokens, ...mails, ...apps, ...codes].flatMap((row) => Object.values(row));
+    const stored = [...users, ...sessions, ...tokens, ...invitations, ...mails, ...apps, ...codes].flatMap((row) =>
+      Object.values(row),
+    );
     expect(stored.length).toBeGreaterThan(6);
     for (const secret of [...stored, link, person.token, person.refreshToken, person.password]) {
       expect(text).not.toContain(secret);

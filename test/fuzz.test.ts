@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, inject, it } from "vitest";
 import { requestsTo, type RequestPlan } from "./support/arbitraries.ts";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
+import { giveInvitation } from "./support/given-invitations.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
@@ -10,6 +11,7 @@ import {
   bodyOf,
   contract,
   fillPath,
+  giveAnswerable,
   giveRole,
   operations,
   optionsOf,
@@ -155,10 +157,14 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
     return { ...sender, person: { ...sender.person, password: newPassword } };
   }
   if (bodyOf(operation, sender.person)?.["token"]) {
-    return { ...sender, person: { ...sender.person, mailedTokens: await giveMailedTokens(sender.person.id) } };
+    const person = { ...sender.person, mailedTokens: await giveMailedTokens(sender.person.id) };
+    return { ...sender, person, ids: { ...sender.ids, ...(await giveAnswerable(person, operation.name)) } };
   }
   if (bodyOf(operation, sender.person)?.["codeVerifier"]) {
     return { ...sender, person: { ...sender.person, flowProofs: await makeProofs(sender.person.id) } };
+  }
+  if (path.includes("{receivedInvitationId}")) {
+    return { ...sender, ids: { ...sender.ids, ...(await giveAnswerable(sender.person, operation.name)) } };
   }
   if (path.includes("{identityId}")) {
     return { ...sender, ids: { ...sender.ids, identityId: await giveIdentity(sender.person.id) } };
@@ -168,6 +174,9 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
+  if (path.includes("{invitationId}")) {
+    return { ...sender, ids: { ...sender.ids, invitationId: await giveInvitation(sender.organization.id) } };
+  }
   if (path.includes("{roleId}")) {
     return { ...sender, ids: { ...sender.ids, roleId: await giveRole(sender.organization.id) } };
   }

@@ -188,6 +188,18 @@ password.
 Reset your password:
 
 https://app.example.com/forgot-password`,
+  invitation: `
+“Ada Lovelace” invites you to join “Acme” at app.example.com.
+
+Open the link to see who it is from, and to accept or decline. It is for
+this e-mail address alone.
+
+See the invitation:
+
+https://app.example.com/invitation#token=mT3k_9vQ-x2
+
+The link is good for 7 days. If you do not know who it is from, ignore
+this message.`,
   account_deleted: `
 Your account at app.example.com was deleted. Goodbye.
 
@@ -203,6 +215,6 @@ it.each(Object.keys(mailTemplates) as MailTemplate[])("%s reads so", (template) 
     data,
   });
   expect(text).toBe(
-    `Hello Ada Lovelace,\n${texts[template]}\n\n--\n\nThis message is about an account at app.example.com.\n`,
+    `Hello Ada Lovelace,\n${texts[template]}\n\n--\n\nThis message is about ${template === "invitation" ? "an invitation" : "an account"} at app.example.com.\n`,
   );
 });

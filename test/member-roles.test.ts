@@ -18,6 +18,7 @@ describe("GET /v1/organizations/{organizationId}/members/{userId}", () => {
         name: "Ada Lovelace",
         roles: ["admin", "viewer"],
         joinedBy: "sso",
+        invitedBy: null,
         joinedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       },
     ]);

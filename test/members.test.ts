@@ -26,6 +26,7 @@ describe("GET /v1/organizations/{organizationId}/members", () => {
         name: "Ada Lovelace",
         roles: ["owner"],
         joinedBy: "creation",
+        invitedBy: null,
         joinedAt: expect.stringMatching(/Z$/),
       },
     ]);
@@ -37,6 +38,7 @@ describe("GET /v1/organizations/{organizationId}/members", () => {
           name: "Grace Hopper",
           roles: ["viewer"],
           joinedBy: "sso",
+          invitedBy: null,
           joinedAt: expect.stringMatching(/Z$/),
         },
       ],

@@ -1,3 +1,4 @@
+import { verifyAddress } from "./support/accounts.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { expectContract } from "./support/contract.ts";
 import { addMember, asOwner } from "./support/database.ts";
@@ -66,6 +67,7 @@ describe("An organization that asks for a second factor", () => {
     prepared = await prepare(service);
     [member, outsider] = [await signUpPerson(service), await signUpPerson(service)];
     await addMember(prepared.organization.id, member.id, "owner");
+    for (const person of [prepared.person, member, outsider]) await verifyAddress(person);
     await giveTotp(prepared.person, true);
     const { status } = await patch(prepared.person, prepared.organization.id, { mfaRequired: true });
     if (status !== 200) throw new Error(`mfaRequired: ${status}`);

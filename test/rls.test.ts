@@ -13,6 +13,7 @@ const readableColumns: Record<string, string | null> = {
   memberships: "user_id",
   membership_roles: "user_id",
   roles: "id",
+  invitations: "id",
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,
@@ -55,6 +56,11 @@ async function giveRows(userId: string, organizationId: string): Promise<void> {
     [
       "insert into roles (organization_id, id, key, name, permissions) values ($1::uuid, gen_random_uuid(), 'own', 'Own', '{organization:read}')",
       [organizationId],
+    ],
+    [
+      `insert into invitations (organization_id, id, email, roles, key_hash, invited_by, expires_at)
+       values ($1::uuid, gen_random_uuid(), 'invited@example.com', '{viewer}', sha256($1::text::bytea), $2::uuid, now() + interval '7 days')`,
+      [organizationId, userId],
     ],
     [
       `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
@@ -115,8 +121,10 @@ describe("The catalog", () => {
       `select table_name, column_name, udt_name from information_schema.columns
         where table_schema = 'public' and udt_name not in ('uuid', 'text', 'bytea', 'timestamptz', 'int2', 'int4', 'int8', 'bool', 'json')`,
     ]);
-    // No policy and no filter reads it.
-    expect(columns).toEqual([{ table_name: "roles", column_name: "permissions", udt_name: "_text" }]);
+    // No policy and no filter reads them.
+    expect(
+      columns?.map((column) => `${column["table_name"]}.${column["column_name"]} ${column["udt_name"]}`).toSorted(),
+    ).toEqual(["invitations.roles _text", "roles.permissions _text"]);
   });
 });
 
@@ -128,14 +136,17 @@ describe("Each table", () => {
   });
 
   it.each(readable)("%s shows a member their own tenant's rows and no other's", async (table, column) => {
-    const admission = { ...mine.admission, permission: table === "sso_connections" ? "sso:read" : "organization:read" };
+    const admission = {
+      ...mine.admission,
+      permission: { sso_connections: "sso:read", invitations: "invitations:read" }[table] ?? "organization:read",
+    };
     const rows = await asMember(admission, `select ${column} as id from ${table}`);
     const ids = new Set(rows.map(({ id }) => id));
     const [others] = await asOwner([
       `select id from users where id = $1 union all select id from sessions where user_id = $1
         union all select id from totp_factors where user_id = $1 union all select id from passkeys where user_id = $1
         union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
-        union all select id from roles where organization_id = $2
+        union all select id from roles where organization_id = $2 union all select id from invitations where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
       [theirs.owner.id, theirs.organizationId],
     ]);

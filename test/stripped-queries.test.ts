@@ -6,7 +6,8 @@ import { arrange } from "./support/factors.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { giveConnection, setTxtRecords } from "./support/sso.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
-import { giveColleague, giveRole, operations, takesColleague } from "./support/operations.ts";
+import { giveInvitation } from "./support/given-invitations.ts";
+import { giveAnswerable, giveColleague, giveRole, operations, takesColleague } from "./support/operations.ts";
 import { givePasskeyFor, takesPasskey } from "./support/passkeys.ts";
 import { type Caller, recordRequests } from "./support/recorded-requests.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";
@@ -16,7 +17,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations memberships membership_roles roles idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
+  "users sessions organizations memberships membership_roles roles invitations idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
     " ",
   );
 
@@ -39,6 +40,8 @@ async function newCaller({ name }: Operation): Promise<Caller> {
     connectionId: connection.id,
     provider: "google",
     roleId: await giveRole(organization.id),
+    invitationId: await giveInvitation(organization.id),
+    ...(await giveAnswerable(person, name)),
   };
   await arrange(service, person, name);
   if (takesColleague(name)) {
@@ -68,6 +71,7 @@ const strangers = `
     union all select id::text from passkeys t where not ${isMine}
     union all select id::text from totp_factors t where not ${isMine}
     union all select unnest(array[id::text, txt_record]) from sso_connections t where not ${isMine}
+    union all select unnest(array[id::text, email]) from invitations t where not ${isMine}
     union all select unnest(array[id::text, key]) from roles t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 

@@ -61,10 +61,13 @@ describe("A page behind a link", () => {
     expect([page.addresses, page.form.hidden]).toEqual([["/reset-password"], false]);
   });
 
-  it.each(["/verify-email", "/reset-password", "/confirm-email-change", "/sign-in"])("%s needs a token", (address) => {
-    const { form, result } = openPage(address);
-    expect([form.hidden, result.className]).toEqual([true, "failure"]);
-  });
+  it.each(["/verify-email", "/reset-password", "/confirm-email-change", "/sign-in", "/invitation"])(
+    "%s needs a token",
+    (address) => {
+      const { form, result } = openPage(address);
+      expect([form.hidden, result.className]).toEqual([true, "failure"]);
+    },
+  );
 
   it("verifies an address in a session of the account that claims it", async () => {
     const fields = { email: "ada@example.com", password: "p" };
@@ -77,6 +80,42 @@ describe("A page behind a link", () => {
       { path: "/v1/auth/verify-email", body: { token: "t1" }, authorization: "Bearer a1" },
     ]);
     expect([page.result.className, page.form.hidden]).toEqual(["success", true]);
+  });
+
+  it("accepts an invitation with a new account, or with the one that the address has", async () => {
+    const [email, password] = ["ada@example.com", "p"];
+    const lookup = { status: 200, body: { email, organizationName: "Acme" } };
+    const replies = { "/v1/invitations/lookup": lookup, "/v1/auth/sign-up": { status: 201, body: {} } };
+    const page = openPage("/invitation#token=t6", { name: "Ada", password }, replies);
+    await page.send();
+    const body = { name: "Ada", email, password, invitationToken: "t6" };
+    expect(page.calls.slice(1)).toEqual([{ path: "/v1/auth/sign-up", body, authorization: undefined }]);
+    expect([page.result.className, page.result.textContent]).toEqual(["success", "You are a member of Acme."]);
+    const known = openPage(
+      "/invitation#token=t6",
+      { name: "Ada", password },
+      {
+        ...replies,
+        "/v1/auth/sign-up": { status: 409, body: { code: "email_taken" } },
+        "/v1/auth/sign-in": { status: 200, body: { accessToken: "a1" } },
+      },
+    );
+    await known.send();
+    expect(known.calls.slice(2)).toEqual([
+      { path: "/v1/auth/sign-in", body: { email, password }, authorization: undefined },
+      { path: "/v1/invitations/accept", body: { token: "t6" }, authorization: "Bearer a1" },
+    ]);
+    expect(known.result.className).toBe("success");
+    const refused = openPage(
+      "/invitation#token=t6",
+      { name: "Ada", password },
+      {
+        ...replies,
+        "/v1/auth/sign-up": { status: 400, body: { code: "invalid_token", title: "The link is not valid" } },
+      },
+    );
+    await refused.send();
+    expect([refused.calls.length, refused.result.className]).toEqual([2, "failure"]);
   });
 
   it("sets a new password that was typed the same twice", async () => {

@@ -1,6 +1,7 @@
-import { asOwner } from "../support/database.ts";
+import { asOwner, emptyOwnDatabase } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
+import { giveInvitation } from "../support/given-invitations.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
@@ -8,6 +9,7 @@ import {
   contract,
   creates,
   databaseFreeRoutes,
+  giveAnswerable,
   giveColleague,
   giveRole,
   newMark,
@@ -66,6 +68,8 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     ...(passkeyId && { passkeyId }),
     ...(userId && { userId }),
     roleId: await giveRole(organization.id),
+    invitationId: await giveInvitation(organization.id),
+    ...(await giveAnswerable(ada, operation?.name)),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }
@@ -85,7 +89,7 @@ export function send(
 /** Forgets all worlds, in a database of the file's own: to observe one is to read every table. */
 export async function emptyDatabase(): Promise<void> {
   tables ??= await listTables();
-  await asOwner([`truncate ${tables.join()}`]);
+  await emptyOwnDatabase(tables);
 }
 
 let tables: string[] | undefined;

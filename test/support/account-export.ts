@@ -1,4 +1,5 @@
 import { addMember, asOwner } from "./database.ts";
+import { giveInvitation } from "./given-invitations.ts";
 import { giveIdentity } from "./identities.ts";
 import { giveRecoveryCodes, giveTotp } from "./factors.ts";
 import { failMail } from "./mailbox.ts";
@@ -17,6 +18,7 @@ export async function makeFullPerson(name: string) {
   const own = await createOrganization(service, person, `Own of ${name}`);
   const shared = await createOrganization(service, await signUpPerson(service), `Shared with ${name}`);
   await addMember(shared.id, person.id, "viewer");
+  await giveInvitation(own.id);
   await giveIdentity(person.id, { email: "ada@github.example" });
   await giveTotp(person, false);
   await giveRecoveryCodes(person, 2);

@@ -28,10 +28,13 @@ export async function openOwnDatabase(): Promise<void> {
   await neon(inject("ownerUrl")).query(`create database "${name}" template template_of_app`);
   ownDatabase = name;
   // A copy has all but the rights to the database as such: see rls-policies.sql.
-  await asOwner(
-    [`revoke all on database "${name}" from public`],
-    [`grant connect on database "${name}" to app_user`],
-  );
+  await asOwner([`revoke all on database "${name}" from public`], [`grant connect on database "${name}" to app_user`]);
+}
+
+/** Forgets all rows of the file's own database. @throws Error without one: others are at work in that which all share */
+export async function emptyOwnDatabase(tables: readonly string[]): Promise<void> {
+  if (!ownDatabase) throw new Error("the file has no database of its own");
+  await asOwner([`truncate ${tables.join()}`]);
 }
 
 type Row = Record<string, any>;

@@ -128,6 +128,11 @@ export const addsFactor = new Set([
   "POST /v1/auth/passkeys",
 ]);
 
+/** Others that are closed to such an address. */
+export const asksVerified = (operation: string): boolean =>
+  addsFactor.has(operation) ||
+  /users\/me\/invitations|^POST .+\/invitations(\/\{invitationId\}\/resend)?$/.test(operation);
+
 /** What operations need of somebody's second factors, beside a right body. */
 const arrangements: Record<string, (service: Service, person: Person) => Promise<void>> = {
   "POST /v1/auth/mfa/totp/activate": async (_, person) => {
@@ -148,6 +153,6 @@ const arrangements: Record<string, (service: Service, person: Person) => Promise
 const lastingCode = (seed: Uint8Array) => totpCode(seed, currentStep() + 1);
 
 export async function arrange(service: Service, person: Person, operation = ""): Promise<void> {
-  if (addsFactor.has(operation)) await verifyAddress(person);
+  if (asksVerified(operation)) await verifyAddress(person);
   await arrangements[operation]?.(service, person);
 }

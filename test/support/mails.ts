@@ -15,6 +15,8 @@ export const mail: Mail = {
 export const mailData = {
   name: "Ada Lovelace",
   newEmail: "ada@new.example",
+  organization: "Acme",
+  inviter: "Ada Lovelace",
   at: "2026-03-06T14:05:09.123Z",
   ipAddress: "203.0.113.7",
   userAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",

@@ -3,7 +3,9 @@ import { asOwner } from "./database.ts";
 export type TokenPurpose = "reset_password" | "verify_email" | "change_email_old" | "change_email_new" | "sign_in";
 
 /** A token of each kind that an operation takes on its own. */
-export type MailedTokens = Record<"reset_password" | "verify_email" | "change_email_new" | "sign_in", string>;
+export type MailedTokens = Record<"reset_password" | "verify_email" | "change_email_new" | "sign_in", string> & {
+  invitation?: string;
+};
 
 /** Gives somebody a token as a mail would, which mails go to nobody else. Without `email` it is for their own. */
 export async function giveToken(userId: string, purpose: TokenPurpose, email?: string): Promise<string> {

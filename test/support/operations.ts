@@ -3,6 +3,7 @@ import { readContract, type Operation } from "./contract.ts";
 import { addMember, asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
 import { arrange } from "./factors.ts";
+import { answersInvitation, giveInvitation, giveReceivedInvitation } from "./given-invitations.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
@@ -95,6 +96,12 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     permissions: ["organization:read"],
   }),
   "PATCH /v1/organizations/{organizationId}/roles/{roleId}": (_, mark) => ({ name: mark }),
+  "POST /v1/organizations/{organizationId}/invitations": (_, mark) => ({
+    invitations: [{ email: `${mark}@example.com`, roles: ["member"] }],
+  }),
+  "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
+  "POST /v1/invitations/accept": (person) => ({ token: person.mailedTokens?.invitation }),
+  "POST /v1/invitations/decline": (person) => ({ token: person.mailedTokens?.invitation }),
 };
 
 export const newMark = () => `mark-${crypto.randomUUID()}`;
@@ -150,6 +157,8 @@ export interface Prepared {
     connectionId: string;
     provider: string;
     roleId: string;
+    invitationId: string;
+    receivedInvitationId?: string;
     passkeyId?: string;
     /** Of another member. */
     userId?: string;
@@ -176,6 +185,14 @@ export async function giveColleague(service: Service, organizationId: string, op
   return id;
 }
 
+/** An invitation to somebody where the operation answers one: its id, and its token among what is mailed to them. */
+export async function giveAnswerable(person: Person, operation = ""): Promise<{ receivedInvitationId?: string }> {
+  if (!answersInvitation(operation)) return {};
+  const { id, token } = await giveReceivedInvitation(person.id);
+  if (person.mailedTokens) person.mailedTokens.invitation = token;
+  return { receivedInvitationId: id };
+}
+
 /** A person with an organization, the real ids for a path, and what else the operation needs to succeed. */
 export async function prepare(service: Service, name?: string, operation?: Pick<Operation, "name">): Promise<Prepared> {
   const person = await signUpPerson(service, name);
@@ -193,6 +210,8 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
     connectionId,
     provider: "google",
     roleId: await giveRole(organization.id),
+    invitationId: await giveInvitation(organization.id),
+    ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);
   if (!operation) return { person, organization, ids };

@@ -167,11 +167,14 @@ export const contextCommitments: Commitment[] = [
   {
     title: "each person keeps to the permissions of their own role",
     expected: [
-      ["admin", "members:read,members:write,organization:read,organization:update,roles:write,sso:read"],
+      [
+        "admin",
+        "invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read",
+      ],
       ["member", "members:read,organization:read"],
       [
         "owner",
-        "members:read,members:write,organization:delete,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write",
+        "invitations:read,invitations:write,members:read,members:write,organization:delete,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write",
       ],
       ["viewer", "organization:read"],
     ],

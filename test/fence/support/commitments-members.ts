@@ -33,7 +33,11 @@ export const memberCommitments: Commitment[] = [
   {
     title: "app.admit joins the permissions of all roles of the member in this organization",
     expected: [
-      [["members:read,members:write,organization:read,organization:update,roles:write,sso:read"]],
+      [
+        [
+          "invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read",
+        ],
+      ],
       [["organization:read"]],
     ],
     actual: async (scene) => {

@@ -1,5 +1,5 @@
 import { id, organizations } from "./people.ts";
-import { codesOf, letIn, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { codesOf, letIn, refusalsAndLocks, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const { mine, theirs } = organizations;
@@ -167,22 +167,7 @@ export const roleCommitments: Commitment[] = [
     ],
     actual: async (scene) => {
       await addRoles(scene);
-      const all = [create("desk"), update(own, "x", null), remove(own)];
-      const found: unknown[] = [
-        await codesOf(scene, letIn(scene, "member"), all),
-        await codesOf(scene, admission(scene.person("owner")), all),
-        await codesOf(scene, null, all),
-      ];
-      const locker = async () => String(await scene.see(`select xmax::text from organizations where id = '${mine}'`));
-      const before = await locker();
-      const locks = [];
-      for (const statement of all) {
-        await scene.see("savepoint held");
-        await scene.ask(write(scene, "admin"), statement);
-        locks.push((await locker()) !== before);
-        await scene.see("rollback to held");
-      }
-      return [...found, locks];
+      return refusalsAndLocks(scene, write(scene, "admin"), [create("desk"), update(own, "x", null), remove(own)]);
     },
   },
   {

@@ -60,7 +60,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
       // Nobody's: only those that are there already must stay.
       relation.name.endsWith(".spent_challenges")
         ? "key_hash = sha256('spent')"
-        : /\.(users|sessions|organizations|memberships|membership_roles|roles|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
+        : /\.(users|sessions|organizations|memberships|membership_roles|roles|invitations|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
               relation.name,
             )
           ? belongsTo(relation, strangers)
@@ -157,6 +157,17 @@ function planCalls(
     integer: ["1000"],
     interval: ["1 day"],
     json: ["{}"],
+    jsonb: [
+      JSON.stringify([
+        {
+          id: victim.messageId,
+          email: victim.email,
+          roles: ["viewer"],
+          message_id: organizationId,
+          key: victim.messageKey,
+        },
+      ]),
+    ],
   };
   const calls = new Set(
     [0, 1, 2, 3].map((n) => {

@@ -17,6 +17,10 @@ import { memberCommitments } from "./commitments-members.ts";
 import { identityAddressCommitments } from "./commitments-identity-addresses.ts";
 import { identityTicketCommitments } from "./commitments-identity-tickets.ts";
 import { identityLinkCommitments } from "./commitments-identity-links.ts";
+import { invitationManagementCommitments } from "./commitments-invitation-management.ts";
+import { invitationCommitments } from "./commitments-invitations.ts";
+import { invitedPeopleCommitments } from "./commitments-invited-people.ts";
+import { receivedInvitationCommitments } from "./commitments-received-invitations.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { messageLimitCommitments } from "./commitments-message-limits.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
@@ -48,6 +52,10 @@ export const commitments = [
   ...organizationCommitments,
   ...memberCommitments,
   ...roleCommitments,
+  ...invitationCommitments,
+  ...invitationManagementCommitments,
+  ...receivedInvitationCommitments,
+  ...invitedPeopleCommitments,
   ...messageCommitments,
   ...messageLimitCommitments,
   ...passkeyCommitments,

@@ -77,6 +77,17 @@ export async function addPeople(client: Client): Promise<People> {
       await client.query(insertMembers("select $1::uuid, $2::uuid, $3::text"), [organizationId, person.id, role]);
     }
   }
+  for (const [slug, inviter] of [
+    ["mine", "owner"],
+    ["theirs", "founder"],
+    ["third", "outsider"],
+  ] as const) {
+    await client.query(
+      `insert into invitations (organization_id, id, email, roles, key_hash, invited_by, expires_at)
+       values ($1, gen_random_uuid(), 'invited@' || $2::text || '.test', '{viewer}', sha256(('invitation of ' || $2::text)::bytea), $3, now() + interval '1 day')`,
+      [organizations[slug], slug, people[inviter]?.id],
+    );
+  }
   await makeTimesDistinct(client);
   const endSession = async (who: string, change: string) => client.query(change, [people[who]?.id]);
   await endSession("revoked", "update sessions set revoked_at = now() where user_id = $1 and revoked_at is null");

@@ -146,3 +146,25 @@ export async function staysSame(
   const after = await look();
   return before.map((print, index) => print === after[index]);
 }
+
+/**
+ * What becomes of each statement for members without the permission, for people outside of the organization and for
+ * nobody; and whether it locks the organization of whoever is let in.
+ */
+export async function refusalsAndLocks(scene: Scene, admitted: string, statements: string[]): Promise<unknown[]> {
+  const refused = [letIn(scene, "member"), admission(scene.person("owner")), null];
+  const found: unknown[] = [];
+  for (const admission of refused) found.push(await codesOf(scene, admission, statements));
+  const locker = async () =>
+    String(await scene.see(`select xmax::text from organizations where id = '${organizations.mine}'`));
+  const locks: boolean[] = [];
+  for (const statement of statements) {
+    // Anew for each: what was taken back has left its mark.
+    const before = await locker();
+    await scene.see("savepoint held");
+    await scene.ask(admitted, statement);
+    locks.push((await locker()) !== before);
+    await scene.see("rollback to held");
+  }
+  return [...found, locks];
+}

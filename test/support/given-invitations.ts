@@ -1,0 +1,42 @@
+import { asOwner } from "./database.ts";
+
+/** Whether the operation answers an invitation that its caller has got. */
+export const answersInvitation = (operation: string): boolean => /(?<!\})\/invitations/.test(operation);
+
+export interface GivenInvitation {
+  id: string;
+  token: string;
+}
+
+const toHex = (bytes: Uint8Array) => `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+
+/** Invites an address of nobody's, as an owner of the organization would. */
+export async function giveInvitation(organizationId: string): Promise<string> {
+  const [[row] = []] = await asOwner([
+    `insert into invitations (organization_id, id, email, roles, key_hash, invited_by, expires_at)
+     select $1, gen_random_uuid(), gen_random_uuid() || '@example.com', '{viewer}', sha256(uuid_send(gen_random_uuid())), user_id,
+            now() + interval '7 days'
+       from membership_roles where organization_id = $1 and role = 'owner' limit 1 returning id`,
+    [organizationId],
+  ]);
+  return row?.["id"];
+}
+
+/** Invites somebody to an organization of a stranger's, as a mail would that goes to nobody else. */
+export async function giveReceivedInvitation(userId: string): Promise<GivenInvitation> {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  const [[row] = []] = await asOwner([
+    `with host as (insert into users (id, email, name) values (gen_random_uuid(), gen_random_uuid() || '@example.com', 'Host') returning id),
+          organization as (insert into organizations (id, name, slug) select id, 'Host', 'host-' || id from host returning id),
+          membership as (insert into memberships (organization_id, user_id, joined_by) select id, id, 'creation' from organization
+                         returning organization_id, user_id),
+          owner as (insert into membership_roles (organization_id, user_id, role) select organization_id, user_id, 'owner' from membership
+                    returning organization_id, user_id)
+     insert into invitations (organization_id, id, email, roles, key_hash, invited_by, expires_at)
+     select owner.organization_id, gen_random_uuid(), u.email, '{viewer}', sha256(sha256($2::bytea)), owner.user_id, now() + interval '7 days'
+       from owner, users u where u.id = $1 returning id`,
+    [userId, toHex(bytes)],
+  ]);
+  const token = btoa(String.fromCharCode(...bytes));
+  return { id: row?.["id"], token: token.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") };
+}
