@@ -80,8 +80,8 @@ describe("The fence with one thing changed", () => {
     const missed = living.filter((verdict) => !isNoticed(verdict, "fingerprint"));
     report(living, missed, verdicts.length - living.length);
     expect(missed.map(({ mutant }) => mutant.name).toSorted()).toEqual(Object.keys(unnoticed).toSorted());
-    // A mutant that Postgres refuses tests nothing: a few are the price of making them from text.
-    expect(verdicts.length - living.length).toBeLessThan(5);
+    // A mutant that Postgres refuses tests nothing: a few in a thousand are the price of making them from text.
+    expect((verdicts.length - living.length) / verdicts.length).toBeLessThan(0.003);
     // Nor has the work itself changed what the checks see.
     expect(await noticeNothing()).toEqual([]);
   });
