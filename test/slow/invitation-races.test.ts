@@ -25,6 +25,19 @@ const forgetMails = () =>
 const countOf = async (email: string, organizationId: string) =>
   (await membersOf(organizationId)).filter((member) => member["email"] === email).length;
 
+/** An organization of two, whose admin has invited all of the crowd. */
+async function inviteCrowd() {
+  const host = await newHost();
+  const admin = await signUpVerified();
+  await addMember(host.id, admin.id, "admin");
+  const { body } = await host.inviteAll(
+    admin,
+    people.map(({ email }) => ({ email, roles: ["member"] })),
+  );
+  const ids: string[] = body.results.map(({ invitation }: { invitation: { id: string } }) => invitation.id);
+  return { host, admin, acceptAs: (i: number) => answerMine(people[i] as Person, ids[i] as string, "accept") };
+}
+
 describe("50 at once", tenRounds, () => {
   it("accept one invitation, by its token and by its id: one does, and there is one membership", async () => {
     const [host, grace] = [await newHost(), people[0] as Person];
@@ -38,14 +51,9 @@ describe("50 at once", tenRounds, () => {
   });
 
   it("accept at ten places that are left: ten do, and the rest stay invited", async () => {
-    const host = await newHost();
-    const admin = await signUpVerified();
-    await addMember(host.id, admin.id, "admin");
-    const asked = people.map(({ email }) => ({ email, roles: ["member"] }));
-    const { body } = await host.inviteAll(host.owner, asked);
-    const ids: string[] = body.results.map(({ invitation }: { invitation: { id: string } }) => invitation.id);
+    const { host, acceptAs } = await inviteCrowd();
     await asOwner(["update organizations set member_limit = 12 where id = $1", [host.id]]);
-    const answers = await atOnce((i) => answerMine(people[i] as Person, ids[i] as string, "accept"));
+    const answers = await atOnce((i) => acceptAs(i));
     expect(tally(answers)).toEqual({ 201: 10, "409 member_limit": crowd - 10 });
     expect(await membersOf(host.id)).toHaveLength(12);
     expect((await host.list(host.owner, "?status=pending&limit=100")).body.data).toHaveLength(crowd - 10);
@@ -91,21 +99,14 @@ describe("50 at once", tenRounds, () => {
   });
 
   it("accept while the inviter is put out: who joined did so before, and afterwards nobody does", async () => {
-    const host = await newHost();
-    const admin = await signUpVerified();
-    await addMember(host.id, admin.id, "admin");
-    const asked = people.map(({ email }) => ({ email, roles: ["member"] }));
-    const { body } = await host.inviteAll(admin, asked);
-    const ids: string[] = body.results.map(({ invitation }: { invitation: { id: string } }) => invitation.id);
+    const { host, admin, acceptAs } = await inviteCrowd();
     const remove = () => host.removeMember(host.owner, admin.id);
-    const answers = await atOnce((i) =>
-      i === 25 ? remove() : answerMine(people[i] as Person, ids[i] as string, "accept"),
-    );
+    const answers = await atOnce((i) => (i === 25 ? remove() : acceptAs(i)));
     expect(answers[25]?.status).toBe(204);
     const { 201: joined = 0, ...others } = tally(answers);
     for (const outcome of Object.keys(others)) expect(["204", "404 not_found"]).toContain(outcome);
     expect(await membersOf(host.id)).toHaveLength(joined + 1);
-    expect((await answerMine(people[25] as Person, ids[25] as string, "accept")).status).toBe(404);
+    expect((await acceptAs(25)).status).toBe(404);
     await forgetMails();
   });
 });

@@ -4,6 +4,7 @@ import type { Settings } from "../../src/env.ts";
 import { seal } from "../../src/sealing.ts";
 import { attemptScope } from "../../src/services/attempts.ts";
 import { verifyAddress } from "./accounts.ts";
+import { toBytea } from "./bytes.ts";
 import { asOwner } from "./database.ts";
 import { type Answer, goodPassword, newAddress, type Person, type Service } from "./service.ts";
 import { claimsOf } from "./tokens.ts";
@@ -79,7 +80,7 @@ export async function giveTotp({ id: userId }: { id: string }, isActive: boolean
     [
       `insert into totp_factors (id, user_id, sealed_seed, key_hash, activated_at, last_step)
        values ($1, $2, $3, sha256(sha256($4::bytea)), case when $5 then now() end, case when $5 then 0 end)`,
-      [id, userId, await seal(settings, `totp_factors ${id}`, seed), toHex(seed), isActive],
+      [id, userId, await seal(settings, `totp_factors ${id}`, seed), toBytea(seed), isActive],
     ],
     [
       "update sessions set second_factor = 'given' where user_id = $1 and revoked_at is null and $2",
@@ -100,8 +101,6 @@ export async function giveRecoveryCodes({ id }: { id: string }, count: number): 
   ]);
   return codes;
 }
-
-const toHex = (bytes: Uint8Array) => `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 
 async function scopeOf({ id }: { id: string }): Promise<[scope: string, userId: string]> {
   return [await attemptScope(settings, "second factor"), id];

@@ -1,3 +1,4 @@
+import { toBase64url, toBytea } from "./bytes.ts";
 import { asOwner } from "./database.ts";
 
 /** Whether the operation answers an invitation that its caller has got. */
@@ -7,9 +8,6 @@ export interface GivenInvitation {
   id: string;
   token: string;
 }
-
-const toHex = (bytes: Uint8Array) => `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-
 /** Invites an address of nobody's, as an owner of the organization would. */
 export async function giveInvitation(organizationId: string): Promise<string> {
   const [[row] = []] = await asOwner([
@@ -35,8 +33,7 @@ export async function giveReceivedInvitation(userId: string): Promise<GivenInvit
      insert into invitations (organization_id, id, email, roles, key_hash, invited_by, expires_at)
      select owner.organization_id, gen_random_uuid(), u.email, '{viewer}', sha256(sha256($2::bytea)), owner.user_id, now() + interval '7 days'
        from owner, users u where u.id = $1 returning id`,
-    [userId, toHex(bytes)],
+    [userId, toBytea(bytes)],
   ]);
-  const token = btoa(String.fromCharCode(...bytes));
-  return { id: row?.["id"], token: token.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") };
+  return { id: row?.["id"], token: toBase64url(bytes) };
 }

@@ -1,4 +1,5 @@
 import { expect, inject } from "vitest";
+import { toBase64url } from "./bytes.ts";
 import type { Answer, Service, SettingsOverride } from "./service.ts";
 
 /** Nobody else's, at the real provider. */
@@ -6,14 +7,8 @@ export const newLogin = () => `ada-${crypto.randomUUID()}`;
 
 export const codeVerifier = "a-verifier-that-the-frontend-keeps-0123456789abcdef";
 
-const encodeBytes = (bytes: Uint8Array) =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
-
 export const challengeOf = async (verifier: string) =>
-  encodeBytes(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
+  toBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
 
 /** A flow that has begun: where the browser is sent, and the cookie that it keeps. */
 export interface Flow {
@@ -84,7 +79,7 @@ export function scriptAnswer({ url, state, provider }: Flow, script: Script): UR
   };
   const claims = { ...usual, ...(script["claims"] as object) };
   const whole = { codeChallenge: searchParams.get("code_challenge"), ...script, claims };
-  return new URLSearchParams({ code: encodeBytes(new TextEncoder().encode(JSON.stringify(whole))), state });
+  return new URLSearchParams({ code: toBase64url(new TextEncoder().encode(JSON.stringify(whole))), state });
 }
 
 export const tenant = "11111111-2222-4333-8444-555555555555";

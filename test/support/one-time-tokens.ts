@@ -1,3 +1,4 @@
+import { toBase64url, toBytea } from "./bytes.ts";
 import { asOwner } from "./database.ts";
 
 export type TokenPurpose = "reset_password" | "verify_email" | "change_email_old" | "change_email_new" | "sign_in";
@@ -15,12 +16,9 @@ export async function giveToken(userId: string, purpose: TokenPurpose, email?: s
      select gen_random_uuid(), id, $2, case when $2 not in ('reset_password', 'sign_in') then coalesce($4, email) end,
             sha256(sha256($3::bytea)), case when $2 = 'sign_in' then sha256(sha256('code of ' || $3::bytea)) end,
             now() + interval '1 hour' from users where id = $1`,
-    [userId, purpose, toHex(bytes), email ?? null],
+    [userId, purpose, toBytea(bytes), email ?? null],
   ]);
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
+  return toBase64url(bytes);
 }
 
 export const giveResetToken = (userId: string): Promise<string> => giveToken(userId, "reset_password");
@@ -34,5 +32,3 @@ export async function giveMailedTokens(userId: string): Promise<MailedTokens> {
     change_email_new: await giveToken(userId, "change_email_new", `${crypto.randomUUID()}@example.com`),
   };
 }
-
-const toHex = (bytes: Uint8Array) => `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

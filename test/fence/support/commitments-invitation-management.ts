@@ -1,6 +1,6 @@
 import { invite, invited, keyOf, stored } from "./invited.ts";
 import { id } from "./people.ts";
-import { codesOf, letIn, refusalsAndLocks, staysSame, text, type Commitment } from "./scene.ts";
+import { codesOf, letIn, refusalsAndLocks, refusedAndLocked, staysSame, text, type Commitment } from "./scene.ts";
 import { admission } from "./world.ts";
 import {
   mine,
@@ -20,12 +20,7 @@ import {
 export const invitationManagementCommitments: Commitment[] = [
   {
     title: "functions of invitations refuse whoever lacks invitations:write, and are behind the organization's lock",
-    expected: [
-      ["AP403", "AP403", "AP403"],
-      ["AP404", "AP404", "AP404"],
-      ["AP400", "AP400", "AP400"],
-      [true, true, true],
-    ],
+    expected: refusedAndLocked(3),
     actual: async (scene) => {
       await invite(scene);
       return refusalsAndLocks(scene, write(scene, "admin"), [create({}), resend(), revoke()]);

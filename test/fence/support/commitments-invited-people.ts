@@ -1,6 +1,6 @@
 import { invite, invited } from "./invited.ts";
 import { id } from "./people.ts";
-import { codesOf, text, type Commitment } from "./scene.ts";
+import { purgeInOrder, codesOf, text, type Commitment } from "./scene.ts";
 import { admission } from "./world.ts";
 import { mine, theirs, list, acceptMine, declineMine, hash, signUp, inviteSpare, joined, ended } from "./answering.ts";
 
@@ -169,9 +169,7 @@ export const invitedPeopleCommitments: Commitment[] = [
          select '${mine}', gen_random_uuid(), 'purged-' || n || '@example.test', '{viewer}', sha256(n::text::bytea), now() - interval '20 days' * (1 + n % 2)
            from generate_series(1, 10002) n`,
       );
-      // In the order of insertion, so that what is kept would take the place of what goes.
-      await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
-      return scene.ask(null, "select app.purge_expired()");
+      return purgeInOrder(scene);
     },
   },
 ];

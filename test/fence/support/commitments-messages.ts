@@ -1,5 +1,5 @@
 import { id, type Person } from "./people.ts";
-import { staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { purgeInOrder, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 export const messageId = id(8003);
 export const messageKey = "\\x0d";
@@ -195,9 +195,7 @@ export const messageCommitments: Commitment[] = [
          select gen_random_uuid(), sha256(n::text::bytea), 'reset_password', '{}', now() - interval '20 days' * (1 + n % 2)
            from generate_series(1, 10002) n`,
       );
-      // In the order of insertion, so that what is kept would take the place of what goes.
-      await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
-      return scene.ask(null, "select app.purge_expired()");
+      return purgeInOrder(scene);
     },
   },
 ];

@@ -1,5 +1,5 @@
 import { id, organizations } from "./people.ts";
-import { codeOf, text, letIn, type Commitment, type Scene } from "./scene.ts";
+import { purgeInOrder, codeOf, text, letIn, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const { mine, theirs, third } = organizations;
@@ -229,9 +229,7 @@ export const organizationCommitments: Commitment[] = [
          select gen_random_uuid(), '${scene.person("owner").id}', sha256(n::text::bytea), now(), now() - interval '20 days' * (1 + n % 2)
            from generate_series(1, 10002) n`,
       );
-      // In the order of insertion, so that what is kept would take the place of what goes.
-      await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
-      return scene.ask(null, "select app.purge_expired()");
+      return purgeInOrder(scene);
     },
   },
   {

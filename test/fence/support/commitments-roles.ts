@@ -1,5 +1,14 @@
 import { id, organizations } from "./people.ts";
-import { codesOf, letIn, refusalsAndLocks, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import {
+  codesOf,
+  letIn,
+  refusalsAndLocks,
+  refusedAndLocked,
+  staysSame,
+  text,
+  type Commitment,
+  type Scene,
+} from "./scene.ts";
 import { admission } from "./world.ts";
 
 const { mine, theirs } = organizations;
@@ -159,12 +168,7 @@ export const roleCommitments: Commitment[] = [
   },
   {
     title: "functions of roles refuse whoever lacks roles:write, and are behind the organization's lock",
-    expected: [
-      ["AP403", "AP403", "AP403"],
-      ["AP404", "AP404", "AP404"],
-      ["AP400", "AP400", "AP400"],
-      [true, true, true],
-    ],
+    expected: refusedAndLocked(3),
     actual: async (scene) => {
       await addRoles(scene);
       return refusalsAndLocks(scene, write(scene, "admin"), [create("desk"), update(own, "x", null), remove(own)]);

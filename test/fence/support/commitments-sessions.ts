@@ -1,5 +1,5 @@
 import { id } from "./people.ts";
-import { codeOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { purgeInOrder, codeOf, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 /** How far both ends of the session are from now; `null` for one that is not there. */
 const ends = (sessionId: string) =>
@@ -134,10 +134,8 @@ export const sessionCommitments: Commitment[] = [
          insert into spent_challenges (key_hash, created_at) select sha256(n::text::bytea), now() - interval '59 minutes' from generate_series(1, 9) n;
          insert into spent_challenges (key_hash, created_at) select sha256(n::text::bytea), now() - interval '61 minutes' from generate_series(10, 5010) n`,
       );
-      // In the order of insertion, so that what is kept would take the place of what goes.
-      await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
       return [
-        await scene.ask(null, "select app.purge_expired()"),
+        await purgeInOrder(scene),
         await scene.see(
           `select count(*) filter (where created_at > now() - interval '1 hour'), count(*) filter (where created_at < now() - interval '1 hour') from spent_challenges`,
         ),

@@ -1,4 +1,4 @@
-import { staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { purgeInOrder, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 export const network = "\\x" + "a1".repeat(32);
 export const account = "\\x" + "a2".repeat(32);
@@ -120,9 +120,7 @@ export const signInAttemptCommitments: Commitment[] = [
         `insert into throttles select sha256(n::text::bytea), 1, now() - interval '16 hours' * (1 + 47 * (n % 2)) from generate_series(1, 10002) n;
          insert into throttles select sha256(n::text::bytea), 0, now() - interval '16 days' * (1 + n % 2) from generate_series(20001, 30002) n`,
       );
-      // In the order of insertion, so that what is kept would take the place of what goes.
-      await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
-      return scene.ask(null, "select app.purge_expired()");
+      return purgeInOrder(scene);
     },
   },
 ];

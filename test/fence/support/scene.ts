@@ -168,3 +168,13 @@ export async function refusalsAndLocks(scene: Scene, admitted: string, statement
   }
   return [...found, locks];
 }
+
+/** What it gives for members, outsiders and nobody, when all is as it should be. */
+export const refusedAndLocked = (count: number): unknown[] =>
+  ["AP403", "AP404", "AP400", true].map((outcome) => Array<unknown>(count).fill(outcome));
+
+/** One clean-up, in the order of insertion: what is to be kept would take the place of what goes. */
+export async function purgeInOrder(scene: Scene): Promise<unknown[][]> {
+  await scene.see("discard plans; set local enable_indexscan = off; set local enable_bitmapscan = off");
+  return scene.ask(null, "select app.purge_expired()");
+}
