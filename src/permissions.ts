@@ -1,6 +1,6 @@
 /**
  * What a route can ask of its caller, as `resource:action`: what it lets them do, and the built-in roles that have it.
- * `app_private.role_permissions` of rls-policies.sql says the same, and decides; a test keeps the two equal.
+ * The database decides by it: whatever applies rls-policies.sql takes it along, and `npm run fix` writes it there.
  */
 export const permissionTable = {
   "organization:read": ["Read the organization and its roles", ["owner", "admin", "member", "viewer"]],

@@ -6,8 +6,8 @@ import path from "node:path";
 
 import { root } from "../local/paths.ts";
 import { withClient } from "./connection.ts";
+import { readPolicies } from "./role-permissions.ts";
 
-const policiesFile = path.join(root, "src/db/rls-policies.sql");
 const guardFile = path.join(root, "src/db/rls-guard.sql");
 const migrationsFolder = path.join(root, "drizzle");
 
@@ -39,12 +39,12 @@ export async function applyMigrations(ownerUrl: string): Promise<number> {
 }
 
 /**
- * Applies `src/db/rls-policies.sql` in one go, which is one transaction.
+ * Applies `src/db/rls-policies.sql` in one go, which is one transaction, with the permissions of `src/permissions.ts`.
  *
  * @throws Error with the line in the file; nothing is changed then
  */
 export async function applyPolicies(ownerUrl: string): Promise<void> {
-  const sql = readFileSync(policiesFile, "utf8");
+  const sql = readPolicies();
   await withClient(ownerUrl, async (client) => {
     try {
       await client.query(sql);

@@ -168,7 +168,7 @@ select k[1] || k[2], k[3] || k[4]
           from generate_series(1, 4)) random
 on conflict do nothing;
 
--- Built-in roles. A role's permissions are looked up once a request, by app.admit.
+-- Built-in roles, as src/permissions.ts has them; npm run fix writes them here. Looked up once a request, by app.admit.
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role

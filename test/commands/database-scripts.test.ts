@@ -38,7 +38,9 @@ async function query(text: string, url = ownerUrl): Promise<Record<string, unkno
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    return (await client.query(text)).rows as Record<string, unknown>[];
+    // Of several statements, those of the last.
+    const results = [await client.query(text)].flat();
+    return results.at(-1)?.rows as Record<string, unknown>[];
   } finally {
     await client.end();
   }
@@ -126,6 +128,26 @@ describe("npm run db:rls", () => {
     const { code, output } = await run("apply-policies", { DATABASE_OWNER_URL: ownerUrl });
     expect([code, output]).toEqual([1, expect.stringContaining(`src/db/rls-policies.sql, line ${line}: column`)]);
     expect(await countPolicies()).toBe(policies);
+  });
+
+  it("brings a permission that is written in src/permissions.ts alone into the database", async () => {
+    await run("migrate", { DATABASE_OWNER_URL: ownerUrl });
+    const file = path.join(clone, "src/permissions.ts");
+    const added = `$&\n  "projects:read": ["Read the projects", ["owner", "viewer"]],`;
+    writeFileSync(file, readFileSync(file, "utf8").replace("export const permissionTable = {", added));
+    expect(await run("apply-policies", { DATABASE_OWNER_URL: ownerUrl })).toMatchObject({ code: 0 });
+    const having = await query(
+      `begin; set local role app_definer;
+       select role from unnest(array['owner', 'admin', 'member', 'viewer']) role
+        where 'projects:read' = any (app_private.role_permissions(role))`,
+    );
+    expect(having).toEqual([{ role: "owner" }, { role: "viewer" }]);
+
+    const script = (...args: string[]) => new Script(["scripts/write-permissions.ts", ...args], clone, {});
+    const stale = script("--check");
+    expect([await stale.ended, stale.output]).toEqual([1, expect.stringContaining("`npm run fix` writes them there")]);
+    expect(await script().ended).toBe(0);
+    expect(await script("--check").ended).toBe(0);
   });
 });
 
