@@ -2,13 +2,17 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fuzzSettings } from "../support/fuzz-settings.ts";
 import { accountCommands, signIn, signUp } from "../support/model-accounts.ts";
+import { memberCommands } from "../support/model-members.ts";
 import { list, organizationCommands } from "../support/model-organizations.ts";
 import { type Model, newModel, type Real } from "../support/model.ts";
 
 /** Several at once, since each waits for the database most of its time. */
 const shards = [1, 2, 3, 4];
 
-const commands = fc.commands([...accountCommands, ...organizationCommands], { maxCommands: 40, size: "max" });
+const commands = fc.commands([...accountCommands, ...organizationCommands, ...memberCommands], {
+  maxCommands: 40,
+  size: "max",
+});
 
 /** Two people, signed in; whoever else there is to be comes by commands. */
 async function begin(): Promise<{ model: Model; real: Real }> {

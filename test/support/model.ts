@@ -9,15 +9,17 @@ export const service = openService();
 
 export type RoleName = "owner" | "admin" | "member" | "viewer";
 
-export type Action = "read" | "update" | "delete" | "list members";
+export type Action = "read" | "update" | "delete" | "list members" | "change members";
 
-/** Who may do what, written down a second time. */
+/** Who may do what, written down a second time. Each may do what those after it may, and more. */
 const allowed: Record<RoleName, Action[]> = {
-  owner: ["read", "update", "delete", "list members"],
-  admin: ["read", "update", "list members"],
+  owner: ["read", "update", "delete", "list members", "change members"],
+  admin: ["read", "update", "list members", "change members"],
   member: ["read", "list members"],
   viewer: ["read"],
 };
+
+export const roleNames = Object.keys(allowed) as RoleName[];
 
 /** What the service ought to know, by numbers of our own. */
 export interface Model {
@@ -40,7 +42,8 @@ export interface ModelOrganization {
   name: string;
   slug: string;
   isDeleted: boolean;
-  roles: Map<number, RoleName>;
+  /** By person, in alphabetical order. */
+  roles: Map<number, RoleName[]>;
 }
 
 /** What stands for the model's numbers at the service. */
@@ -91,10 +94,32 @@ export function expectOutcome(answer: Answer, problem: ErrorCode | undefined): b
 /** Why this session may not do this to the organization; undefined when it may. */
 export function refusal(session: ModelSession, organization: ModelOrganization, action: Action): ErrorCode | undefined {
   if (!session.isAlive) return "unauthenticated";
-  const role = organization.roles.get(session.person);
-  if (organization.isDeleted || !role) return "not_found";
-  return allowed[role].includes(action) ? undefined : "forbidden";
+  const roles = organization.roles.get(session.person);
+  if (organization.isDeleted || !roles) return "not_found";
+  return roles.some((role) => allowed[role].includes(action)) ? undefined : "forbidden";
 }
+
+const rank = (roles: RoleName[]) => Math.min(...roles.map((role) => roleNames.indexOf(role)));
+
+/** Why this session may not give this person these roles, or none, in place of theirs; undefined when it may. */
+export function refusalToChange(
+  session: ModelSession,
+  organization: ModelOrganization,
+  person: number,
+  roles: RoleName[],
+): ErrorCode | undefined {
+  const refused = refusal(session, organization, "change members");
+  if (refused) return refused;
+  const before = organization.roles.get(person);
+  if (!before) return "not_found";
+  const mine = organization.roles.get(session.person) ?? [];
+  if (rank([...before, ...roles]) < rank(mine)) return "role_above_own";
+  return roles.includes("owner") ? undefined : refusalToLoseOwner(organization, person);
+}
+
+/** An organization keeps an owner. */
+export const refusalToLoseOwner = ({ roles }: ModelOrganization, person: number): ErrorCode | undefined =>
+  [...roles].every(([other, having]) => (other === person) === having.includes("owner")) ? "last_owner" : undefined;
 
 /** Every page of a list, of which each but the last is full. */
 export async function readAll(name: string, limit: number, call: Call): Promise<Answer<any[]>> {
@@ -120,8 +145,8 @@ const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
 export function visibleOrganizations({ organizations }: Model, real: Real, person: number) {
   return organizations
     .map(({ name, slug, isDeleted, roles }, i) => {
-      const role = isDeleted ? undefined : roles.get(person);
-      return { id: real.organizations[i]?.id ?? "", name, slug, roles: role ? [role] : [] };
+      const mine = isDeleted ? undefined : roles.get(person);
+      return { id: real.organizations[i]?.id ?? "", name, slug, roles: mine ?? [] };
     })
     .filter((organization) => organization.roles.length > 0)
     .sort(byId);
