@@ -38,6 +38,9 @@ const raisedCodes: Record<string, ErrorCode> = {
   APIVL: "invitation_limit",
   APEND: "invitation_ended",
   APEML: "invitation_email_mismatch",
+  APSLL: "share_link_limit",
+  APOWR: "owner_role_refused",
+  APDNA: "email_domain_not_allowed",
 };
 
 /** Unique constraints a client can run into. */

@@ -52,6 +52,8 @@ allowed_definers (signature) as (values
   ('app.find_invitation(bytea)'), ('app.my_invitations(uuid,integer)'), ('app.my_sent_invitations(integer)'), ('app.accept_invitation(bytea)'),
   ('app.accept_my_invitation(uuid)'), ('app.decline_invitation(bytea)'), ('app.decline_my_invitation(uuid)'),
   ('app.sign_up_invited(bytea,uuid,text,text,integer,text,text)'),
+  ('app.create_share_link(uuid,text[],text[],integer,integer,bytea)'), ('app.revoke_share_link(uuid)'), ('app.find_share_link(bytea)'),
+  ('app.accept_share_link(bytea)'), ('app.my_share_links(integer)'),
   ('app.purge_expired()'),
   ('app.verified_connection(text,uuid)'), ('app.verify_domain(bytea,uuid)'),
   ('app.spend_state(bytea)'), ('app.unlink_identity(uuid)'),

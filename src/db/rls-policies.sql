@@ -101,6 +101,8 @@ grant select, insert, delete on organizations, memberships, membership_roles, ro
 grant update (name, permissions) on roles to app_definer;
 grant select, insert, delete on invitations to app_definer;
 grant update (roles, status, key_hash, invited_by, sent_at, expires_at, ended_at) on invitations to app_definer;
+grant select, insert, delete on share_links to app_definer;
+grant update (uses) on share_links to app_definer;
 -- To lock a row, which the policy below lets them do and no more.
 grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
@@ -137,6 +139,7 @@ create policy "Definer functions give members roles" on membership_roles for ins
 create policy "Definer functions take members' roles" on membership_roles for delete to app_definer using (true);
 create policy "Definer functions manage roles" on roles for all to app_definer using (true) with check (true);
 create policy "Definer functions manage invitations" on invitations for all to app_definer using (true) with check (true);
+create policy "Definer functions manage share links" on share_links for all to app_definer using (true) with check (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
@@ -1944,15 +1947,21 @@ language sql stable set search_path = '' as $$
                   where u.email = p_email and m.organization_id = p_organization_id)
 $$;
 
+/* Whether this person, who is not disabled, has p_permission in an organization, and may still give these roles of it. */
+create function app_private.may_give(p_user_id uuid, p_organization_id uuid, p_permission text, p_roles text[]) returns boolean
+language sql stable set search_path = '' as $$
+  select p_permission = any (giver.permissions)
+         and app_private.roles_refusal(p_organization_id, p_roles, giver.permissions) is null
+         and exists (select from public.users u where u.id = p_user_id and u.disabled_at is null)
+    from (select app_private.permissions_of(p_organization_id,
+            app_private.roles_of(p_organization_id, p_user_id))) giver (permissions)
+$$;
+
 /* Whether an invitation can be accepted now, as far as it is not for the person to show. */
 create function app_private.is_open(p_invitation public.invitations) returns boolean
 language sql stable set search_path = '' as $$
   select p_invitation.status = 'pending' and p_invitation.expires_at > pg_catalog.now()
-         and 'invitations:write' = any (sender.permissions)
-         and app_private.roles_refusal(p_invitation.organization_id, p_invitation.roles, sender.permissions) is null
-         and exists (select from public.users u where u.id = p_invitation.invited_by and u.disabled_at is null)
-    from (select app_private.permissions_of(p_invitation.organization_id,
-            app_private.roles_of(p_invitation.organization_id, p_invitation.invited_by))) sender (permissions)
+         and app_private.may_give(p_invitation.invited_by, p_invitation.organization_id, 'invitations:write', p_invitation.roles)
 $$;
 
 /* Invites people, each with roles, and mails them a token that is good for 7 days. p_invitations is an array of
@@ -2248,6 +2257,111 @@ begin
 end
 $$;
 
+-- ── Share links ──────────────────────────────────────────────────────────────────────────────────
+-- A link is for whoever has it, so its token proves no mailbox: to join takes an account with a verified address. It is
+-- good while whoever made it may still give its roles, and it never makes an owner.
+
+/* Whether somebody can join by a link now, as far as it is not for them to show. */
+create function app_private.is_usable(p_link public.share_links) returns boolean
+language sql stable set search_path = '' as $$
+  select p_link.uses < p_link.max_uses and p_link.expires_at > pg_catalog.now()
+         and app_private.may_give(p_link.created_by, p_link.organization_id, 'invitations:write', p_link.roles)
+$$;
+
+/* Makes a link for p_days days; p_key is SHA-256 of its token. APROL and APABV as above; APOWR for the owner's role;
+   APSLL for the 21st that is neither used up nor has expired. */
+create function app.create_share_link(p_id uuid, p_roles text[], p_allowed_domains text[], p_max_uses int, p_days int, p_key bytea)
+returns table (id uuid, roles text[], allowed_domains text[], max_uses int, uses int, created_by uuid, created_at timestamptz,
+               expires_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_organization_id uuid := app.org_id();
+  v_mine text[] := app_private.hold_organization('invitations:write');
+begin
+  perform app_private.check_roles(v_organization_id, p_roles, v_mine);
+  if 'owner' = any (p_roles) then
+    raise exception 'no link makes an owner' using errcode = 'APOWR';
+  end if;
+  if (select pg_catalog.count(*) from public.share_links l
+       where l.organization_id = v_organization_id and l.uses < l.max_uses and l.expires_at > pg_catalog.now()) >= 20 then
+    raise exception 'as many links as there can be' using errcode = 'APSLL';
+  end if;
+  return query
+    insert into public.share_links as l (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
+    values (v_organization_id, p_id, array(select distinct role from pg_catalog.unnest(p_roles) role order by role),
+            pg_catalog.sha256(p_key),
+            array(select distinct pg_catalog.lower(domain) from pg_catalog.unnest(p_allowed_domains) domain order by 1),
+            p_max_uses, app.user_id(), pg_catalog.now() + p_days * interval '1 day')
+    returning l.id, l.roles, l.allowed_domains, l.max_uses, l.uses, l.created_by, l.created_at, l.expires_at;
+end
+$$;
+
+/* Deletes a link. AP404 for none of the request's organization; APABV for one whose roles may do more than the caller. */
+create function app.revoke_share_link(p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('invitations:write');
+  v_link public.share_links;
+begin
+  delete from public.share_links l where l.organization_id = app.org_id() and l.id = p_id returning l.* into v_link;
+  if v_link.id is null then
+    raise exception 'no such link' using errcode = 'AP404';
+  end if;
+  if not app_private.permissions_of(v_link.organization_id, v_link.roles) <@ v_mine then
+    raise exception 'the roles may do more than the caller' using errcode = 'APABV';
+  end if;
+end
+$$;
+
+/* What whoever has the token may know before they join, and no member's name. AP404 unless the link is good. */
+create function app.find_share_link(p_key bytea)
+returns table (organization_name text, roles text[], allowed_domains text[], expires_at timestamptz)
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
+    select o.name, l.roles, l.allowed_domains, l.expires_at
+      from public.share_links l join public.organizations o on o.id = l.organization_id
+     where l.key_hash = pg_catalog.sha256(p_key) and app_private.is_usable(l);
+  if not found then
+    raise exception 'no such link' using errcode = 'AP404';
+  end if;
+end
+$$;
+
+/* Makes the signed-in person a member by the token. APVER before their address is verified; AP404 unless the link is
+   good; APDNA unless it is for addresses like theirs; APMEM and APMBL as above, and then it is not used. */
+create function app.accept_share_link(p_key bytea)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user public.users := app_private.lock_me();
+  v_link public.share_links;
+begin
+  if v_user.email_verified_at is null then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  perform from public.organizations o
+    where o.id = (select l.organization_id from public.share_links l where l.key_hash = pg_catalog.sha256(p_key)) for no key update;
+  update public.share_links l set uses = l.uses + 1
+   where l.key_hash = pg_catalog.sha256(p_key) and app_private.is_usable(l) returning l.* into v_link;
+  if v_link.id is null then
+    raise exception 'no such link' using errcode = 'AP404';
+  end if;
+  if pg_catalog.cardinality(v_link.allowed_domains) > 0
+     and (pg_catalog.split_part(v_user.email, '@', -1) = any (v_link.allowed_domains)) is not true then
+    raise exception 'for other domains' using errcode = 'APDNA';
+  end if;
+  if not app_private.add_member(v_link.organization_id, v_user.id, v_link.roles, 'share_link', v_link.created_by) then
+    raise exception 'a member already' using errcode = 'APMEM';
+  end if;
+  return query select o.id, o.name, o.slug, o.mfa_required, v_link.roles, o.created_at, o.updated_at
+                 from public.organizations o where o.id = v_link.organization_id;
+end
+$$;
+
 -- ── Passkeys ─────────────────────────────────────────────────────────────────────────────────────
 -- The Worker verifies signatures, which Postgres cannot. So that no injected statement says that one was right, it
 -- brings its own key, as with a provider's ticket. It takes the credential's id as well: at least 16 bytes that an
@@ -2478,6 +2592,14 @@ language sql stable parallel restricted security definer set search_path = '' as
     from public.invitations i where i.invited_by = app.user_id() order by i.id desc limit p_limit
 $$;
 
+create function app.my_share_links(p_limit int)
+returns table (id uuid, organization_id uuid, roles text[], allowed_domains text[], max_uses int, uses int, created_at timestamptz,
+               expires_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select l.id, l.organization_id, l.roles, l.allowed_domains, l.max_uses, l.uses, l.created_at, l.expires_at
+    from public.share_links l where l.created_by = app.user_id() order by l.id desc limit p_limit
+$$;
+
 create function app.my_one_time_tokens(p_limit int)
 returns table (purpose text, email text, created_at timestamptz, expires_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
@@ -2548,8 +2670,14 @@ language sql volatile security definer set search_path = '' as $$
                               where least(ended_at, expires_at) < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
        and least(i.ended_at, i.expires_at) < pg_catalog.now() - interval '30 days'
     returning 1
+  ), old_links as (
+    delete from public.share_links l
+     where ctid = any (array(select ctid from public.share_links
+                              where expires_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
+       and l.expires_at < pg_catalog.now() - interval '30 days'
+    returning 1
   )
-  select (select count(*) from old_invitations) + (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
+  select (select count(*) from old_links) + (select count(*) from old_invitations) + (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
        + (select count(*) from dead_messages) + (select count(*) from old_throttles)
 $$;
 
@@ -2692,6 +2820,15 @@ grant select (organization_id, id, email, roles, status, invited_by, created_at,
 create policy "An invitation is its organization's alone" on invitations as restrictive to app_user
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
 create policy "Those with invitations:read read the invitations" on invitations for select to app_user
+  using (organization_id = (select app.org_id('invitations:read')));
+
+-- ── share_links: as invitations ──────────────────────────────────────────────────────────────────
+
+grant select (organization_id, id, roles, allowed_domains, max_uses, uses, created_by, created_at, expires_at) on share_links to app_user;
+
+create policy "A share link is its organization's alone" on share_links as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with invitations:read read the share links" on share_links for select to app_user
   using (organization_id = (select app.org_id('invitations:read')));
 
 -- ── sso_connections ──────────────────────────────────────────────────────────────────────────────

@@ -130,7 +130,7 @@ export const organizations = pgTable(
   ],
 ).enableRLS();
 
-/** Who belongs to an organization, since when, by what way, and whose invitation. */
+/** Who belongs to an organization, since when, by what way, and whose invitation or share link. */
 export const memberships = pgTable(
   "memberships",
   {
@@ -149,8 +149,8 @@ export const memberships = pgTable(
     // Serves "list mine", which leads with the person, not the organisation.
     index("memberships_user_id_organization_id_idx").on(table.userId, table.organizationId),
     index("memberships_invited_by_idx").on(table.invitedBy),
-    check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso', 'invitation')`),
-    check("memberships_invited_by_given", sql`joined_by = 'invitation' or invited_by is null`),
+    check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso', 'invitation', 'share_link')`),
+    check("memberships_invited_by_given", sql`joined_by in ('invitation', 'share_link') or invited_by is null`),
   ],
 ).enableRLS();
 
@@ -259,6 +259,42 @@ export const invitations = pgTable(
     check("invitations_status_known", sql`status in ('pending', 'accepted', 'declined', 'revoked', 'expired')`),
     check("invitations_ended", sql`(status = 'pending') = (ended_at is null)`),
     check("invitations_key_hash_length", sql`length(key_hash) = 32`),
+  ],
+).enableRLS();
+
+/**
+ * Links by which people join an organization, until they have expired, or `uses` has come to `maxUses`. `keyHash` is
+ * SHA-256 of what the Worker sends, itself SHA-256 of the token in the link, which no table holds.
+ */
+export const shareLinks = pgTable(
+  "share_links",
+  {
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    id: uuid("id").notNull(),
+    roles: text("roles").array().notNull(),
+    keyHash: bytea("key_hash").notNull(),
+    /** Of whose e-mail addresses it is; of all where there are none. */
+    allowedDomains: text("allowed_domains").array().notNull(),
+    maxUses: integer("max_uses").notNull(),
+    uses: integer("uses").notNull().default(0),
+    /** Who answers for its roles; null when their account is gone. */
+    createdBy: uuid("created_by").references(() => users.id, { onDelete: "set null" }),
+    createdAt: createdAt(),
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    unique("share_links_key_hash_key").on(table.keyHash),
+    index("share_links_created_by_id_idx").on(table.createdBy, table.id),
+    // For the clean-up.
+    index("share_links_expires_at_idx").on(table.expiresAt),
+    check("share_links_roles_given", sql`cardinality(roles) between 1 and 10 and not 'owner' = any (roles)`),
+    check("share_links_allowed_domains_bounded", sql`cardinality(allowed_domains) <= 20`),
+    check("share_links_uses_bounded", sql`uses between 0 and max_uses and max_uses between 1 and 1000`),
+    check("share_links_expires_in_time", sql`expires_at <= created_at + interval '30 days'`),
+    check("share_links_key_hash_length", sql`length(key_hash) = 32`),
   ],
 ).enableRLS();
 

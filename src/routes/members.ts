@@ -20,7 +20,7 @@ export const MemberRoles = z
   .openapi({ description: "One at least; their permissions are joined.", example: ["admin"], uniqueItems: true });
 
 export const JoinedBy = z.enum(joiningWays).openapi({
-  description: "`creation` of the organization, `sso`: its own identity provider, or `invitation`.",
+  description: "`creation` of the organization, `sso`: its own identity provider, `invitation`, or `share_link`.",
   example: "creation",
 });
 
@@ -36,7 +36,7 @@ const Member = z
     roles: MemberRoles,
     joinedBy: JoinedBy,
     invitedBy: z.uuid().nullable().openapi({
-      description: "Whose invitation it was; null for none, and where their account is gone.",
+      description: "Whose invitation or share link it was; null for none, and where their account is gone.",
       example: null,
     }),
     joinedAt: z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" }),

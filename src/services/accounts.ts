@@ -9,6 +9,7 @@ import type { Member } from "./members.ts";
 import { type Identity, identityFields } from "./identities.ts";
 import { newNotice } from "./outbox.ts";
 import { type Passkey, passkeyFields } from "./passkeys.ts";
+import type { ShareLink } from "./share-links.ts";
 import { isMe, type User, userFields } from "./users.ts";
 
 /** Of each list in an export, the newest: an answer of the database has a limit too. */
@@ -45,6 +46,7 @@ export interface AccountExport {
   }[];
   /** With the status that is stored: `pending` too after their time is over. */
   sentInvitations: (Omit<Invitation, "invitedBy"> & { organizationId: string })[];
+  shareLinks: (Omit<ShareLink, "createdBy"> & { organizationId: string })[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
   /** Mails that are still to be sent, or that could not be. */
   messages: {
@@ -69,67 +71,83 @@ export async function deleteAccount(database: PersonDatabase, settings: Settings
 
 /** Everything that is kept of the signed-in person, without secrets: the newest 10,000 of each kind. */
 export async function exportAccount(database: PersonDatabase): Promise<AccountExport> {
-  const [[found], mySessions, myIdentities, myPasskeys, apps, codes, memberships, sent, oneTimeTokens, messages] =
-    await database.run((queries) => [
-      queries
-        .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
-        .from(users)
-        .where(isMe),
-      queries
-        .select({
-          id: sessions.id,
-          ipAddress: sessions.ipAddress,
-          userAgent: sessions.userAgent,
-          createdAt: sessions.createdAt,
-          authenticatedAt: sessions.authenticatedAt,
-          secondFactor: sql<"given" | "pending" | null>`${sessions.secondFactor}`,
-          lastUsedAt: sessions.refreshedAt,
-          idleExpiresAt: sessions.idleExpiresAt,
-          expiresAt: sessions.expiresAt,
-          revokedAt: sessions.revokedAt,
-        })
-        .from(sessions)
-        .where(eq(sessions.userId, sql`(select app.user_id())`))
-        .orderBy(desc(sessions.id))
-        .limit(EXPORT_LIMIT),
-      queries
-        .select(identityFields)
-        .from(identities)
-        .where(eq(identities.userId, sql`(select app.user_id())`))
-        .orderBy(desc(identities.id))
-        .limit(EXPORT_LIMIT),
-      queries
-        .select(passkeyFields)
-        .from(passkeys)
-        .where(eq(passkeys.userId, sql`(select app.user_id())`))
-        .orderBy(desc(passkeys.id))
-        .limit(EXPORT_LIMIT),
-      queries
-        .select({ id: totpFactors.id, createdAt: totpFactors.createdAt, activatedAt: totpFactors.activatedAt })
-        .from(totpFactors)
-        .where(eq(totpFactors.userId, sql`(select app.user_id())`)),
-      queries
-        .select({ createdAt: recoveryCodes.createdAt })
-        .from(recoveryCodes)
-        .where(eq(recoveryCodes.userId, sql`(select app.user_id())`)),
-      queries.execute<{ body: AccountExport["memberships"][number] }>(
-        sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'roles', m.roles, 'joinedBy', m.joined_by,
+  const [
+    [found],
+    mySessions,
+    myIdentities,
+    myPasskeys,
+    apps,
+    codes,
+    memberships,
+    sent,
+    links,
+    oneTimeTokens,
+    messages,
+  ] = await database.run((queries) => [
+    queries
+      .select({ ...userFields, exportedAt: isoInstant(sql`now()`) })
+      .from(users)
+      .where(isMe),
+    queries
+      .select({
+        id: sessions.id,
+        ipAddress: sessions.ipAddress,
+        userAgent: sessions.userAgent,
+        createdAt: sessions.createdAt,
+        authenticatedAt: sessions.authenticatedAt,
+        secondFactor: sql<"given" | "pending" | null>`${sessions.secondFactor}`,
+        lastUsedAt: sessions.refreshedAt,
+        idleExpiresAt: sessions.idleExpiresAt,
+        expiresAt: sessions.expiresAt,
+        revokedAt: sessions.revokedAt,
+      })
+      .from(sessions)
+      .where(eq(sessions.userId, sql`(select app.user_id())`))
+      .orderBy(desc(sessions.id))
+      .limit(EXPORT_LIMIT),
+    queries
+      .select(identityFields)
+      .from(identities)
+      .where(eq(identities.userId, sql`(select app.user_id())`))
+      .orderBy(desc(identities.id))
+      .limit(EXPORT_LIMIT),
+    queries
+      .select(passkeyFields)
+      .from(passkeys)
+      .where(eq(passkeys.userId, sql`(select app.user_id())`))
+      .orderBy(desc(passkeys.id))
+      .limit(EXPORT_LIMIT),
+    queries
+      .select({ id: totpFactors.id, createdAt: totpFactors.createdAt, activatedAt: totpFactors.activatedAt })
+      .from(totpFactors)
+      .where(eq(totpFactors.userId, sql`(select app.user_id())`)),
+    queries
+      .select({ createdAt: recoveryCodes.createdAt })
+      .from(recoveryCodes)
+      .where(eq(recoveryCodes.userId, sql`(select app.user_id())`)),
+    queries.execute<{ body: AccountExport["memberships"][number] }>(
+      sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'roles', m.roles, 'joinedBy', m.joined_by,
             'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_memberships(${EXPORT_LIMIT}::int) m`,
-      ),
-      queries.execute<{ body: AccountExport["sentInvitations"][number] }>(
-        sql`select json_build_object('id', i.id, 'organizationId', i.organization_id, 'email', i.email, 'roles', i.roles, 'status', i.status,
+    ),
+    queries.execute<{ body: AccountExport["sentInvitations"][number] }>(
+      sql`select json_build_object('id', i.id, 'organizationId', i.organization_id, 'email', i.email, 'roles', i.roles, 'status', i.status,
             'createdAt', ${isoInstant(sql`i.created_at`)}, 'sentAt', ${isoInstant(sql`i.sent_at`)}, 'expiresAt', ${isoInstant(sql`i.expires_at`)},
             'endedAt', ${isoInstant(sql`i.ended_at`)}) as body from app.my_sent_invitations(${EXPORT_LIMIT}::int) i`,
-      ),
-      queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
-        sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
+    ),
+    queries.execute<{ body: AccountExport["shareLinks"][number] }>(
+      sql`select json_build_object('id', l.id, 'organizationId', l.organization_id, 'roles', l.roles, 'allowedDomains', l.allowed_domains,
+            'maxUses', l.max_uses, 'uses', l.uses, 'createdAt', ${isoInstant(sql`l.created_at`)}, 'expiresAt', ${isoInstant(sql`l.expires_at`)})
+            as body from app.my_share_links(${EXPORT_LIMIT}::int) l`,
+    ),
+    queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
+      sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
             'expiresAt', ${isoInstant(sql`t.expires_at`)}) as body from app.my_one_time_tokens(${EXPORT_LIMIT}::int) t`,
-      ),
-      queries.execute<{ body: AccountExport["messages"][number] }>(
-        sql`select json_build_object('template', o.template, 'recipient', o.recipient, 'data', o.data, 'attempts', o.attempts,
+    ),
+    queries.execute<{ body: AccountExport["messages"][number] }>(
+      sql`select json_build_object('template', o.template, 'recipient', o.recipient, 'data', o.data, 'attempts', o.attempts,
             'createdAt', ${isoInstant(sql`o.created_at`)}) as body from app.my_messages(${EXPORT_LIMIT}::int) o`,
-      ),
-    ]);
+    ),
+  ]);
   if (!found) throw new AppError("unauthenticated");
   const { exportedAt, ...account } = found;
   const bodies = <T>({ rows }: { rows: { body: T }[] }) => rows.map(({ body }) => body);
@@ -143,6 +161,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     recoveryCodes: codes,
     memberships: bodies(memberships),
     sentInvitations: bodies(sent),
+    shareLinks: bodies(links),
     oneTimeTokens: bodies(oneTimeTokens),
     messages: bodies(messages),
   };

@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 
 /** By what way somebody became a member. */
-export const joiningWays = ["creation", "sso", "invitation"] as const;
+export const joiningWays = ["creation", "sso", "invitation", "share_link"] as const;
 
 export interface Member {
   userId: string;
@@ -14,7 +14,7 @@ export interface Member {
   /** In alphabetical order; their permissions are joined. */
   roles: string[];
   joinedBy: (typeof joiningWays)[number];
-  /** Whose invitation it was; null for none, and where their account is gone. */
+  /** Whose invitation or share link it was; null for none, and where their account is gone. */
   invitedBy: string | null;
   joinedAt: string;
 }
