@@ -74,6 +74,21 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       ended_at: "endedAt",
     },
   },
+  share_links: {
+    list: "shareLinks",
+    columns: {
+      organization_id: "organizationId",
+      id: "id",
+      roles: "roles",
+      key_hash: "not: a secret's hash",
+      allowed_domains: "allowedDomains",
+      max_uses: "maxUses",
+      uses: "uses",
+      created_by: "not: the account's id",
+      created_at: "createdAt",
+      expires_at: "expiresAt",
+    },
+  },
   one_time_tokens: {
     list: "oneTimeTokens",
     columns: {
@@ -201,7 +216,7 @@ describe("GET /v1/users/me/export", () => {
     const { body } = await exportAccount(person);
     for (const [name, table] of Object.entries(tables)) {
       if (typeof table === "string") continue;
-      const column = { users: "id", invitations: "invited_by" }[name] ?? "user_id";
+      const column = { users: "id", invitations: "invited_by", share_links: "created_by" }[name] ?? "user_id";
       const [stored] = await asOwner([`select from ${name} where ${column} = $1`, [person.id]]);
       expect([name, listOf(body, table.list).length]).toEqual([name, stored?.length]);
     }

@@ -80,6 +80,18 @@ describe("GET /v1/users/me/export", () => {
           endedAt: null,
         },
       ],
+      shareLinks: [
+        {
+          id: expect.any(String),
+          organizationId: own.id,
+          roles: ["viewer"],
+          allowedDomains: [],
+          maxUses: 10,
+          uses: 0,
+          createdAt: instant,
+          expiresAt: instant,
+        },
+      ],
       oneTimeTokens: [{ purpose: "reset_password", email: null, createdAt: instant, expiresAt: instant }],
       messages: [
         {
@@ -97,20 +109,22 @@ describe("GET /v1/users/me/export", () => {
     const { person } = await makeFullPerson("Ada");
     const link = await giveResetToken(person.id);
     const text = JSON.stringify((await exportAccount(person)).body);
-    const [users = [], sessions = [], tokens = [], invitations = [], mails = [], apps = [], codes = []] = await asOwner(
-      ["select password_salt as a, encode(password_verifier, 'hex') as b from users where id = $1", [person.id]],
-      ["select encode(handle_hash, 'hex') as a from sessions where user_id = $1", [person.id]],
-      ["select encode(key_hash, 'hex') as a, id as b from one_time_tokens where user_id = $1", [person.id]],
-      ["select encode(key_hash, 'hex') as a from invitations where invited_by = $1", [person.id]],
-      ["select encode(key_hash, 'hex') as a, id as b from outbox where user_id = $1", [person.id]],
-      [
-        "select encode(key_hash, 'hex') as a, encode(sealed_seed, 'hex') as b from totp_factors where user_id = $1",
-        [person.id],
-      ],
-      ["select encode(key_hash, 'hex') as a from recovery_codes where user_id = $1", [person.id]],
-    );
-    const stored = [...users, ...sessions, ...tokens, ...invitations, ...mails, ...apps, ...codes].flatMap((row) =>
-      Object.values(row),
+    const [users = [], sessions = [], tokens = [], invitations = [], links = [], mails = [], apps = [], codes = []] =
+      await asOwner(
+        ["select password_salt as a, encode(password_verifier, 'hex') as b from users where id = $1", [person.id]],
+        ["select encode(handle_hash, 'hex') as a from sessions where user_id = $1", [person.id]],
+        ["select encode(key_hash, 'hex') as a, id as b from one_time_tokens where user_id = $1", [person.id]],
+        ["select encode(key_hash, 'hex') as a from invitations where invited_by = $1", [person.id]],
+        ["select encode(key_hash, 'hex') as a from share_links where created_by = $1", [person.id]],
+        ["select encode(key_hash, 'hex') as a, id as b from outbox where user_id = $1", [person.id]],
+        [
+          "select encode(key_hash, 'hex') as a, encode(sealed_seed, 'hex') as b from totp_factors where user_id = $1",
+          [person.id],
+        ],
+        ["select encode(key_hash, 'hex') as a from recovery_codes where user_id = $1", [person.id]],
+      );
+    const stored = [...users, ...sessions, ...tokens, ...invitations, ...links, ...mails, ...apps, ...codes].flatMap(
+      (row) => Object.values(row),
     );
     expect(stored.length).toBeGreaterThan(6);
     for (const secret of [...stored, link, person.token, person.refreshToken, person.password]) {

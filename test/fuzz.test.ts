@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, inject, it } from "vitest";
 import { requestsTo, type RequestPlan } from "./support/arbitraries.ts";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
-import { giveInvitation } from "./support/given-invitations.ts";
+import { giveInvitation, giveShareLink } from "./support/given-invitations.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
@@ -176,6 +176,9 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{invitationId}")) {
     return { ...sender, ids: { ...sender.ids, invitationId: await giveInvitation(sender.organization.id) } };
+  }
+  if (path.includes("{shareLinkId}")) {
+    return { ...sender, ids: { ...sender.ids, shareLinkId: await giveShareLink(sender.organization.id) } };
   }
   if (path.includes("{roleId}")) {
     return { ...sender, ids: { ...sender.ids, roleId: await giveRole(sender.organization.id) } };

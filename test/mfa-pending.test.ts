@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answersInvitation } from "./support/given-invitations.ts";
+import { answersInvitation, takesShareLink } from "./support/given-invitations.ts";
 import { type Admission, admitStatement, readHandle } from "./support/admission.ts";
 import { asWorker } from "./support/database.ts";
 import { expectContract } from "./support/contract.ts";
@@ -47,7 +47,8 @@ const codeOf = (attempt: Promise<unknown>) =>
   );
 
 /** What a path names beside its organization; more would set a second factor up. */
-const needsMore = (name: string) => takesPasskey(name) || takesColleague(name) || answersInvitation(name);
+const needsMore = (name: string) =>
+  takesPasskey(name) || takesColleague(name) || answersInvitation(name) || takesShareLink(name);
 
 describe("A session that waits for its second factor", () => {
   it("has the operations whose contract says so, which are those that take the factor", () => {

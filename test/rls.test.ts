@@ -14,6 +14,7 @@ const readableColumns: Record<string, string | null> = {
   membership_roles: "user_id",
   roles: "id",
   invitations: "id",
+  share_links: "id",
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,
@@ -60,6 +61,11 @@ async function giveRows(userId: string, organizationId: string): Promise<void> {
     [
       `insert into invitations (organization_id, id, email, roles, key_hash, invited_by, expires_at)
        values ($1::uuid, gen_random_uuid(), 'invited@example.com', '{viewer}', sha256($1::text::bytea), $2::uuid, now() + interval '7 days')`,
+      [organizationId, userId],
+    ],
+    [
+      `insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
+       values ($1::uuid, gen_random_uuid(), '{viewer}', sha256($1::text::bytea), '{}', 10, $2::uuid, now() + interval '7 days')`,
       [organizationId, userId],
     ],
     [
@@ -124,7 +130,12 @@ describe("The catalog", () => {
     // No policy and no filter reads them.
     expect(
       columns?.map((column) => `${column["table_name"]}.${column["column_name"]} ${column["udt_name"]}`).toSorted(),
-    ).toEqual(["invitations.roles _text", "roles.permissions _text"]);
+    ).toEqual([
+      "invitations.roles _text",
+      "roles.permissions _text",
+      "share_links.allowed_domains _text",
+      "share_links.roles _text",
+    ]);
   });
 });
 
@@ -138,7 +149,9 @@ describe("Each table", () => {
   it.each(readable)("%s shows a member their own tenant's rows and no other's", async (table, column) => {
     const admission = {
       ...mine.admission,
-      permission: { sso_connections: "sso:read", invitations: "invitations:read" }[table] ?? "organization:read",
+      permission:
+        { sso_connections: "sso:read", invitations: "invitations:read", share_links: "invitations:read" }[table] ??
+        "organization:read",
     };
     const rows = await asMember(admission, `select ${column} as id from ${table}`);
     const ids = new Set(rows.map(({ id }) => id));
@@ -147,6 +160,7 @@ describe("Each table", () => {
         union all select id from totp_factors where user_id = $1 union all select id from passkeys where user_id = $1
         union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
         union all select id from roles where organization_id = $2 union all select id from invitations where organization_id = $2
+        union all select id from share_links where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
       [theirs.owner.id, theirs.organizationId],
     ]);

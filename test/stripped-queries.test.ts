@@ -6,7 +6,7 @@ import { arrange } from "./support/factors.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { giveConnection, setTxtRecords } from "./support/sso.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
-import { giveInvitation } from "./support/given-invitations.ts";
+import { giveInvitation, giveShareLink } from "./support/given-invitations.ts";
 import { giveAnswerable, giveColleague, giveRole, operations, takesColleague } from "./support/operations.ts";
 import { givePasskeyFor, takesPasskey } from "./support/passkeys.ts";
 import { type Caller, recordRequests } from "./support/recorded-requests.ts";
@@ -17,7 +17,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations memberships membership_roles roles invitations idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
+  "users sessions organizations memberships membership_roles roles invitations share_links idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
     " ",
   );
 
@@ -41,6 +41,7 @@ async function newCaller({ name }: Operation): Promise<Caller> {
     provider: "google",
     roleId: await giveRole(organization.id),
     invitationId: await giveInvitation(organization.id),
+    shareLinkId: await giveShareLink(organization.id),
     ...(await giveAnswerable(person, name)),
   };
   await arrange(service, person, name);
@@ -72,6 +73,7 @@ const strangers = `
     union all select id::text from totp_factors t where not ${isMine}
     union all select unnest(array[id::text, txt_record]) from sso_connections t where not ${isMine}
     union all select unnest(array[id::text, email]) from invitations t where not ${isMine}
+    union all select id::text from share_links t where not ${isMine}
     union all select unnest(array[id::text, key]) from roles t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 

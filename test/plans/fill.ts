@@ -14,7 +14,7 @@ const message = (number: string) => id("0004", number);
 /**
  * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, of which
  * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails counted attempts, factors,
- * identities and connections, 40,000 invitations. A tenant's rows do not lie together, as they would not after years of sign-ups.
+ * identities and connections, 40,000 each of invitations and share links. A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
   // Superuser only. Foreign keys hold by construction, and checking two million would take a minute.
@@ -34,6 +34,10 @@ const statements = [
    select ${organization("100 * (n / 50)")}, gen_random_uuid(), 'role-' || n, 'Role ' || n, '{organization:read}' from generate_series(0, 49999) n`,
   `insert into invitations (organization_id, id, email, roles, key_hash, invited_by, created_at, expires_at)
    select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'invited-' || n || '@filled.example', '{member}', sha256(n::text::bytea), ${user("n % 50000")},
+          now() - n * interval '96 seconds', now() + interval '7 days' - n * interval '96 seconds'
+     from generate_series(0, 39999) n`,
+  `insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, created_at, expires_at)
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, '{member}', sha256(n::text::bytea), '{filled.example}', 10, ${user("n % 50000")},
           now() - n * interval '96 seconds', now() + interval '7 days' - n * interval '96 seconds'
      from generate_series(0, 39999) n`,
   `insert into sessions (id, user_id, handle_hash, created_at, idle_expires_at, expires_at, revoked_at)

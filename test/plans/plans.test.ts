@@ -4,7 +4,7 @@ import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
-import { giveInvitation } from "../support/given-invitations.ts";
+import { giveInvitation, giveShareLink } from "../support/given-invitations.ts";
 import {
   databaseFreeRoutes,
   giveAnswerable,
@@ -106,11 +106,13 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       provider: "google",
       roleId: await giveRole(organizationId),
       invitationId: await giveInvitation(organizationId),
+      shareLinkId: await giveShareLink(organizationId),
     },
   };
   Object.assign(caller.ids, await giveAnswerable(person, name));
   if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
   if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
+  if (method === "GET" && path.endsWith("/share-links")) await giveShareLinks(organizationId, 1000);
   if (path.includes("/invitations")) await giveInvitations(organizationId, person.email);
   if (takesColleague(name)) {
     const userId = await giveColleague(service, organizationId, name);
@@ -126,6 +128,17 @@ async function giveRoles(organizationId: string, count: number): Promise<void> {
   await asOwner([
     `insert into roles (organization_id, id, key, name, permissions)
      select $1::uuid, gen_random_uuid(), gen_random_uuid(), 'One of many', '{organization:read}' from generate_series(1, $2::int)`,
+    [organizationId, count],
+  ]);
+}
+
+/** More than an organization can make. */
+async function giveShareLinks(organizationId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
+     select organization_id, gen_random_uuid(), '{viewer}', sha256(uuid_send(gen_random_uuid())), '{}', 10, user_id, now() + interval '7 days'
+       from (select organization_id, user_id from membership_roles where organization_id = $1 and role = 'owner' limit 1) host,
+            generate_series(1, $2::int)`,
     [organizationId, count],
   ]);
 }
@@ -243,8 +256,8 @@ const purge: DatabaseRequest = {
 describe("The hourly clean-up", () => {
   it("reads what it removes", async () => {
     const measurement = await measure(purge);
-    // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges and invitations.
-    expect(measurement.first.changed).toBe(40_000);
+    // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges, invitations and share links.
+    expect(measurement.first.changed).toBe(45_000);
     expect(findExcess(measurement, "")).toEqual([]);
   });
 

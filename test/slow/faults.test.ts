@@ -102,6 +102,7 @@ const asking = new Set([
   "POST /v1/auth/passkeys/registration-options",
   "POST /v1/auth/mfa/passkey-options",
   "POST /v1/invitations/lookup",
+  "POST /v1/share-links/lookup",
 ]);
 
 /** A time that is renewed, or a hash, looks as it did before. */
@@ -164,6 +165,10 @@ describe("every writing operation", () => {
       "POST /v1/invitations/decline": [204, 400],
       "POST /v1/users/me/invitations/{receivedInvitationId}/accept": [201, 201],
       "POST /v1/users/me/invitations/{receivedInvitationId}/decline": [204, 404],
+      "POST /v1/organizations/{organizationId}/share-links": [201, 201],
+      "DELETE /v1/organizations/{organizationId}/share-links/{shareLinkId}": [204, 404],
+      "POST /v1/share-links/lookup": [200, 200],
+      "POST /v1/share-links/accept": [201, 201],
       "POST /v1/organizations/{organizationId}/roles": [201, 201],
       "PATCH /v1/organizations/{organizationId}/roles/{roleId}": [200, 200],
       "DELETE /v1/organizations/{organizationId}/roles/{roleId}": [204, 404],
@@ -172,9 +177,12 @@ describe("every writing operation", () => {
 
   it.each(writes)("$name changes what is stored, and its repetition nothing more", (plan) => {
     if (!renewing.has(plan.name) && !asking.has(plan.name)) expect(plan.done).not.toEqual(plan.before);
-    // Each sign-in is a session, and each mail has a token of its own.
+    // Each sign-in is a session, each mail has a token of its own, and so does each link.
     const adding = ["sign-in", "email-sign-in", "forgot-password", "resend-verification", "change-email"];
-    if (adding.some((action) => plan.name === `POST /v1/auth/${action}`))
+    if (
+      adding.some((action) => plan.name === `POST /v1/auth/${action}`) ||
+      plan.name === "POST /v1/organizations/{organizationId}/share-links"
+    )
       expect(plan.twice).toHaveLength(plan.done.length + 1);
     else expect(plan.twice).toEqual(plan.done);
   });

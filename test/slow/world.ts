@@ -1,7 +1,7 @@
 import { asOwner, emptyOwnDatabase } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
-import { giveInvitation } from "../support/given-invitations.ts";
+import { giveInvitation, giveShareLink } from "../support/given-invitations.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
@@ -69,6 +69,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     ...(userId && { userId }),
     roleId: await giveRole(organization.id),
     invitationId: await giveInvitation(organization.id),
+    shareLinkId: await giveShareLink(organization.id),
     ...(await giveAnswerable(ada, operation?.name)),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };

@@ -1,5 +1,5 @@
 import { addMember, asOwner } from "./database.ts";
-import { giveInvitation } from "./given-invitations.ts";
+import { giveInvitation, giveShareLink } from "./given-invitations.ts";
 import { giveIdentity } from "./identities.ts";
 import { giveRecoveryCodes, giveTotp } from "./factors.ts";
 import { failMail } from "./mailbox.ts";
@@ -19,6 +19,7 @@ export async function makeFullPerson(name: string) {
   const shared = await createOrganization(service, await signUpPerson(service), `Shared with ${name}`);
   await addMember(shared.id, person.id, "viewer");
   await giveInvitation(own.id);
+  await giveShareLink(own.id);
   await giveIdentity(person.id, { email: "ada@github.example" });
   await giveTotp(person, false);
   await giveRecoveryCodes(person, 2);

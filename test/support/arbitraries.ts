@@ -30,6 +30,7 @@ const own = [
   "roleId",
   "invitationId",
   "receivedInvitationId",
+  "shareLinkId",
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */

@@ -130,7 +130,9 @@ export const addsFactor = new Set([
 /** Others that are closed to such an address. */
 export const asksVerified = (operation: string): boolean =>
   addsFactor.has(operation) ||
-  /users\/me\/invitations|^POST .+\/invitations(\/\{invitationId\}\/resend)?$/.test(operation);
+  /users\/me\/invitations|^POST .+\/(invitations(\/\{invitationId\}\/resend)?|share-links|share-links\/accept)$/.test(
+    operation,
+  );
 
 /** What operations need of somebody's second factors, beside a right body. */
 const arrangements: Record<string, (service: Service, person: Person) => Promise<void>> = {

@@ -6,6 +6,7 @@ export type TokenPurpose = "reset_password" | "verify_email" | "change_email_old
 /** A token of each kind that an operation takes on its own. */
 export type MailedTokens = Record<"reset_password" | "verify_email" | "change_email_new" | "sign_in", string> & {
   invitation?: string;
+  shareLink?: string;
 };
 
 /** Gives somebody a token as a mail would, which mails go to nobody else. Without `email` it is for their own. */

@@ -3,7 +3,14 @@ import { readContract, type Operation } from "./contract.ts";
 import { addMember, asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
 import { arrange } from "./factors.ts";
-import { answersInvitation, giveInvitation, giveReceivedInvitation } from "./given-invitations.ts";
+import {
+  answersInvitation,
+  giveInvitation,
+  giveReceivedInvitation,
+  giveReceivedShareLink,
+  giveShareLink,
+  takesShareLink,
+} from "./given-invitations.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
@@ -99,6 +106,13 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/organizations/{organizationId}/invitations": (_, mark) => ({
     invitations: [{ email: `${mark}@example.com`, roles: ["member"] }],
   }),
+  "POST /v1/organizations/{organizationId}/share-links": (_, mark) => ({
+    roles: ["viewer"],
+    allowedDomains: [`${mark}.example`],
+    maxUses: 10,
+  }),
+  "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
+  "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
   "POST /v1/invitations/accept": (person) => ({ token: person.mailedTokens?.invitation }),
   "POST /v1/invitations/decline": (person) => ({ token: person.mailedTokens?.invitation }),
@@ -158,6 +172,7 @@ export interface Prepared {
     provider: string;
     roleId: string;
     invitationId: string;
+    shareLinkId: string;
     receivedInvitationId?: string;
     passkeyId?: string;
     /** Of another member. */
@@ -185,8 +200,12 @@ export async function giveColleague(service: Service, organizationId: string, op
   return id;
 }
 
-/** An invitation to somebody where the operation answers one: its id, and its token among what is mailed to them. */
+/**
+ * An invitation to somebody where the operation answers one: its id, and its token among what is mailed to them; or the
+ * token of a share link.
+ */
 export async function giveAnswerable(person: Person, operation = ""): Promise<{ receivedInvitationId?: string }> {
+  if (takesShareLink(operation) && person.mailedTokens) person.mailedTokens.shareLink = await giveReceivedShareLink();
   if (!answersInvitation(operation)) return {};
   const { id, token } = await giveReceivedInvitation(person.id);
   if (person.mailedTokens) person.mailedTokens.invitation = token;
@@ -211,6 +230,7 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
     provider: "google",
     roleId: await giveRole(organization.id),
     invitationId: await giveInvitation(organization.id),
+    shareLinkId: await giveShareLink(organization.id),
     ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);

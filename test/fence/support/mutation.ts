@@ -21,6 +21,8 @@ import { invitationManagementCommitments } from "./commitments-invitation-manage
 import { invitationCommitments } from "./commitments-invitations.ts";
 import { invitedPeopleCommitments } from "./commitments-invited-people.ts";
 import { receivedInvitationCommitments } from "./commitments-received-invitations.ts";
+import { shareLinkCommitments } from "./commitments-share-links.ts";
+import { sharedLinkCommitments } from "./commitments-shared-links.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { messageLimitCommitments } from "./commitments-message-limits.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
@@ -56,6 +58,8 @@ export const commitments = [
   ...invitationManagementCommitments,
   ...receivedInvitationCommitments,
   ...invitedPeopleCommitments,
+  ...shareLinkCommitments,
+  ...sharedLinkCommitments,
   ...messageCommitments,
   ...messageLimitCommitments,
   ...passkeyCommitments,

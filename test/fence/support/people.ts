@@ -87,6 +87,11 @@ export async function addPeople(client: Client): Promise<People> {
        values ($1, gen_random_uuid(), 'invited@' || $2::text || '.test', '{viewer}', sha256(('invitation of ' || $2::text)::bytea), $3, now() + interval '1 day')`,
       [organizations[slug], slug, people[inviter]?.id],
     );
+    await client.query(
+      `insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
+       values ($1, gen_random_uuid(), '{viewer}', sha256(('share link of ' || $2::text)::bytea), array[$2::text || '.test'], 10, $3, now() + interval '1 day')`,
+      [organizations[slug], slug, people[inviter]?.id],
+    );
   }
   await makeTimesDistinct(client);
   const endSession = async (who: string, change: string) => client.query(change, [people[who]?.id]);

@@ -49,6 +49,8 @@ export const unnoticed: Record<string, string> = {
     sameUnlessTwoAtOnce,
   "app.create_invitations(jsonb): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
     sealedBefore,
+  "app.create_share_link(uuid,text[],text[],integer,integer,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
   "app.resend_invitation(uuid,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
     sealedBefore,
   "app_private.mail_invitation(uuid,text,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
@@ -78,6 +80,10 @@ export const unnoticed: Record<string, string> = {
   "app.purge_expired(): nothing instead of for update skip locked (8)": sameUnlessTwoAtOnce,
   "app.purge_expired(): nothing instead of skip locked (8)": sameUnlessTwoAtOnce,
   "app.purge_expired(): interval '1 second' instead of interval '30 days' (7)": innerQueryDecides,
+  "app.purge_expired(): nothing instead of for update skip locked (9)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of skip locked (9)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): interval '1 second' instead of interval '30 days' (9)": innerQueryDecides,
+  "app.purge_expired(): without and l.expires_at < pg_catalog.now() - interval '30 days'": innerQueryDecides,
   "app.purge_expired(): without and least(i.ended_at, i.expires_at) < pg_catalog.now() - interval '30 days'":
     innerQueryDecides,
 };
