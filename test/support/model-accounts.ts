@@ -39,6 +39,12 @@ export function actor(model: Model, real: Real, number: number) {
   return { session, token: pick(accessTokens, Math.floor(number / model.sessions.length)) };
 }
 
+/** The same, of three times twice a live one of these people's, where there is one: most sessions are refused else. */
+export function actorAmong(model: Model, real: Real, number: number, isAsked: (person: number) => boolean) {
+  const asked = model.sessions.flatMap(({ person, isAlive }, i) => (isAlive && isAsked(person) ? [i] : []));
+  return actor(model, real, number % 3 && asked.length > 0 ? pick(asked, number) : number);
+}
+
 const spell = (email: string, isOdd: boolean) => (isOdd ? ` ${email.toUpperCase()} ` : email);
 
 export const signUp = (name: string) =>
@@ -48,8 +54,15 @@ export const signUp = (name: string) =>
     const answer = await callOperation("POST /v1/auth/sign-up", { body });
     expectOutcome(answer, undefined);
     expect(answer.body).toMatchObject({ email, name });
-    model.people.push(body);
+    model.people.push({ ...body, isVerified: false });
     real.people.push({ id: answer.body.id });
+  });
+
+export const verifyAddress = (who: number) =>
+  command("verifyAddress", [who], async (model, real) => {
+    const person = who % model.people.length;
+    await asOwner(["update users set email_verified_at = now() where id = $1", [real.people[person]?.id]]);
+    pick(model.people, person).isVerified = true;
   });
 
 const signUpAgain = (who: number, isOdd: boolean) =>
@@ -210,6 +223,7 @@ const names = fc.constantFrom("Ada", "Grace", "Edsger");
 
 export const accountCommands: fc.Arbitrary<Command>[] = [
   names.map(signUp),
+  number.map(verifyAddress),
   fc.tuple(number, fc.boolean()).map((args) => signUpAgain(...args)),
   fc.tuple(number, fc.boolean()).map((args) => signIn(...args)),
   fc.tuple(number, number).map((args) => signInWrongly(...args)),

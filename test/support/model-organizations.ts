@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect } from "vitest";
-import { actor, command, type Command, hasSession } from "./model-accounts.ts";
+import { actor, actorAmong, command, type Command, hasSession } from "./model-accounts.ts";
 import {
   callOperation,
   expectOutcome,
@@ -55,7 +55,7 @@ const create = (number: number, name: string, slugNumber: number | undefined, ke
 export function target(model: Model, real: Real, number: number, which: number) {
   const organization = pick(model.organizations, which);
   const ids = { organizationId: pick(real.organizations, which).id };
-  return { ...actor(model, real, number), organization, ids };
+  return { ...actorAmong(model, real, number, (person) => organization.roles.has(person)), organization, ids };
 }
 
 const read = (number: number, which: number) =>

@@ -9,12 +9,12 @@ export const service = openService();
 
 export type RoleName = "owner" | "admin" | "member" | "viewer";
 
-export type Action = "read" | "update" | "delete" | "list members" | "change members";
+export type Action = "read" | "update" | "delete" | "list members" | "change members" | "invite";
 
 /** Who may do what, written down a second time. Each may do what those after it may, and more. */
 const allowed: Record<RoleName, Action[]> = {
-  owner: ["read", "update", "delete", "list members", "change members"],
-  admin: ["read", "update", "list members", "change members"],
+  owner: ["read", "update", "delete", "list members", "change members", "invite"],
+  admin: ["read", "update", "list members", "change members", "invite"],
   member: ["read", "list members"],
   viewer: ["read"],
 };
@@ -23,9 +23,10 @@ export const roleNames = Object.keys(allowed) as RoleName[];
 
 /** What the service ought to know, by numbers of our own. */
 export interface Model {
-  people: { email: string; password: string; name: string }[];
+  people: { email: string; password: string; name: string; isVerified: boolean }[];
   sessions: ModelSession[];
   organizations: ModelOrganization[];
+  invitations: ModelInvitation[];
   /** First answers and their requests, by person and key. */
   created: Map<string, { request: string; answer: unknown }>;
 }
@@ -46,6 +47,15 @@ export interface ModelOrganization {
   roles: Map<number, RoleName[]>;
 }
 
+export interface ModelInvitation {
+  organization: ModelOrganization;
+  person: number;
+  roles: RoleName[];
+  /** Who sent it last. */
+  inviter: number;
+  isPending: boolean;
+}
+
 /** What stands for the model's numbers at the service. */
 export interface Real {
   /** Makes addresses and slugs this run's own. */
@@ -53,11 +63,13 @@ export interface Real {
   people: { id: string }[];
   sessions: { id: string; accessTokens: string[]; refreshTokens: string[] }[];
   organizations: { id: string }[];
+  /** The last token is good. */
+  invitations: { id: string; organizationId: string; tokens: string[] }[];
 }
 
 export const newModel = (): { model: Model; real: Real } => ({
-  model: { people: [], sessions: [], organizations: [], created: new Map() },
-  real: { run: crypto.randomUUID().slice(0, 13), people: [], sessions: [], organizations: [] },
+  model: { people: [], sessions: [], organizations: [], invitations: [], created: new Map() },
+  real: { run: crypto.randomUUID().slice(0, 13), people: [], sessions: [], organizations: [], invitations: [] },
 });
 
 /** The element that a number of any size stands for. */
@@ -99,6 +111,9 @@ export function refusal(session: ModelSession, organization: ModelOrganization, 
   return roles.some((role) => allowed[role].includes(action)) ? undefined : "forbidden";
 }
 
+/** Whether some of these roles may do more than those of mine. */
+export const isAbove = (given: RoleName[], mine: RoleName[]) => rank(given) < rank(mine);
+
 const rank = (roles: RoleName[]) => Math.min(...roles.map((role) => roleNames.indexOf(role)));
 
 /** Why this session may not give this person these roles, or none, in place of theirs; undefined when it may. */
@@ -113,7 +128,7 @@ export function refusalToChange(
   const before = organization.roles.get(person);
   if (!before) return "not_found";
   const mine = organization.roles.get(session.person) ?? [];
-  if (rank([...before, ...roles]) < rank(mine)) return "role_above_own";
+  if (isAbove([...before, ...roles], mine)) return "role_above_own";
   return roles.includes("owner") ? undefined : refusalToLoseOwner(organization, person);
 }
 
