@@ -56,7 +56,8 @@ const Results = z
         }),
         z.object({
           email: z.email().openapi({ example: "ada@example.com" }),
-          status: z.literal(refusalStatuses).openapi({ example: 409 }),
+          // The document generator writes the first of several literals alone.
+          status: z.literal(refusalStatuses).openapi({ enum: refusalStatuses, example: 409 }),
           code: z.enum(refusalCodes).openapi({ example: "already_member" }),
           title: z.string().openapi({ example: "The person is a member already" }),
         }),

@@ -44,7 +44,7 @@ function isOpen({ organization, inviter, roles, isPending }: ModelInvitation): b
   return isPending && !organization.isDeleted && mayInvite && !isAbove(roles, theirs);
 }
 
-const invite = (number: number, which: number, who: number, roles: RoleName[]) =>
+export const invite = (number: number, which: number, who: number, roles: RoleName[]) =>
   command(
     "invite",
     [number, which, who, roles],
@@ -172,11 +172,16 @@ const resend = (number: number, which: number) =>
 const number = fc.nat(1_000);
 const roles = fc.uniqueArray(fc.constantFrom(...roleNames), { minLength: 1, maxLength: 2 });
 
+/** What an invitation ends by when all is well, or goes on. */
+export const invitationAnswers: fc.Arbitrary<Command>[] = [
+  ...[1, 2, 3].map(() => fc.tuple(number, number).map((args) => accept(...args))),
+  fc.tuple(number, number).map((args) => resend(...args)),
+];
+
 /** Those that others depend on are there more than once, and so come more often. */
 export const invitationCommands: fc.Arbitrary<Command>[] = [
   ...[1, 2, 3].map(() => fc.tuple(number, number, number, roles).map((args) => invite(...args))),
-  ...[1, 2, 3].map(() => fc.tuple(number, number).map((args) => accept(...args))),
+  ...invitationAnswers,
   fc.tuple(number, number).map((args) => revoke(...args)),
-  fc.tuple(number, number).map((args) => resend(...args)),
   number.map(decline),
 ];

@@ -21,7 +21,7 @@ const slugOf = ({ run }: Real, slug: number) => `${run}-${slug}`;
 const isTaken = ({ organizations }: Model, slug: string | undefined, except?: unknown) =>
   organizations.some((other) => other !== except && !other.isDeleted && other.slug === slug);
 
-const create = (number: number, name: string, slugNumber: number | undefined, key: number | undefined) =>
+export const create = (number: number, name: string, slugNumber: number | undefined, key: number | undefined) =>
   command(
     "create",
     [number, name, slugNumber, key],
