@@ -3,7 +3,6 @@ import { hmac } from "../../crypto.ts";
 import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
 import { isBreached } from "./breaches.ts";
-import commonPasswords from "./common-passwords.txt";
 
 /** Code points; never truncated, longer ones are refused (NIST SP 800-63B-4 §3.1.1.2 asks for 64 at least). */
 export const PASSWORD_MAX_LENGTH = 256;
@@ -72,6 +71,12 @@ export function isOutdated(settings: Settings, { scheme, salt }: PasswordParamet
 
 let blocklist: Set<string> | undefined;
 
+/** Loaded by the first request with a new password: at start nothing needs it. */
+async function readBlocklist(): Promise<Set<string>> {
+  blocklist ??= new Set((await import("./common-passwords.txt")).default.split("\n"));
+  return blocklist;
+}
+
 /**
  * Refuses a new password that is too short, too long, among the first to be guessed, or known to have leaked.
  *
@@ -85,7 +90,7 @@ export async function checkNewPassword(
   context: string[],
   path = "body.password",
 ): Promise<void> {
-  const weakness = findWeakness(settings, password);
+  const weakness = await findWeakness(settings, password);
   if (weakness) throw refusePassword(path, weakness);
   refuseOwnWords(password, context, path);
   // Last, so that nothing is told of a password that is refused anyway.
@@ -110,14 +115,13 @@ export const refusePassword = (path: string, message: string) =>
 
 const toPlain = (text: string) => text.normalize("NFKC").toLowerCase();
 
-function findWeakness(settings: Settings, password: string): string | undefined {
-  blocklist ??= new Set(commonPasswords.split("\n"));
+async function findWeakness(settings: Settings, password: string): Promise<string | undefined> {
   const length = Array.from(password).length;
   const plain = toPlain(password);
   const min = settings.PASSWORD_MIN_LENGTH;
   if (length < min) return `must have at least ${min} characters`;
   if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`;
-  if (blocklist.has(plain)) return "is one of the most used passwords, which attackers try first";
+  if ((await readBlocklist()).has(plain)) return "is one of the most used passwords, which attackers try first";
   return isMonotonous(plain) ? "repeats one character or counts up, which attackers try first" : undefined;
 }
 
