@@ -50,6 +50,8 @@ export const errorTable = {
   invitation_ended: [409, "The invitation was answered or revoked"],
   share_link_limit: [409, "The organization has as many share links as there can be"],
   owner_role_refused: [409, "Nobody becomes an owner by a link"],
+  already_owner: [409, "The person is an owner already"],
+  ownership_transfer_pending: [409, "The ownership is offered to somebody already"],
   last_owner: [409, "Nobody else owns the organization"],
   sole_owner: [409, "You are the only owner of an organization that has other members"],
   payload_too_large: [413, "The request body is too large"],

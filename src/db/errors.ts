@@ -40,6 +40,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   APEML: "invitation_email_mismatch",
   APSLL: "share_link_limit",
   APOWR: "owner_role_refused",
+  APAOW: "already_owner",
+  APOTP: "ownership_transfer_pending",
   APDNA: "email_domain_not_allowed",
 };
 

@@ -54,6 +54,8 @@ allowed_definers (signature) as (values
   ('app.sign_up_invited(bytea,uuid,text,text,integer,text,text)'),
   ('app.create_share_link(uuid,text[],text[],integer,integer,bytea)'), ('app.revoke_share_link(uuid)'), ('app.find_share_link(bytea)'),
   ('app.accept_share_link(bytea)'), ('app.my_share_links(integer)'),
+  ('app.offer_ownership(uuid,uuid,uuid,bytea)'), ('app.ownership_transfer()'), ('app.withdraw_ownership()'), ('app.decline_ownership()'),
+  ('app.accept_ownership(uuid,bytea)'), ('app.my_ownership_transfers(integer)'),
   ('app.purge_expired()'),
   ('app.verified_connection(text,uuid)'), ('app.verify_domain(bytea,uuid)'),
   ('app.spend_state(bytea)'), ('app.unlink_identity(uuid)'),

@@ -103,6 +103,9 @@ grant select, insert, delete on invitations to app_definer;
 grant update (roles, status, key_hash, invited_by, sent_at, expires_at, ended_at) on invitations to app_definer;
 grant select, insert, delete on share_links to app_definer;
 grant update (uses) on share_links to app_definer;
+grant select, insert, delete on ownership_transfers to app_definer;
+-- To lock a row, as the clean-up does.
+grant update (expires_at) on ownership_transfers to app_definer;
 -- To lock a row, which the policy below lets them do and no more.
 grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
@@ -140,6 +143,7 @@ create policy "Definer functions take members' roles" on membership_roles for de
 create policy "Definer functions manage roles" on roles for all to app_definer using (true) with check (true);
 create policy "Definer functions manage invitations" on invitations for all to app_definer using (true) with check (true);
 create policy "Definer functions manage share links" on share_links for all to app_definer using (true) with check (true);
+create policy "Definer functions manage ownership transfers" on ownership_transfers for all to app_definer using (true) with check (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
@@ -2257,6 +2261,128 @@ begin
 end
 $$;
 
+-- ── Ownership transfers ──────────────────────────────────────────────────────────────────────────
+-- Nobody becomes the owner of what they did not agree to own, and whoever offers stays the owner until the other agrees.
+
+/* Queues a mail about the ownership of the request's organization; false, and none, for an eleventh within the hour.
+   Of nobody's account: to name one locks it, and accounts are locked before organizations. */
+create function app_private.mail_about_ownership(p_user_id uuid, p_template text, p_message_id uuid, p_key bytea) returns boolean
+language plpgsql volatile set search_path = '' as $$
+begin
+  if p_message_id is not null and not app_private.take_mail('ownership|' || app.org_id() || '|' || p_user_id, 10) then
+    return false;
+  end if;
+  perform app_private.queue_message(p_message_id, p_key, null, u.email, p_template,
+            pg_catalog.json_build_object('name', u.name, 'organization', o.name, 'inviter', me.name))
+     from public.users u, public.users me, public.organizations o
+    where u.id = p_user_id and me.id = app.user_id() and o.id = app.org_id();
+  return true;
+end
+$$;
+
+/* The open offer of the request's organization: none once it has expired, or whoever made it is disabled. */
+create function app_private.open_transfer() returns setof public.ownership_transfers
+language sql stable set search_path = '' as $$
+  select t.* from public.ownership_transfers t join public.users u on u.id = t.from_user_id
+   where t.organization_id = app.org_id() and t.expires_at > pg_catalog.now() and u.disabled_at is null
+$$;
+
+/* Offers the caller's ownership to another member. AP404 for nobody, APAOW for an owner, APOTP while another
+   offer is open, APLIM for the eleventh mail to them within the hour. */
+create function app.offer_ownership(p_id uuid, p_user_id uuid, p_message_id uuid, p_key bytea)
+returns table (id uuid, from_user_id uuid, to_user_id uuid, created_at timestamptz, expires_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_organization_id uuid := app.org_id();
+  v_roles text[];
+begin
+  perform app_private.hold_organization('organization:own');
+  v_roles := app_private.roles_of(v_organization_id, p_user_id);
+  if pg_catalog.cardinality(v_roles) = 0 then
+    raise exception 'no such member' using errcode = 'AP404';
+  end if;
+  if 'owner' = any (v_roles) then
+    raise exception 'an owner already' using errcode = 'APAOW';
+  end if;
+  if exists (select from app_private.open_transfer()) then
+    raise exception 'another offer is open' using errcode = 'APOTP';
+  end if;
+  delete from public.ownership_transfers t where t.organization_id = v_organization_id;
+  if not app_private.mail_about_ownership(p_user_id, 'ownership_offered', p_message_id, p_key) then
+    raise exception 'too many mails' using errcode = 'APLIM';
+  end if;
+  return query
+    insert into public.ownership_transfers as t (organization_id, id, from_user_id, to_user_id)
+    values (v_organization_id, p_id, app.user_id(), p_user_id)
+    returning t.id, t.from_user_id, t.to_user_id, t.created_at, t.expires_at;
+end
+$$;
+
+/* The open offer, for those with organization:own and for whom it is for. */
+create function app.ownership_transfer()
+returns table (id uuid, from_user_id uuid, to_user_id uuid, created_at timestamptz, expires_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select t.id, t.from_user_id, t.to_user_id, t.created_at, t.expires_at from app_private.open_transfer() t
+   where app.org_id('organization:own') is not null or t.to_user_id = app.user_id()
+$$;
+
+/* Withdraws the open offer, whichever owner made it. AP404 where there is none. */
+create function app.withdraw_ownership() returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.hold_organization('organization:own');
+  delete from public.ownership_transfers t
+   where t.organization_id = app.org_id() and t.id = (select o.id from app_private.open_transfer() o);
+  if not found then
+    raise exception 'no open offer' using errcode = 'AP404';
+  end if;
+end
+$$;
+
+/* Locks the request's organization, and its open offer to the caller: AP404 where there is none. */
+create function app_private.hold_offer() returns public.ownership_transfers
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_transfer public.ownership_transfers;
+begin
+  perform app_private.hold_organization('organization:read');
+  select t.* into v_transfer from app_private.open_transfer() t where t.to_user_id = app.user_id();
+  if v_transfer.id is null then
+    raise exception 'no open offer' using errcode = 'AP404';
+  end if;
+  return v_transfer;
+end
+$$;
+
+/* Declines the offer to the caller. AP404 as above. */
+create function app.decline_ownership() returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_transfer public.ownership_transfers := app_private.hold_offer();
+begin
+  delete from public.ownership_transfers t where t.organization_id = v_transfer.organization_id;
+end
+$$;
+
+/* Makes the caller an owner, who may do everything and needs no other role, and whoever offered it an admin beside
+   their other roles. AP404 as above. */
+create function app.accept_ownership(p_message_id uuid, p_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_transfer public.ownership_transfers := app_private.hold_offer();
+begin
+  perform app_private.mail_about_ownership(v_transfer.from_user_id, 'ownership_accepted', p_message_id, p_key);
+  insert into public.membership_roles (organization_id, user_id, role)
+  values (v_transfer.organization_id, v_transfer.to_user_id, 'owner'), (v_transfer.organization_id, v_transfer.from_user_id, 'admin')
+  on conflict do nothing;
+  -- With the ownership before, the offer goes.
+  delete from public.membership_roles r
+   where r.organization_id = v_transfer.organization_id
+     and (r.user_id = v_transfer.from_user_id and r.role = 'owner' or r.user_id = v_transfer.to_user_id and r.role <> 'owner');
+end
+$$;
+
 -- ── Share links ──────────────────────────────────────────────────────────────────────────────────
 -- A link is for whoever has it, so its token proves no mailbox: to join takes an account with a verified address. It is
 -- good while whoever made it may still give its roles, and it never makes an owner.
@@ -2600,6 +2726,14 @@ language sql stable parallel restricted security definer set search_path = '' as
     from public.share_links l where l.created_by = app.user_id() order by l.id desc limit p_limit
 $$;
 
+create function app.my_ownership_transfers(p_limit int)
+returns table (id uuid, organization_id uuid, from_user_id uuid, to_user_id uuid, created_at timestamptz, expires_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select t.id, t.organization_id, t.from_user_id, t.to_user_id, t.created_at, t.expires_at
+    from public.ownership_transfers t where t.from_user_id = app.user_id() or t.to_user_id = app.user_id()
+   order by t.id desc limit p_limit
+$$;
+
 create function app.my_one_time_tokens(p_limit int)
 returns table (purpose text, email text, created_at timestamptz, expires_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
@@ -2676,8 +2810,14 @@ language sql volatile security definer set search_path = '' as $$
                               where expires_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
        and l.expires_at < pg_catalog.now() - interval '30 days'
     returning 1
+  ), old_transfers as (
+    delete from public.ownership_transfers t
+     where ctid = any (array(select ctid from public.ownership_transfers
+                              where expires_at < pg_catalog.now() limit 5000 for update skip locked))
+       and t.expires_at < pg_catalog.now()
+    returning 1
   )
-  select (select count(*) from old_links) + (select count(*) from old_invitations) + (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
+  select (select count(*) from old_transfers) + (select count(*) from old_links) + (select count(*) from old_invitations) + (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
        + (select count(*) from dead_messages) + (select count(*) from old_throttles)
 $$;
 
@@ -2856,6 +2996,8 @@ create policy "Idempotency keys are out of every query's reach" on idempotency_k
 
 -- ── Tokens, factors, the outbox, counters: reached through functions only ───────────────────────
 
+create policy "Ownership transfers are out of every query's reach" on ownership_transfers as restrictive to app_user
+  using (false) with check (false);
 create policy "One-time tokens are out of every query's reach" on one_time_tokens as restrictive to app_user
   using (false) with check (false);
 create policy "The outbox is out of every query's reach" on outbox as restrictive to app_user

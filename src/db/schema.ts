@@ -299,6 +299,48 @@ export const shareLinks = pgTable(
 ).enableRLS();
 
 /**
+ * An owner's offer to leave the organization to another member: one of each organization at most, gone once it is
+ * answered. It goes with the recipient's membership, and with the owner's role of whoever made it.
+ */
+export const ownershipTransfers = pgTable(
+  "ownership_transfers",
+  {
+    organizationId: uuid("organization_id").notNull(),
+    id: uuid("id").notNull(),
+    fromUserId: uuid("from_user_id").notNull(),
+    /** For the foreign key alone. */
+    fromRole: text("from_role")
+      .notNull()
+      .generatedAlwaysAs(sql`'owner'`),
+    toUserId: uuid("to_user_id").notNull(),
+    createdAt: createdAt(),
+    expiresAt: instant("expires_at")
+      .notNull()
+      .default(sql`now() + interval '7 days'`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    unique("ownership_transfers_organization_id_key").on(table.organizationId),
+    foreignKey({
+      name: "ownership_transfers_from_owner_fkey",
+      columns: [table.organizationId, table.fromUserId, table.fromRole],
+      foreignColumns: [membershipRoles.organizationId, membershipRoles.userId, membershipRoles.role],
+    }).onDelete("cascade"),
+    foreignKey({
+      name: "ownership_transfers_to_member_fkey",
+      columns: [table.organizationId, table.toUserId],
+      foreignColumns: [memberships.organizationId, memberships.userId],
+    }).onDelete("cascade"),
+    // For whoever asks for all that is kept of them.
+    index("ownership_transfers_from_user_id_id_idx").on(table.fromUserId, table.id),
+    index("ownership_transfers_to_user_id_id_idx").on(table.toUserId, table.id),
+    // For the clean-up.
+    index("ownership_transfers_expires_at_idx").on(table.expiresAt),
+    check("ownership_transfers_to_another", sql`from_user_id <> to_user_id`),
+  ],
+).enableRLS();
+
+/**
  * What mails to a person are good for, once. `keyHash` is SHA-256 of what the Worker sends, itself SHA-256
  * of the token in the mail's link; `id` is that of the mail. `email` is the address that it confirms; `codeHash`
  * is that of the code to type in, where the mail has one.

@@ -177,6 +177,23 @@ export const mailTemplates = {
     closing: ["The link is good for 7 days. If you do not know who it is from, ignore this message."],
     about: "an invitation",
   },
+  ownership_offered: {
+    subject: "You are asked to own an organization",
+    opening: ({ site, organization, inviter }) => [
+      `${inviter} wants to hand over the ownership of ${organization} at ${site} to you.`,
+      "If you accept, you may do everything in it, and delete it. Sign in to accept or decline.",
+    ],
+    closing: ["The offer is good for 7 days. If you do not want it, ignore this message. Nothing will change."],
+    about: "an organization",
+  },
+  ownership_accepted: {
+    subject: "Your offer of ownership was accepted",
+    opening: ({ site, organization, inviter }) => [
+      `${inviter} has accepted the ownership of ${organization} at ${site}. You are an admin of it now, and no owner.`,
+      "If you did not offer it, contact our support at once, or reply to this message.",
+    ],
+    about: "an organization",
+  },
   account_deleted: {
     subject: "Your account was deleted",
     opening: ({ site }) => [`Your account at ${site} was deleted. Goodbye.`, contactUs],

@@ -6,6 +6,7 @@ import { Identity } from "./identities.ts";
 import { Invitation } from "./invitations.ts";
 import { JoinedBy } from "./members.ts";
 import { RoleName } from "./organizations.ts";
+import { OwnershipTransfer } from "./ownership-transfers.ts";
 import { ShareLink } from "./share-links.ts";
 import { Passkey } from "./passkeys.ts";
 import { User } from "./users.ts";
@@ -86,6 +87,13 @@ const AccountExport = z
         }),
       )
       .openapi({ description: "Without their tokens." }),
+    ownershipTransfers: z
+      .array(
+        OwnershipTransfer.extend({
+          organizationId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
+        }),
+      )
+      .openapi({ description: "Offers of ownership, made by the person or to them." }),
     oneTimeTokens: z.array(ExportedToken).openapi({ description: "Of links in mails; without the token." }),
     messages: z.array(ExportedMessage).openapi({ description: "Mails on their way, or that could not be sent." }),
   })

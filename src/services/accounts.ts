@@ -8,6 +8,7 @@ import type { Invitation } from "./invitations.ts";
 import type { Member } from "./members.ts";
 import { type Identity, identityFields } from "./identities.ts";
 import { newNotice } from "./outbox.ts";
+import type { OwnershipTransfer } from "./ownership-transfers.ts";
 import { type Passkey, passkeyFields } from "./passkeys.ts";
 import type { ShareLink } from "./share-links.ts";
 import { isMe, type User, userFields } from "./users.ts";
@@ -47,6 +48,8 @@ export interface AccountExport {
   /** With the status that is stored: `pending` too after their time is over. */
   sentInvitations: (Omit<Invitation, "invitedBy"> & { organizationId: string })[];
   shareLinks: (Omit<ShareLink, "createdBy"> & { organizationId: string })[];
+  /** Offers that the person made, or that were made to them. */
+  ownershipTransfers: (OwnershipTransfer & { organizationId: string })[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
   /** Mails that are still to be sent, or that could not be. */
   messages: {
@@ -81,6 +84,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     memberships,
     sent,
     links,
+    transfers,
     oneTimeTokens,
     messages,
   ] = await database.run((queries) => [
@@ -139,6 +143,11 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
             'maxUses', l.max_uses, 'uses', l.uses, 'createdAt', ${isoInstant(sql`l.created_at`)}, 'expiresAt', ${isoInstant(sql`l.expires_at`)})
             as body from app.my_share_links(${EXPORT_LIMIT}::int) l`,
     ),
+    queries.execute<{ body: AccountExport["ownershipTransfers"][number] }>(
+      sql`select json_build_object('id', t.id, 'organizationId', t.organization_id, 'fromUserId', t.from_user_id, 'toUserId', t.to_user_id,
+            'createdAt', ${isoInstant(sql`t.created_at`)}, 'expiresAt', ${isoInstant(sql`t.expires_at`)})
+            as body from app.my_ownership_transfers(${EXPORT_LIMIT}::int) t`,
+    ),
     queries.execute<{ body: AccountExport["oneTimeTokens"][number] }>(
       sql`select json_build_object('purpose', t.purpose, 'email', t.email, 'createdAt', ${isoInstant(sql`t.created_at`)},
             'expiresAt', ${isoInstant(sql`t.expires_at`)}) as body from app.my_one_time_tokens(${EXPORT_LIMIT}::int) t`,
@@ -162,6 +171,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     memberships: bodies(memberships),
     sentInvitations: bodies(sent),
     shareLinks: bodies(links),
+    ownershipTransfers: bodies(transfers),
     oneTimeTokens: bodies(oneTimeTokens),
     messages: bodies(messages),
   };
