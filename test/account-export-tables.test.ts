@@ -89,6 +89,18 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       expires_at: "expiresAt",
     },
   },
+  ownership_transfers: {
+    list: "ownershipTransfers",
+    columns: {
+      organization_id: "organizationId",
+      id: "id",
+      from_user_id: "fromUserId",
+      from_role: "not: the same for all",
+      to_user_id: "toUserId",
+      created_at: "createdAt",
+      expires_at: "expiresAt",
+    },
+  },
   one_time_tokens: {
     list: "oneTimeTokens",
     columns: {
@@ -216,7 +228,10 @@ describe("GET /v1/users/me/export", () => {
     const { body } = await exportAccount(person);
     for (const [name, table] of Object.entries(tables)) {
       if (typeof table === "string") continue;
-      const column = { users: "id", invitations: "invited_by", share_links: "created_by" }[name] ?? "user_id";
+      const column =
+        { users: "id", invitations: "invited_by", share_links: "created_by", ownership_transfers: "to_user_id" }[
+          name
+        ] ?? "user_id";
       const [stored] = await asOwner([`select from ${name} where ${column} = $1`, [person.id]]);
       expect([name, listOf(body, table.list).length]).toEqual([name, stored?.length]);
     }

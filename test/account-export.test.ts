@@ -92,6 +92,16 @@ describe("GET /v1/users/me/export", () => {
           expiresAt: instant,
         },
       ],
+      ownershipTransfers: [
+        {
+          id: expect.any(String),
+          organizationId: shared.id,
+          fromUserId: expect.any(String),
+          toUserId: person.id,
+          createdAt: instant,
+          expiresAt: instant,
+        },
+      ],
       oneTimeTokens: [{ purpose: "reset_password", email: null, createdAt: instant, expiresAt: instant }],
       messages: [
         {

@@ -71,6 +71,7 @@ describe("Every operation", () => {
       "DELETE /v1/organizations/{organizationId}",
       "DELETE /v1/organizations/{organizationId}/invitations/{invitationId}",
       "DELETE /v1/organizations/{organizationId}/members/{userId}",
+      "DELETE /v1/organizations/{organizationId}/ownership-transfer",
       "DELETE /v1/organizations/{organizationId}/roles/{roleId}",
       "DELETE /v1/organizations/{organizationId}/share-links/{shareLinkId}",
       "DELETE /v1/organizations/{organizationId}/sso-connections/{connectionId}",
@@ -92,6 +93,7 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}/invitations",
       "GET /v1/organizations/{organizationId}/members",
       "GET /v1/organizations/{organizationId}/members/{userId}",
+      "GET /v1/organizations/{organizationId}/ownership-transfer",
       "GET /v1/organizations/{organizationId}/roles",
       "GET /v1/organizations/{organizationId}/roles/{roleId}",
       "GET /v1/organizations/{organizationId}/share-links",
@@ -142,6 +144,9 @@ describe("Every operation", () => {
       "POST /v1/organizations/{organizationId}/invitations",
       "POST /v1/organizations/{organizationId}/invitations/{invitationId}/resend",
       "POST /v1/organizations/{organizationId}/leave",
+      "POST /v1/organizations/{organizationId}/ownership-transfer",
+      "POST /v1/organizations/{organizationId}/ownership-transfer/accept",
+      "POST /v1/organizations/{organizationId}/ownership-transfer/decline",
       "POST /v1/organizations/{organizationId}/roles",
       "POST /v1/organizations/{organizationId}/share-links",
       "POST /v1/organizations/{organizationId}/sso-connections",
@@ -366,9 +371,16 @@ describe("Every operation of an organization", () => {
   it.each(operations.tenant)("%s is open to the roles with its permission, and 403 for the others", async (_, op) => {
     const service = openService();
     for (const [role, permissions] of Object.entries(granted)) {
-      const { organization, ids } = await prepare(service, undefined, op);
-      const member = await signUpPerson(service);
+      const { person, organization, ids } = await prepare(service, undefined, op);
+      const member = {
+        ...(await signUpPerson(service)),
+        ...(person.colleagueId && { colleagueId: person.colleagueId }),
+      };
       await addMember(organization.id, member.id, role);
+      await asOwner([
+        "update ownership_transfers set to_user_id = $2 where organization_id = $1",
+        [organization.id, member.id],
+      ]);
       if (asksVerified(op.name)) await verifyAddress(member);
       const answer = await service.call(op.method, targetOf(op, ids), optionsOf(op, member));
       expectContract(contract, op, answer, role);

@@ -200,11 +200,32 @@ https://app.example.com/invitation#token=mT3k_9vQ-x2
 
 The link is good for 7 days. If you do not know who it is from, ignore
 this message.`,
+  ownership_offered: `
+“Ada Lovelace” wants to hand over the ownership of “Acme” at
+app.example.com to you.
+
+If you accept, you may do everything in it, and delete it. Sign in to
+accept or decline.
+
+The offer is good for 7 days. If you do not want it, ignore this
+message. Nothing will change.`,
+  ownership_accepted: `
+“Ada Lovelace” has accepted the ownership of “Acme” at app.example.com.
+You are an admin of it now, and no owner.
+
+If you did not offer it, contact our support at once, or reply to this
+message.`,
   account_deleted: `
 Your account at app.example.com was deleted. Goodbye.
 
 If it was not you, contact our support at once, or reply to this
 message.`,
+};
+
+const abouts: Partial<Record<MailTemplate, string>> = {
+  invitation: "an invitation",
+  ownership_offered: "an organization",
+  ownership_accepted: "an organization",
 };
 
 it.each(Object.keys(mailTemplates) as MailTemplate[])("%s reads so", (template) => {
@@ -215,6 +236,6 @@ it.each(Object.keys(mailTemplates) as MailTemplate[])("%s reads so", (template) 
     data,
   });
   expect(text).toBe(
-    `Hello Ada Lovelace,\n${texts[template]}\n\n--\n\nThis message is about ${template === "invitation" ? "an invitation" : "an account"} at app.example.com.\n`,
+    `Hello Ada Lovelace,\n${texts[template]}\n\n--\n\nThis message is about ${abouts[template] ?? "an account"} at app.example.com.\n`,
   );
 });

@@ -15,6 +15,7 @@ const readableColumns: Record<string, string | null> = {
   roles: "id",
   invitations: "id",
   share_links: "id",
+  ownership_transfers: null,
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,

@@ -17,7 +17,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations memberships membership_roles roles invitations share_links idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
+  "users sessions organizations memberships membership_roles roles invitations share_links ownership_transfers idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
     " ",
   );
 
@@ -46,7 +46,7 @@ async function newCaller({ name }: Operation): Promise<Caller> {
   };
   await arrange(service, person, name);
   if (takesColleague(name)) {
-    return { person, ids: { ...ids, userId: await giveColleague(service, organization.id, name) } };
+    return { person, ids: { ...ids, userId: await giveColleague(service, organization.id, name, person) } };
   }
   if (!takesPasskey(name)) return { person, ids };
   const renew = () => givePasskeyFor(name, person);
@@ -74,6 +74,7 @@ const strangers = `
     union all select unnest(array[id::text, txt_record]) from sso_connections t where not ${isMine}
     union all select unnest(array[id::text, email]) from invitations t where not ${isMine}
     union all select id::text from share_links t where not ${isMine}
+    union all select id::text from ownership_transfers t where not ${isMine}
     union all select unnest(array[id::text, key]) from roles t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 

@@ -58,7 +58,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   await setTxtRecords(connection.domain, [connection.txtRecord]);
   await arrange(sound, ada, operation?.name);
   const userId =
-    operation && takesColleague(operation.name) && (await giveColleague(sound, organization.id, operation.name));
+    operation && takesColleague(operation.name) && (await giveColleague(sound, organization.id, operation.name, ada));
   const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
   const ids = {
     organizationId: organization.id,

@@ -1,5 +1,5 @@
 import { addMember, asOwner } from "./database.ts";
-import { giveInvitation, giveShareLink } from "./given-invitations.ts";
+import { giveInvitation, giveOwnershipOffer, giveShareLink } from "./given-invitations.ts";
 import { giveIdentity } from "./identities.ts";
 import { giveRecoveryCodes, giveTotp } from "./factors.ts";
 import { failMail } from "./mailbox.ts";
@@ -16,8 +16,10 @@ export async function makeFullPerson(name: string) {
   const ended = await signInPerson(service, person.email);
   await service.call("POST", "/v1/auth/sign-out", ended);
   const own = await createOrganization(service, person, `Own of ${name}`);
-  const shared = await createOrganization(service, await signUpPerson(service), `Shared with ${name}`);
+  const other = await signUpPerson(service);
+  const shared = await createOrganization(service, other, `Shared with ${name}`);
   await addMember(shared.id, person.id, "viewer");
+  await giveOwnershipOffer(shared.id, other.id, person.id);
   await giveInvitation(own.id);
   await giveShareLink(own.id);
   await giveIdentity(person.id, { email: "ada@github.example" });

@@ -69,3 +69,10 @@ export async function giveReceivedShareLink(): Promise<string> {
   ]);
   return toBase64url(bytes);
 }
+
+/** Offers somebody the ownership of an organization, as one of its owners would. */
+export const giveOwnershipOffer = (organizationId: string, from: string, to: string) =>
+  asOwner([
+    "insert into ownership_transfers (organization_id, id, from_user_id, to_user_id) values ($1, gen_random_uuid(), $2, $3)",
+    [organizationId, from, to],
+  ]);

@@ -6,6 +6,7 @@ import { arrange } from "./factors.ts";
 import {
   answersInvitation,
   giveInvitation,
+  giveOwnershipOffer,
   giveReceivedInvitation,
   giveReceivedShareLink,
   giveShareLink,
@@ -111,6 +112,9 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     allowedDomains: [`${mark}.example`],
     maxUses: 10,
   }),
+  "POST /v1/organizations/{organizationId}/ownership-transfer": ({ colleagueId }) => ({
+    userId: colleagueId ?? crypto.randomUUID(),
+  }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
@@ -191,12 +195,21 @@ export async function giveRole(organizationId: string): Promise<string> {
 }
 
 /** Whether it is about another member, or needs one who owns the organization too. */
-export const takesColleague = (operation: string): boolean => /\{userId\}|\/leave$/.test(operation);
+export const takesColleague = (operation: string): boolean =>
+  /\{userId\}|\/leave$|\/ownership-transfer/.test(operation);
 
 /** Makes somebody a member, as the operation needs them. */
-export async function giveColleague(service: Service, organizationId: string, operation: string): Promise<string> {
+export async function giveColleague(
+  service: Service,
+  organizationId: string,
+  operation: string,
+  caller: Person,
+): Promise<string> {
   const { id } = await signUpPerson(service);
-  await addMember(organizationId, id, operation.endsWith("/leave") ? "owner" : "viewer");
+  const answersOffer = /\/ownership-transfer/.test(operation) && !/^POST .+transfer$/.test(operation);
+  await addMember(organizationId, id, answersOffer || operation.endsWith("/leave") ? "owner" : "viewer");
+  if (answersOffer) await giveOwnershipOffer(organizationId, id, caller.id);
+  caller.colleagueId = id;
   return id;
 }
 
@@ -239,7 +252,7 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
     return {
       person,
       organization,
-      ids: { ...ids, userId: await giveColleague(service, organization.id, operation.name) },
+      ids: { ...ids, userId: await giveColleague(service, organization.id, operation.name, person) },
     };
   }
   if (!takesPasskey(operation.name)) return { person, organization, ids };

@@ -147,6 +147,8 @@ export interface Person {
   /** Where a test has made them, of a session that waits for its second factor and of an app: see factors.ts. */
   mfaToken?: string;
   totpCode?: string;
+  /** Another member, where the operation is about one: see operations.ts. */
+  colleagueId?: string;
   /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
   passkeyAnswer?: unknown;
 }

@@ -144,7 +144,8 @@ export const deletionCommitments: Commitment[] = [
     actual: async (scene) => {
       const outcomes = [await attempt(scene, () => scene.ask(asPerson(scene, "founder"), deleteAccount))];
       await scene.see(
-        `update membership_roles set role = 'admin' where organization_id = '${mine}' and role = 'owner'`,
+        `delete from ownership_transfers;
+         update membership_roles set role = 'admin' where organization_id = '${mine}' and role = 'owner'`,
       );
       // An owner elsewhere, and a viewer here.
       outcomes.push(await attempt(scene, () => scene.ask(asPerson(scene, "both"), deleteAccount)));

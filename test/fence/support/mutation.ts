@@ -23,6 +23,8 @@ import { invitedPeopleCommitments } from "./commitments-invited-people.ts";
 import { receivedInvitationCommitments } from "./commitments-received-invitations.ts";
 import { shareLinkCommitments } from "./commitments-share-links.ts";
 import { sharedLinkCommitments } from "./commitments-shared-links.ts";
+import { ownershipCommitments } from "./commitments-ownership.ts";
+import { ownershipAnswerCommitments } from "./commitments-ownership-answers.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { messageLimitCommitments } from "./commitments-message-limits.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
@@ -60,6 +62,8 @@ export const commitments = [
   ...invitedPeopleCommitments,
   ...shareLinkCommitments,
   ...sharedLinkCommitments,
+  ...ownershipCommitments,
+  ...ownershipAnswerCommitments,
   ...messageCommitments,
   ...messageLimitCommitments,
   ...passkeyCommitments,

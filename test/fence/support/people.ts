@@ -92,6 +92,13 @@ export async function addPeople(client: Client): Promise<People> {
        values ($1, gen_random_uuid(), '{viewer}', sha256(('share link of ' || $2::text)::bytea), array[$2::text || '.test'], 10, $3, now() + interval '1 day')`,
       [organizations[slug], slug, people[inviter]?.id],
     );
+    await client.query(
+      `insert into ownership_transfers (organization_id, id, from_user_id, to_user_id)
+       select organization_id, gen_random_uuid(), $2, user_id from memberships
+        where organization_id = $1 and user_id <> $2 order by user_id desc limit 1`,
+      // Of nobody whose roles are changed in place, which the offer would be in the way of.
+      [organizations[slug], people[slug === "mine" ? "revoked" : inviter]?.id],
+    );
   }
   await makeTimesDistinct(client);
   const endSession = async (who: string, change: string) => client.query(change, [people[who]?.id]);

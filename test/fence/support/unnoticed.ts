@@ -7,6 +7,7 @@ const failsClosed =
   "the seal is bound to its transaction, so a setting that outlives it is refused; see forgery.test.ts";
 const sealedBefore = "app.org_id(), which is called before it in the same transaction, has verified the seal";
 const innerQueryDecides = "repeats the condition of the inner query for a row that changed while it waited for a lock";
+const sealedBeside = "app.user_id(), which is called beside it, has verified the seal";
 const asksAgain = "app_private.is_open, which is asked as well, wants it pending; this is for the index";
 
 export const unnoticed: Record<string, string> = {
@@ -86,4 +87,20 @@ export const unnoticed: Record<string, string> = {
   "app.purge_expired(): without and l.expires_at < pg_catalog.now() - interval '30 days'": innerQueryDecides,
   "app.purge_expired(): without and least(i.ended_at, i.expires_at) < pg_catalog.now() - interval '30 days'":
     innerQueryDecides,
+  "app.purge_expired(): nothing instead of for update skip locked (10)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): nothing instead of skip locked (10)": sameUnlessTwoAtOnce,
+  "app.purge_expired(): without and t.expires_at < pg_catalog.now()": innerQueryDecides,
+  "app.my_ownership_transfers(integer): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBeside,
+  "app.my_ownership_transfers(integer): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id() (2)":
+    sealedBeside,
+  "app.offer_ownership(uuid,uuid,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
+  "app.ownership_transfer(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
+  "app_private.hold_offer(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
+  "app_private.mail_about_ownership(uuid,text,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
+  "public.ownership_transfers: grant UPDATE (from_role)": "Postgres refuses every update of a generated column",
 };
