@@ -5,7 +5,8 @@ import { permissions } from "../../src/permissions.ts";
 import { makeFunctionMutants, makeIdleMutants } from "./support/mutants-functions.ts";
 import { makeGrantMutants } from "./support/mutants-grants.ts";
 import { makePolicyMutants, type Mutant } from "./support/mutants-policies.ts";
-import { Bench, commitments, type Killer, type Verdict } from "./support/mutation.ts";
+import { commitments } from "./support/commitments.ts";
+import { Bench, type Killer, type Verdict } from "./support/mutation.ts";
 import { findBroken } from "./support/scene.ts";
 import { unnoticed } from "./support/unnoticed.ts";
 import { addTestRoles, inTransaction, openWorld, quietSettings, type World } from "./support/world.ts";
@@ -22,8 +23,7 @@ beforeAll(async () => {
   const first = await openWorld(postgres, "fence_1");
   const second = await openWorld(postgres, "fence_2");
   worlds = [first, second];
-  const bench = await Bench.open(first);
-  benches = [bench, await Bench.open(second, bench)];
+  benches = await Bench.openAll(worlds);
 });
 
 afterAll(async () => {

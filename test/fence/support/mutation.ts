@@ -3,93 +3,15 @@ import type { Client } from "pg";
 
 import { readRelations } from "./catalog.ts";
 import { runTrial, type Cell, type Trial } from "./cells.ts";
-import { accountCommitments } from "./commitments-accounts.ts";
-import { attemptCommitments } from "./commitments-attempts.ts";
-import { contextCommitments } from "./commitments-context.ts";
-import { deletionCommitments } from "./commitments-deletions.ts";
-import { exportCommitments } from "./commitments-exports.ts";
-import { emailChangeCommitments } from "./commitments-email-changes.ts";
-import { emailSignInMailCommitments } from "./commitments-email-sign-in-mails.ts";
-import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
-import { emailVerificationCommitments } from "./commitments-email-verification.ts";
-import { identityCommitments } from "./commitments-identities.ts";
-import { memberCommitments } from "./commitments-members.ts";
-import { identityAddressCommitments } from "./commitments-identity-addresses.ts";
-import { identityTicketCommitments } from "./commitments-identity-tickets.ts";
-import { identityLinkCommitments } from "./commitments-identity-links.ts";
-import { invitationManagementCommitments } from "./commitments-invitation-management.ts";
-import { invitationCommitments } from "./commitments-invitations.ts";
-import { invitedPeopleCommitments } from "./commitments-invited-people.ts";
-import { receivedInvitationCommitments } from "./commitments-received-invitations.ts";
-import { shareLinkCommitments } from "./commitments-share-links.ts";
-import { sharedLinkCommitments } from "./commitments-shared-links.ts";
-import { ownershipCommitments } from "./commitments-ownership.ts";
-import { ownershipAnswerCommitments } from "./commitments-ownership-answers.ts";
-import { messageCommitments } from "./commitments-messages.ts";
-import { messageLimitCommitments } from "./commitments-message-limits.ts";
-import { organizationCommitments } from "./commitments-organizations.ts";
-import { passkeyCommitments } from "./commitments-passkeys.ts";
-import { passkeySignInCommitments } from "./commitments-passkey-sign-ins.ts";
-import { passwordCommitments } from "./commitments-passwords.ts";
-import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
-import { roleCommitments } from "./commitments-roles.ts";
-import { secondFactorCommitments } from "./commitments-second-factors.ts";
-import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
-import { sessionCommitments } from "./commitments-sessions.ts";
-import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
-import { signInCommitments } from "./commitments-sign-ins.ts";
-import { ssoCommitments } from "./commitments-sso.ts";
-import { totpCommitments } from "./commitments-totp.ts";
-import { totpSignInCommitments } from "./commitments-totp-sign-ins.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
+import { commitments } from "./commitments.ts";
 import type { Mutant } from "./mutants-policies.ts";
 import { findBroken } from "./scene.ts";
 import { planRelationTrials } from "./statements.ts";
 import { unnoticed } from "./unnoticed.ts";
 import { addTestRoles, inTransaction, type World } from "./world.ts";
-
-export const commitments = [
-  ...contextCommitments,
-  ...accountCommitments,
-  ...organizationCommitments,
-  ...memberCommitments,
-  ...roleCommitments,
-  ...invitationCommitments,
-  ...invitationManagementCommitments,
-  ...receivedInvitationCommitments,
-  ...invitedPeopleCommitments,
-  ...shareLinkCommitments,
-  ...sharedLinkCommitments,
-  ...ownershipCommitments,
-  ...ownershipAnswerCommitments,
-  ...messageCommitments,
-  ...messageLimitCommitments,
-  ...passkeyCommitments,
-  ...passkeySignInCommitments,
-  ...passwordCommitments,
-  ...emailVerificationCommitments,
-  ...emailChangeCommitments,
-  ...emailSignInCommitments,
-  ...emailSignInMailCommitments,
-  ...attemptCommitments,
-  ...signInAttemptCommitments,
-  ...signInCommitments,
-  ...reauthenticationCommitments,
-  ...deletionCommitments,
-  ...exportCommitments,
-  ...sessionCommitments,
-  ...secondFactorCommitments,
-  ...pendingSessionCommitments,
-  ...totpCommitments,
-  ...totpSignInCommitments,
-  ...identityCommitments,
-  ...identityAddressCommitments,
-  ...identityTicketCommitments,
-  ...identityLinkCommitments,
-  ...ssoCommitments,
-];
 
 /** What can notice a mutant. "fingerprint" notices any change of text, so it proves nothing of the rest. */
 export type Killer = "commitment" | "matrix" | "matrix with a layer off" | "guard" | "fingerprint";
@@ -129,23 +51,33 @@ export class Bench {
     this.baselines = baselines;
   }
 
-  /** @param twin the bench of another world, where every cell gives the same */
-  static async open(world: World, twin?: Bench): Promise<Bench> {
+  /** One for each of some worlds in which every cell gives the same, so that they share the work of the baselines. */
+  static async openAll(worlds: World[]): Promise<Bench[]> {
+    const baselines = new Map<string, string>();
+    const benches: Bench[] = [];
+    for (const world of worlds) benches.push(await Bench.plan(world, baselines));
+    const left: Layer[] = ["the whole fence", ...outerLayers];
+    const work = async (bench: Bench) => {
+      for (let layer = left.shift(); layer; layer = left.shift()) {
+        const next = layer;
+        await inTransaction(bench.world.client, async () => bench.keepBaseline(next));
+      }
+    };
+    await Promise.all(benches.map(work));
+    return benches;
+  }
+
+  private static async plan(world: World, baselines: Map<string, string>): Promise<Bench> {
     const relations = await readRelations(world.client);
     const trials = await planRelationTrials(world, relations);
     const refused = world.actors.flatMap(({ name, refused }) => (refused ? [name] : []));
-    const bench = new Bench(
+    return new Bench(
       world,
       shortenTrials(trials, new Set(refused)),
       chooseCells(trials, ({ object }) => !object.startsWith("public.")),
       await planFunctionTrials(world, relations),
-      twin?.baselines ?? new Map<string, string>(),
+      baselines,
     );
-    if (twin) return bench;
-    for (const layer of ["the whole fence", ...outerLayers] as const) {
-      await inTransaction(world.client, async () => bench.keepBaseline(layer));
-    }
-    return bench;
   }
 
   /** The functions that app_user may call: those of the snapshot, and no other. */

@@ -1,0 +1,80 @@
+import { accountCommitments } from "./commitments-accounts.ts";
+import { attemptCommitments } from "./commitments-attempts.ts";
+import { contextCommitments } from "./commitments-context.ts";
+import { deletionCommitments } from "./commitments-deletions.ts";
+import { exportCommitments } from "./commitments-exports.ts";
+import { emailChangeCommitments } from "./commitments-email-changes.ts";
+import { emailSignInMailCommitments } from "./commitments-email-sign-in-mails.ts";
+import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
+import { emailVerificationCommitments } from "./commitments-email-verification.ts";
+import { identityCommitments } from "./commitments-identities.ts";
+import { memberCommitments } from "./commitments-members.ts";
+import { identityAddressCommitments } from "./commitments-identity-addresses.ts";
+import { identityTicketCommitments } from "./commitments-identity-tickets.ts";
+import { identityLinkCommitments } from "./commitments-identity-links.ts";
+import { invitationManagementCommitments } from "./commitments-invitation-management.ts";
+import { invitationCommitments } from "./commitments-invitations.ts";
+import { invitedPeopleCommitments } from "./commitments-invited-people.ts";
+import { receivedInvitationCommitments } from "./commitments-received-invitations.ts";
+import { shareLinkCommitments } from "./commitments-share-links.ts";
+import { sharedLinkCommitments } from "./commitments-shared-links.ts";
+import { ownershipCommitments } from "./commitments-ownership.ts";
+import { ownershipAnswerCommitments } from "./commitments-ownership-answers.ts";
+import { messageCommitments } from "./commitments-messages.ts";
+import { messageLimitCommitments } from "./commitments-message-limits.ts";
+import { organizationCommitments } from "./commitments-organizations.ts";
+import { passkeyCommitments } from "./commitments-passkeys.ts";
+import { passkeySignInCommitments } from "./commitments-passkey-sign-ins.ts";
+import { passwordCommitments } from "./commitments-passwords.ts";
+import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
+import { roleCommitments } from "./commitments-roles.ts";
+import { secondFactorCommitments } from "./commitments-second-factors.ts";
+import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
+import { sessionCommitments } from "./commitments-sessions.ts";
+import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
+import { signInCommitments } from "./commitments-sign-ins.ts";
+import { ssoCommitments } from "./commitments-sso.ts";
+import { totpCommitments } from "./commitments-totp.ts";
+import { totpSignInCommitments } from "./commitments-totp-sign-ins.ts";
+
+/** What every function of the fence promises. */
+export const commitments = [
+  ...contextCommitments,
+  ...accountCommitments,
+  ...organizationCommitments,
+  ...memberCommitments,
+  ...roleCommitments,
+  ...invitationCommitments,
+  ...invitationManagementCommitments,
+  ...receivedInvitationCommitments,
+  ...invitedPeopleCommitments,
+  ...shareLinkCommitments,
+  ...sharedLinkCommitments,
+  ...ownershipCommitments,
+  ...ownershipAnswerCommitments,
+  ...messageCommitments,
+  ...messageLimitCommitments,
+  ...passkeyCommitments,
+  ...passkeySignInCommitments,
+  ...passwordCommitments,
+  ...emailVerificationCommitments,
+  ...emailChangeCommitments,
+  ...emailSignInCommitments,
+  ...emailSignInMailCommitments,
+  ...attemptCommitments,
+  ...signInAttemptCommitments,
+  ...signInCommitments,
+  ...reauthenticationCommitments,
+  ...deletionCommitments,
+  ...exportCommitments,
+  ...sessionCommitments,
+  ...secondFactorCommitments,
+  ...pendingSessionCommitments,
+  ...totpCommitments,
+  ...totpSignInCommitments,
+  ...identityCommitments,
+  ...identityAddressCommitments,
+  ...identityTicketCommitments,
+  ...identityLinkCommitments,
+  ...ssoCommitments,
+];
