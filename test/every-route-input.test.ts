@@ -40,7 +40,9 @@ describe("Every operation with a body", () => {
       plan: "pro",
       createdAt: "now",
     };
+    const { properties = {} } = contract.requests.resolve(operation.bodySchema ?? {});
     for (const [key, value] of Object.entries({ ...smuggled, extra: null, "": 1, constructor: {}, toString: "x" })) {
+      if (Object.hasOwn(properties, key)) continue;
       const { body: problem } = await expectRefusal("invalid_request", JSON.stringify({ ...body, [key]: value }), json);
       expect(problem.errors[0].path).toBe("body");
     }

@@ -31,7 +31,8 @@ describe("The clock of npm run dev", () => {
       await cron.stop();
       const { length } = asked;
       await sleep(30);
-      expect(asked).toHaveLength(length);
+      // What was on its way to the server may still arrive.
+      expect(asked.length - length).toBeLessThanOrEqual(1);
     });
     expect(new Set(asked)).toEqual(new Set(["/cdn-cgi/local/scheduled?cron=*%20*%20*%20*%20*"]));
   });
