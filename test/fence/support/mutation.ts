@@ -123,7 +123,7 @@ export class Bench {
     for (const { problem, object } of await findProblems(client)) {
       killers.set(problem === fingerprintProblem ? "fingerprint" : "guard", `${problem}: ${object}`);
     }
-    if (mutant.objects === null && killers.has("guard")) return { mutant, killers };
+    if (killers.has("guard")) return { mutant, killers };
     const callable = await this.listCallable(client);
     await addTestRoles(client);
     if (mutant.objects === null) {
@@ -137,8 +137,7 @@ export class Bench {
     const difference = await this.findDifference(client, "the whole fence", mutant.objects);
     if (difference) killers.set("matrix", difference);
     const isPolicy = mutant.objects?.every((object) => object.startsWith("public."));
-    if (killers.has("guard") || difference || !isPolicy || /: (grant|revoke) /.test(mutant.name))
-      return { mutant, killers };
+    if (difference || !isPolicy || /: (grant|revoke) /.test(mutant.name)) return { mutant, killers };
     for (const layer of outerLayers) {
       await client.query("savepoint layer");
       await applyLayer(client, layer);
