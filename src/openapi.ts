@@ -207,6 +207,7 @@ const documentInfo = {
     { name: "Me", description: "The signed-in person." },
     { name: "Organizations", description: "The tenants." },
     { name: "Members", description: "Who belongs to an organization." },
+    { name: "Domains", description: "A company's own e-mail domains, whose people may join." },
     { name: "SSO", description: "A company's own identity provider, for the people of its domain." },
     { name: "Operations", description: "For those who run the service." },
   ],

@@ -11,6 +11,8 @@ export const permissionTable = {
   "members:write": ["Change and remove members", ["owner", "admin"]],
   "invitations:read": ["Read the invitations", ["owner", "admin"]],
   "invitations:write": ["Invite people, and revoke invitations", ["owner", "admin"]],
+  "domains:read": ["Read the domains", ["owner", "admin"]],
+  "domains:write": ["Add domains, and say who joins by them", ["owner"]],
   "roles:write": ["Make, change and delete roles", ["owner", "admin"]],
   "sso:read": ["Read the identity providers", ["owner", "admin"]],
   "sso:write": ["Connect identity providers", ["owner"]],

@@ -42,6 +42,7 @@ const raisedCodes: Record<string, ErrorCode> = {
   APOWR: "owner_role_refused",
   APAOW: "already_owner",
   APOTP: "ownership_transfer_pending",
+  APDML: "domain_limit",
   APDNA: "email_domain_not_allowed",
 };
 
@@ -51,6 +52,8 @@ const uniqueConstraints: Record<string, ErrorCode> = {
   organizations_slug_key: "slug_taken",
   passkeys_credential_id_key: "passkey_taken",
   roles_organization_id_key_pk: "role_taken",
+  organization_domains_organization_id_domain_key: "domain_taken",
+  organization_domains_verified_domain_key: "domain_taken",
   sso_connections_organization_id_domain_key: "domain_taken",
   sso_connections_verified_domain_key: "domain_taken",
 };

@@ -56,6 +56,8 @@ allowed_definers (signature) as (values
   ('app.accept_share_link(bytea)'), ('app.my_share_links(integer)'),
   ('app.offer_ownership(uuid,uuid,uuid,bytea)'), ('app.ownership_transfer()'), ('app.withdraw_ownership()'), ('app.decline_ownership()'),
   ('app.accept_ownership(uuid,bytea)'), ('app.my_ownership_transfers(integer)'),
+  ('app.create_domain(uuid,text,text)'), ('app.update_domain(uuid,text,text[])'), ('app.verify_organization_domain(bytea,uuid)'),
+  ('app.my_suggested_organizations()'), ('app.join_suggested_organization(uuid)'),
   ('app.purge_expired()'),
   ('app.verified_connection(text,uuid)'), ('app.verify_domain(bytea,uuid)'),
   ('app.spend_state(bytea)'), ('app.unlink_identity(uuid)'),

@@ -106,6 +106,8 @@ grant update (uses) on share_links to app_definer;
 grant select, insert, delete on ownership_transfers to app_definer;
 -- To lock a row, as the clean-up does.
 grant update (expires_at) on ownership_transfers to app_definer;
+grant select, insert on organization_domains, domain_bars to app_definer;
+grant update (verified_at, enrollment, roles, enrollment_set_by) on organization_domains to app_definer;
 -- To lock a row, which the policy below lets them do and no more.
 grant update (updated_at) on organizations to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
@@ -144,6 +146,11 @@ create policy "Definer functions manage roles" on roles for all to app_definer u
 create policy "Definer functions manage invitations" on invitations for all to app_definer using (true) with check (true);
 create policy "Definer functions manage share links" on share_links for all to app_definer using (true) with check (true);
 create policy "Definer functions manage ownership transfers" on ownership_transfers for all to app_definer using (true) with check (true);
+create policy "Definer functions read domains" on organization_domains for select to app_definer using (true);
+create policy "Definer functions add domains" on organization_domains for insert to app_definer with check (true);
+create policy "Definer functions change domains" on organization_domains for update to app_definer using (true);
+create policy "Definer functions know who is barred" on domain_bars for select to app_definer using (true);
+create policy "Definer functions bar people" on domain_bars for insert to app_definer with check (true);
 create policy "Definer functions manage one-time tokens" on one_time_tokens for all to app_definer using (true) with check (true);
 create policy "Definer functions manage the outbox" on outbox for all to app_definer using (true) with check (true);
 create policy "Definer functions count attempts" on throttles for all to app_definer using (true) with check (true);
@@ -179,8 +186,8 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'roles:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'roles:write', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
@@ -1662,6 +1669,12 @@ language sql stable set search_path = '' as $$
                       where r.organization_id = p_organization_id and r.role = 'owner' and r.user_id <> p_user_id)
 $$;
 
+/* By what an organization knows an account again, and whoever has its address: keyed, so that nobody else does. */
+create function app_private.bar_hashes(p_organization_id uuid, p_user public.users) returns bytea[]
+language sql stable set search_path = ''
+return array[app_private.mail_scope('barred|' || p_organization_id || '|' || p_user.id),
+             app_private.mail_scope('barred|' || p_organization_id || '|' || p_user.email)];
+
 /* Makes somebody a member with these roles. False for whoever is one already, and stays what they are; APMBL where the
    organization has as many as it may have. */
 create function app_private.add_member(
@@ -1775,7 +1788,7 @@ begin
 end
 $$;
 
-/* APLOW for the only owner. */
+/* Ends it, and bars the person from coming back by a domain. APLOW for the only owner. */
 create function app_private.end_membership(p_user_id uuid) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -1784,6 +1797,9 @@ begin
   if app_private.nobody_else_owns(v_organization_id, p_user_id) then
     raise exception 'the only owner' using errcode = 'APLOW';
   end if;
+  insert into public.domain_bars (organization_id, person_hash)
+  select v_organization_id, pg_catalog.unnest(app_private.bar_hashes(v_organization_id, u)) from public.users u where u.id = p_user_id
+  on conflict do nothing;
   delete from public.memberships m where m.organization_id = v_organization_id and m.user_id = p_user_id;
 end
 $$;
@@ -2249,14 +2265,16 @@ begin
   if not exists (select from public.invitations i where i.key_hash = pg_catalog.sha256(p_invitation_key) and i.email = p_email) then
     raise exception 'for another address' using errcode = 'APEML';
   end if;
-  insert into public.users as u (id, email, name, email_verified_at, password_scheme, password_salt, password_verifier)
-  values (p_id, p_email, p_name, pg_catalog.now(), p_scheme, p_salt, pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')))
+  insert into public.users as u (id, email, name, password_scheme, password_salt, password_verifier)
+  values (p_id, p_email, p_name, p_scheme, p_salt, pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8')))
   returning u.* into v_user;
   v_invitation := app_private.hold_invitation(p_invitation_key);
   if v_invitation.id is null then
     raise exception 'no such invitation' using errcode = 'APTOK';
   end if;
   perform app_private.join_by_invitation(v_user, v_invitation);
+  -- Only now: whoever has a verified address can be a member by its domain, and the invitation comes first.
+  perform app_private.confirm_address(v_user.id);
   return query select v_user.id, v_user.email, true, v_user.name, v_user.created_at, v_user.updated_at;
 end
 $$;
@@ -2485,6 +2503,144 @@ begin
   end if;
   return query select o.id, o.name, o.slug, o.mfa_required, v_link.roles, o.created_at, o.updated_at
                  from public.organizations o where o.id = v_link.organization_id;
+end
+$$;
+
+-- ── Domains ──────────────────────────────────────────────────────────────────────────────────────
+-- Whoever has a verified address of a verified domain may join its organization, but for those who were members before.
+-- An enrollment is good while whoever set it last could set it now. Of one domain, one organization's is verified.
+
+/* Adds a domain to the request's organization, whose record is still to be seen. APDML for the 21st; a unique violation
+   for one that it has. */
+create function app.create_domain(p_id uuid, p_domain text, p_txt_record text)
+returns table (id uuid, domain text, txt_record text, verified_at timestamptz, enrollment text, roles text[], enrollment_set_by uuid,
+               created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_organization_id uuid := app.org_id();
+begin
+  perform app_private.hold_organization('domains:write');
+  if (select pg_catalog.count(*) from public.organization_domains d where d.organization_id = v_organization_id) >= 20 then
+    raise exception 'as many domains as there can be' using errcode = 'APDML';
+  end if;
+  return query
+    insert into public.organization_domains as d (organization_id, id, domain, txt_record)
+    values (v_organization_id, p_id, p_domain, p_txt_record)
+    returning d.id, d.domain, d.txt_record, d.verified_at, d.enrollment, d.roles, d.enrollment_set_by, d.created_at, d.updated_at;
+end
+$$;
+
+/* Changes what is not null; the caller answers for the roles from now on. AP404 for none of the request's organization;
+   APROL, APABV and APOWR as above. */
+create function app.update_domain(p_id uuid, p_enrollment text, p_roles text[]) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('domains:write');
+  v_domain public.organization_domains;
+  v_roles text[];
+begin
+  select * into v_domain from public.organization_domains d where d.organization_id = app.org_id() and d.id = p_id;
+  if v_domain.id is null then
+    raise exception 'no such domain' using errcode = 'AP404';
+  end if;
+  v_roles := coalesce(p_roles, v_domain.roles);
+  perform app_private.check_roles(v_domain.organization_id, v_roles, v_mine);
+  if 'owner' = any (v_roles) then
+    raise exception 'no domain makes an owner' using errcode = 'APOWR';
+  end if;
+  update public.organization_domains d
+     set enrollment = coalesce(p_enrollment, d.enrollment), enrollment_set_by = app.user_id(),
+         roles = array(select distinct role from pg_catalog.unnest(v_roles) role order by role)
+   where d.organization_id = v_domain.organization_id and d.id = v_domain.id;
+end
+$$;
+
+/* Takes the Worker's word that the domain has its record, as app.verify_domain does of a connection's. AP404 unless it is
+   of the request's organization; APWRK without a known key; a unique violation where another's is verified. */
+create function app.verify_organization_domain(p_worker_keys bytea, p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  update public.organization_domains d set verified_at = coalesce(d.verified_at, pg_catalog.now())
+   where d.id = p_id and d.organization_id = app.org_id('domains:write');
+  if not found then
+    raise exception 'no such domain' using errcode = 'AP404';
+  end if;
+end
+$$;
+
+/* The domain by which somebody may join an organization; none, or one. */
+create function app_private.find_enrollment(p_user public.users) returns setof public.organization_domains
+language sql stable set search_path = '' as $$
+  select d.* from public.organization_domains d
+   where p_user.email_verified_at is not null
+     and d.domain = pg_catalog.split_part(p_user.email, '@', -1) and d.verified_at is not null and d.enrollment <> 'none'
+     and not exists (select from public.domain_bars b
+                      where b.organization_id = d.organization_id and b.person_hash = any (app_private.bar_hashes(d.organization_id, p_user)))
+     and app_private.may_give(d.enrollment_set_by, d.organization_id, 'domains:write', d.roles)
+$$;
+
+/* The same, looked at again with its organization locked. */
+create function app_private.hold_enrollment(p_user public.users) returns setof public.organization_domains
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform from public.organizations o
+    where o.id = (select e.organization_id from app_private.find_enrollment(p_user) e) for no key update;
+  return query select * from app_private.find_enrollment(p_user);
+end
+$$;
+
+/* Whoever's address has just been verified joins the organization of its domain, if that takes people in, and is not full:
+   nothing of that is in the way of what they do. As app_definer, whoever has verified it. */
+create function app_private.enroll() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.add_member(e.organization_id, new.id, e.roles, 'domain')
+     from app_private.hold_enrollment(new) e where e.enrollment = 'auto_join';
+  return null;
+exception when sqlstate 'APMBL' then
+  return null;
+end
+$$;
+
+/* What the signed-in person may join by their address. APVER before that is verified. */
+create function app.my_suggested_organizations() returns table (id uuid, name text, domain text, roles text[])
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user public.users := (select u from public.users u where u.id = app.user_id());
+begin
+  if v_user.email_verified_at is null then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  return query
+    select o.id, o.name, e.domain, e.roles from app_private.find_enrollment(v_user) e join public.organizations o on o.id = e.organization_id
+     where not exists (select from public.memberships m where m.organization_id = o.id and m.user_id = v_user.id);
+end
+$$;
+
+/* Joins it. APVER as above; AP404 for any other; APMEM and APMBL as above. */
+create function app.join_suggested_organization(p_organization_id uuid)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user public.users := app_private.lock_me();
+  v_domain public.organization_domains;
+begin
+  if v_user.email_verified_at is null then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  select * into v_domain from app_private.hold_enrollment(v_user) e where e.organization_id = p_organization_id;
+  if v_domain.id is null then
+    raise exception 'no such organization' using errcode = 'AP404';
+  end if;
+  if not app_private.add_member(v_domain.organization_id, v_user.id, v_domain.roles, 'domain') then
+    raise exception 'a member already' using errcode = 'APMEM';
+  end if;
+  return query select o.id, o.name, o.slug, o.mfa_required, v_domain.roles, o.created_at, o.updated_at
+                 from public.organizations o where o.id = v_domain.organization_id;
 end
 $$;
 
@@ -2827,6 +2983,9 @@ do $$
 begin
   execute format('grant execute on all functions in schema app to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
+  -- To make the triggers below of it.
+  execute format('grant execute on function app_private.enroll() to %I',
+                 (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
 end
 $$;
 
@@ -2847,6 +3006,14 @@ $$;
 create trigger check_mfa_required before update of mfa_required on organizations
   for each row when (new.mfa_required and not old.mfa_required) execute function app_private.check_mfa_required();
 
+-- In the transaction in which the address is verified, by whatever way. Organizations can then be locked in another order
+-- than that of their ids, by whoever joins two at once: Postgres finds the deadlock, and the Worker sends the batch again.
+create trigger enroll_new after insert on users
+  for each row when (new.email_verified_at is not null) execute function app_private.enroll();
+create trigger enroll_verified after update of email, email_verified_at on users
+  for each row when (new.email_verified_at is not null and (old.email_verified_at is null or new.email <> old.email))
+  execute function app_private.enroll();
+
 create function app_private.touch_updated_at() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -2858,6 +3025,7 @@ $$;
 -- Not for a password that is hashed anew at sign-in: nothing that anybody sees has changed.
 create trigger touch_updated_at before update of name, email on users for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on sso_connections for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on organization_domains for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on roles for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
 
@@ -2971,6 +3139,19 @@ create policy "A share link is its organization's alone" on share_links as restr
 create policy "Those with invitations:read read the share links" on share_links for select to app_user
   using (organization_id = (select app.org_id('invitations:read')));
 
+-- ── organization_domains: read and deleted under the fence, changed through functions only ──────
+
+grant select (organization_id, id, domain, txt_record, verified_at, enrollment, roles, enrollment_set_by, created_at, updated_at), delete
+  on organization_domains to app_user;
+
+create policy "A domain is its organization's alone" on organization_domains as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+-- What is changed is answered too, also to whoever may change it alone.
+create policy "Those with domains:read or domains:write read the domains" on organization_domains for select to app_user
+  using (organization_id = coalesce((select app.org_id('domains:read')), (select app.org_id('domains:write'))));
+create policy "Those with domains:write delete domains" on organization_domains for delete to app_user
+  using (organization_id = (select app.org_id('domains:write')));
+
 -- ── sso_connections ──────────────────────────────────────────────────────────────────────────────
 
 grant select (organization_id, id, domain, txt_record, domain_verified_at, issuer, client_id, created_at, updated_at), delete
@@ -3003,6 +3184,8 @@ create policy "One-time tokens are out of every query's reach" on one_time_token
 create policy "The outbox is out of every query's reach" on outbox as restrictive to app_user
   using (false) with check (false);
 create policy "Spent challenges are out of every query's reach" on spent_challenges as restrictive to app_user
+  using (false) with check (false);
+create policy "Who is kept out is out of every query's reach" on domain_bars as restrictive to app_user
   using (false) with check (false);
 create policy "Counted attempts are out of every query's reach" on throttles as restrictive to app_user
   using (false) with check (false);

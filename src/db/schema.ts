@@ -149,7 +149,7 @@ export const memberships = pgTable(
     // Serves "list mine", which leads with the person, not the organisation.
     index("memberships_user_id_organization_id_idx").on(table.userId, table.organizationId),
     index("memberships_invited_by_idx").on(table.invitedBy),
-    check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso', 'invitation', 'share_link')`),
+    check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso', 'invitation', 'share_link', 'domain')`),
     check("memberships_invited_by_given", sql`joined_by in ('invitation', 'share_link') or invited_by is null`),
   ],
 ).enableRLS();
@@ -337,6 +337,63 @@ export const ownershipTransfers = pgTable(
     // For the clean-up.
     index("ownership_transfers_expires_at_idx").on(table.expiresAt),
     check("ownership_transfers_to_another", sql`from_user_id <> to_user_id`),
+  ],
+).enableRLS();
+
+/**
+ * E-mail domains that are an organization's own, once a TXT record says `txtRecord`. Whoever has a verified address of one
+ * is told of the organization (`suggest`), or taken in as well when the address is verified (`auto_join`), with `roles`.
+ */
+export const organizationDomains = pgTable(
+  "organization_domains",
+  {
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    id: uuid("id").notNull(),
+    domain: text("domain").notNull(),
+    txtRecord: text("txt_record").notNull(),
+    verifiedAt: instant("verified_at"),
+    enrollment: text("enrollment").notNull().default("none"),
+    roles: text("roles")
+      .array()
+      .notNull()
+      .default(sql`'{member}'`),
+    /** Who set the enrollment last, and answers for its roles; null before, and when their account is gone. */
+    enrollmentSetBy: uuid("enrollment_set_by").references(() => users.id, { onDelete: "set null" }),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    unique("organization_domains_organization_id_domain_key").on(table.organizationId, table.domain),
+    uniqueIndex("organization_domains_verified_domain_key")
+      .on(table.domain)
+      .where(sql`verified_at is not null`),
+    index("organization_domains_enrollment_set_by_idx").on(table.enrollmentSetBy),
+    check("organization_domains_domain_canonical", sql`domain = lower(domain) and length(domain) between 3 and 253`),
+    check("organization_domains_txt_record_length", sql`length(txt_record) between 20 and 100`),
+    check("organization_domains_enrollment_known", sql`enrollment in ('none', 'suggest', 'auto_join')`),
+    check("organization_domains_roles_given", sql`cardinality(roles) between 1 and 10 and not 'owner' = any (roles)`),
+  ],
+).enableRLS();
+
+/**
+ * Who was a member of an organization and is none any more: neither the account nor whoever has its address comes back by
+ * a domain. `personHash` is a keyed hash of either, so that nobody is named, and an account that is deleted leaves no trace.
+ */
+export const domainBars = pgTable(
+  "domain_bars",
+  {
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    personHash: bytea("person_hash").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.personHash] }),
+    check("domain_bars_person_hash_length", sql`length(person_hash) = 32`),
   ],
 ).enableRLS();
 

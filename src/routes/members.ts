@@ -20,7 +20,8 @@ export const MemberRoles = z
   .openapi({ description: "One at least; their permissions are joined.", example: ["admin"], uniqueItems: true });
 
 export const JoinedBy = z.enum(joiningWays).openapi({
-  description: "`creation` of the organization, `sso`: its own identity provider, `invitation`, or `share_link`.",
+  description:
+    "`creation` of the organization, `sso`: its own identity provider, `invitation`, `share_link`, or `domain`: that of a verified address.",
   example: "creation",
 });
 

@@ -13,7 +13,7 @@ const ShareLinkParams = OrganizationParams.extend({
     .openapi({ param: { name: "shareLinkId", in: "path" }, example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a0b" }),
 });
 
-const LinkRoles = z
+export const LinkRoles = z
   .array(z.union([z.enum(builtInRoles).exclude(["owner"]), RoleKey]).openapi({ example: "member" }))
   .min(1)
   .max(10)

@@ -16,7 +16,7 @@ const ConnectionParams = OrganizationParams.extend({
     .openapi({ param: { name: "connectionId", in: "path" }, example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a06" }),
 });
 
-const Domain = z
+export const DomainName = z
   .string()
   .min(4)
   .max(253)
@@ -44,16 +44,18 @@ const ClientSecret = z
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
 
+export const TxtRecord = z
+  .object({
+    name: z.string().openapi({ example: "_saas-challenge.acme.example" }),
+    value: z.string().openapi({ example: "saas-verification=pGZ1yb2N4mXq7cT0vH9sKdLwE3fRjUaB6nQzYiOxM8k" }),
+  })
+  .openapi({ description: "The DNS record that proves whose the domain is." });
+
 const Connection = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a06" }),
     domain: z.string().openapi({ example: "acme.example" }),
-    txtRecord: z
-      .object({
-        name: z.string().openapi({ example: "_saas-challenge.acme.example" }),
-        value: z.string().openapi({ example: "saas-verification=pGZ1yb2N4mXq7cT0vH9sKdLwE3fRjUaB6nQzYiOxM8k" }),
-      })
-      .openapi({ description: "The DNS record that proves whose the domain is." }),
+    txtRecord: TxtRecord,
     domainVerifiedAt: Instant.nullable().openapi({ description: "Until then it signs nobody in." }),
     issuer: z.string().openapi({ example: "https://login.acme.example" }),
     clientId: z.string().openapi({ example: "saas-backend" }),
@@ -67,7 +69,7 @@ const Connection = z
   .openapi("SsoConnection");
 
 const ConnectionCreate = z
-  .strictObject({ domain: Domain, issuer: Issuer, clientId: ClientId, clientSecret: ClientSecret })
+  .strictObject({ domain: DomainName, issuer: Issuer, clientId: ClientId, clientSecret: ClientSecret })
   .openapi("SsoConnectionCreate");
 
 const ConnectionUpdate = z

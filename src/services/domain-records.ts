@@ -1,4 +1,6 @@
+import { base64url } from "jose";
 import * as z from "zod";
+import { randomBytes } from "../crypto.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import { readText } from "../response-text.ts";
@@ -17,13 +19,32 @@ const Answer = z.object({
   Answer: z.array(z.object({ type: z.int(), data: z.string() })).optional(),
 });
 
+export interface TxtRecord {
+  name: string;
+  value: string;
+}
+
+/** A label of its own, so that the record stands beside whatever else the domain's TXT records say. */
+export const challengeNameOf = (domain: string): string => `_saas-challenge.${domain}`;
+
+/** What a domain's record has to say, and nobody says by chance. */
+export const newTxtRecord = (): string => `saas-verification=${base64url.encode(randomBytes(32))}`;
+
+/** @throws AppError `domain_unverified` while the DNS has no such record; `unavailable`. */
+export async function requireTxtRecord(settings: Settings, { name, value }: TxtRecord): Promise<void> {
+  if ((await readTxtRecords(settings, name)).includes(value)) return;
+  throw new AppError("domain_unverified", {
+    detail: `${name} has no TXT record with this value yet. It can take a while until everybody sees a new one.`,
+  });
+}
+
 /**
  * The TXT records of a name, as the resolver of `DNS_OVER_HTTPS_URL` has them
  * (https://developers.cloudflare.com/1.1.1.1/encryption/dns-over-https/make-api-requests/dns-json/).
  *
  * @throws AppError `unavailable` when it does not say, which is another thing than that there is none.
  */
-export async function readTxtRecords({ DNS_OVER_HTTPS_URL }: Settings, name: string): Promise<string[]> {
+async function readTxtRecords({ DNS_OVER_HTTPS_URL }: Settings, name: string): Promise<string[]> {
   try {
     const response = await fetch(`${DNS_OVER_HTTPS_URL}?name=${encodeURIComponent(name)}&type=TXT`, {
       headers: { accept: "application/dns-json" },

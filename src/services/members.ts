@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 
 /** By what way somebody became a member. */
-export const joiningWays = ["creation", "sso", "invitation", "share_link"] as const;
+export const joiningWays = ["creation", "sso", "invitation", "share_link", "domain"] as const;
 
 export interface Member {
   userId: string;

@@ -1,17 +1,17 @@
 import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
-import { base64url } from "jose";
 import { v7 as uuidv7 } from "uuid";
-import { randomBytes, toBytea } from "../crypto.ts";
+import { toBytea } from "../crypto.ts";
 import type { TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
 import { ssoConnections } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 import { seal } from "../sealing.ts";
-import { readTxtRecords } from "./domain-records.ts";
+import { canonicalDomain } from "./domain-names.ts";
+import { challengeNameOf, newTxtRecord, requireTxtRecord, type TxtRecord } from "./domain-records.ts";
 import { checkProvider } from "./oauth/oidc.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
-import { canonicalDomain, checkIssuerUrl } from "./sso-input.ts";
+import { checkIssuerUrl } from "./sso-input.ts";
 import { connectionConfig, requireOrigins, secretOwner, ssoRedirectUri } from "./sso.ts";
 import { workerKeys } from "./worker-keys.ts";
 
@@ -19,7 +19,7 @@ export interface SsoConnection {
   id: string;
   domain: string;
   /** The DNS record that proves whose the domain is. */
-  txtRecord: { name: string; value: string };
+  txtRecord: TxtRecord;
   domainVerifiedAt: string | null;
   issuer: string;
   clientId: string;
@@ -37,9 +37,6 @@ export interface SsoConnectionInput {
 }
 
 export type SsoConnectionChanges = Partial<Record<"issuer" | "clientId" | "clientSecret", string | undefined>>;
-
-/** A label of its own, so that the record stands beside whatever else the domain's TXT records say. */
-const challengeNameOf = (domain: string) => `_saas-challenge.${domain}`;
 
 const connectionJson = (settings: Settings): SQL => sql`json_build_object('id', c.id, 'domain', c.domain,
   'txtRecord', json_build_object('name', ${challengeNameOf("")}::text || c.domain, 'value', c.txt_record),
@@ -90,10 +87,9 @@ export async function createSsoConnection(
   const secret = await seal(settings, secretOwner(id), new TextEncoder().encode(clientSecret));
   await database.run(() => []);
   await checkIssuer(settings, { id, issuer, clientId });
-  const txtRecord = `saas-verification=${base64url.encode(randomBytes(32))}`;
   return database.create<SsoConnection>(
     sql`select ${connectionJson(settings)} as body
-          from app.create_sso_connection(${database.organizationId}::uuid, ${id}::uuid, ${canonical}, ${txtRecord}, ${issuer}, ${clientId}, ${secret}::bytea) c`,
+          from app.create_sso_connection(${database.organizationId}::uuid, ${id}::uuid, ${canonical}, ${newTxtRecord()}, ${issuer}, ${clientId}, ${secret}::bytea) c`,
   );
 }
 
@@ -198,14 +194,9 @@ export async function verifyDomain(
   settings: Settings,
   connectionId: string,
 ): Promise<SsoConnection> {
-  const { domain, txtRecord, ...known } = await readRow(database, connectionId);
-  if (known.domainVerifiedAt) return toConnection(settings, { domain, txtRecord, ...known });
-  const name = challengeNameOf(domain);
-  if (!(await readTxtRecords(settings, name)).includes(txtRecord)) {
-    throw new AppError("domain_unverified", {
-      detail: `${name} has no TXT record with the connection's value yet. It can take a while until everybody sees a new one.`,
-    });
-  }
+  const known = await readSsoConnection(database, settings, connectionId);
+  if (known.domainVerifiedAt) return known;
+  await requireTxtRecord(settings, known.txtRecord);
   const keys = toBytea(await workerKeys(settings));
   const [, [row]] = await database.run((queries) => [
     queries.execute(sql`select app.verify_domain(${keys}::bytea, ${connectionId}::uuid)`),
