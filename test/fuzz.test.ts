@@ -22,7 +22,7 @@ import {
 import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
-import { giveConnection } from "./support/sso.ts";
+import { giveConnection, giveDomain } from "./support/sso.ts";
 import { forgetAttempts } from "./support/throttles.ts";
 
 const service = openService();
@@ -163,7 +163,7 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (bodyOf(operation, sender.person)?.["codeVerifier"]) {
     return { ...sender, person: { ...sender.person, flowProofs: await makeProofs(sender.person.id) } };
   }
-  if (path.includes("{receivedInvitationId}")) {
+  if (path.includes("{receivedInvitationId}") || path.includes("{suggestedOrganizationId}")) {
     return { ...sender, ids: { ...sender.ids, ...(await giveAnswerable(sender.person, operation.name)) } };
   }
   if (path.includes("{identityId}")) {
@@ -179,6 +179,10 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   }
   if (path.includes("{shareLinkId}")) {
     return { ...sender, ids: { ...sender.ids, shareLinkId: await giveShareLink(sender.organization.id) } };
+  }
+  if (path.includes("{domainId}")) {
+    const { id: domainId } = await giveDomain(sender.organization.id);
+    return { ...sender, ids: { ...sender.ids, domainId } };
   }
   if (path.includes("{roleId}")) {
     return { ...sender, ids: { ...sender.ids, roleId: await giveRole(sender.organization.id) } };

@@ -16,6 +16,8 @@ const readableColumns: Record<string, string | null> = {
   invitations: "id",
   share_links: "id",
   ownership_transfers: null,
+  organization_domains: "id",
+  domain_bars: null,
   idempotency_keys: null,
   one_time_tokens: null,
   outbox: null,
@@ -68,6 +70,15 @@ async function giveRows(userId: string, organizationId: string): Promise<void> {
       `insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
        values ($1::uuid, gen_random_uuid(), '{viewer}', sha256($1::text::bytea), '{}', 10, $2::uuid, now() + interval '7 days')`,
       [organizationId, userId],
+    ],
+    [
+      `insert into organization_domains (organization_id, id, domain, txt_record)
+       values ($1::uuid, gen_random_uuid(), $1::text || '.test', 'proof of ' || $1::text)`,
+      [organizationId],
+    ],
+    [
+      "insert into domain_bars (organization_id, person_hash) values ($1::uuid, sha256($1::text::bytea))",
+      [organizationId],
     ],
     [
       `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
@@ -133,6 +144,7 @@ describe("The catalog", () => {
       columns?.map((column) => `${column["table_name"]}.${column["column_name"]} ${column["udt_name"]}`).toSorted(),
     ).toEqual([
       "invitations.roles _text",
+      "organization_domains.roles _text",
       "roles.permissions _text",
       "share_links.allowed_domains _text",
       "share_links.roles _text",
@@ -151,8 +163,12 @@ describe("Each table", () => {
     const admission = {
       ...mine.admission,
       permission:
-        { sso_connections: "sso:read", invitations: "invitations:read", share_links: "invitations:read" }[table] ??
-        "organization:read",
+        {
+          sso_connections: "sso:read",
+          invitations: "invitations:read",
+          share_links: "invitations:read",
+          organization_domains: "domains:read",
+        }[table] ?? "organization:read",
     };
     const rows = await asMember(admission, `select ${column} as id from ${table}`);
     const ids = new Set(rows.map(({ id }) => id));
@@ -162,6 +178,7 @@ describe("Each table", () => {
         union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
         union all select id from roles where organization_id = $2 union all select id from invitations where organization_id = $2
         union all select id from share_links where organization_id = $2
+        union all select id from organization_domains where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
       [theirs.owner.id, theirs.organizationId],
     ]);

@@ -4,7 +4,7 @@ import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
 import { arrange } from "./support/factors.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
-import { giveConnection, setTxtRecords } from "./support/sso.ts";
+import { giveConnection, giveDomain, setTxtRecords } from "./support/sso.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { giveInvitation, giveShareLink } from "./support/given-invitations.ts";
 import { giveAnswerable, giveColleague, giveRole, operations, takesColleague } from "./support/operations.ts";
@@ -17,7 +17,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations memberships membership_roles roles invitations share_links ownership_transfers idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
+  "users sessions organizations memberships membership_roles roles invitations share_links ownership_transfers organization_domains domain_bars idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
     " ",
   );
 
@@ -33,6 +33,8 @@ async function newCaller({ name }: Operation): Promise<Caller> {
   const identityId = await giveIdentity(person.id);
   const connection = await giveConnection(organization.id, { verified: false });
   await setTxtRecords(connection.domain, [connection.txtRecord]);
+  const domain = await giveDomain(organization.id);
+  await setTxtRecords(domain.domain, [domain.txtRecord]);
   const ids = {
     organizationId: organization.id,
     sessionId: rows?.[0]?.["id"],
@@ -42,6 +44,7 @@ async function newCaller({ name }: Operation): Promise<Caller> {
     roleId: await giveRole(organization.id),
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
+    domainId: domain.id,
     ...(await giveAnswerable(person, name)),
   };
   await arrange(service, person, name);
@@ -73,6 +76,7 @@ const strangers = `
     union all select id::text from totp_factors t where not ${isMine}
     union all select unnest(array[id::text, txt_record]) from sso_connections t where not ${isMine}
     union all select unnest(array[id::text, email]) from invitations t where not ${isMine}
+    union all select unnest(array[id::text, domain, txt_record]) from organization_domains t where not ${isMine}
     union all select id::text from share_links t where not ${isMine}
     union all select id::text from ownership_transfers t where not ${isMine}
     union all select unnest(array[id::text, key]) from roles t where not ${isMine}

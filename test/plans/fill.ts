@@ -14,8 +14,8 @@ const message = (number: string) => id("0004", number);
 /**
  * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, of which
  * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails counted attempts, factors,
- * identities and connections, 40,000 each of invitations, share links and offers of ownership. A tenant's rows do not
- * lie together, as they would not after years of sign-ups.
+ * identities and connections, 40,000 each of invitations, share links, offers of ownership and people who have left.
+ * A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
   // Superuser only. Foreign keys hold by construction, and checking two million would take a minute.
@@ -45,6 +45,11 @@ const statements = [
    select ${organization("n")}, ${factor("n")}, ${user("n % 50000")}, ${user("(n + 1) % 50000")},
           now() - n * interval '18 seconds', now() + interval '7 days' - n * interval '18 seconds'
      from generate_series(0, 39999) n where n % 100 <> 0`,
+  `insert into organization_domains (organization_id, id, domain, txt_record, verified_at, enrollment, enrollment_set_by)
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'filled-' || n || '.example', 'saas-verification=filled', now(), 'auto_join', ${user("n % 50000")}
+     from generate_series(0, 9999) n`,
+  `insert into domain_bars (organization_id, person_hash)
+   select ${organization("100 * (n % 1000)")}, sha256(n::text::bytea) from generate_series(0, 39999) n`,
   `insert into sessions (id, user_id, handle_hash, created_at, idle_expires_at, expires_at, revoked_at)
    select ${session("n")}, ${user("n % 50000")}, sha256(n::text::bytea), now() - interval '40 days',
           now() + interval '6 days' - case when n % 20 = 0 then interval '37 days' else interval '0' end, now() + interval '20 days',

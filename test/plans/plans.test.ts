@@ -16,7 +16,7 @@ import {
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type DatabaseRequest, openService, type Person, signUpPerson } from "../support/service.ts";
-import { giveConnection, setTxtRecords } from "../support/sso.ts";
+import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
 import { insertMembers } from "../support/members-sql.ts";
@@ -92,6 +92,8 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   const organizationId = organizations?.[0]?.["id"];
   const connection = await giveConnection(organizationId, { verified: false });
   await setTxtRecords(connection.domain, [connection.txtRecord]);
+  const domain = await giveDomain(organizationId);
+  await setTxtRecords(domain.domain, [domain.txtRecord]);
   await asOwner([
     `insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
      select $1::uuid, gen_random_uuid(), gen_random_uuid() || '.example', 'saas-verification=filled', 'https://login.example', 'client', ''
@@ -107,11 +109,13 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       roleId: await giveRole(organizationId),
       invitationId: await giveInvitation(organizationId),
       shareLinkId: await giveShareLink(organizationId),
+      domainId: domain.id,
     },
   };
   Object.assign(caller.ids, await giveAnswerable(person, name));
   if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
   if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
+  if (method === "GET" && path.endsWith("/domains")) await giveDomains(organizationId, 1000);
   if (method === "GET" && path.endsWith("/share-links")) await giveShareLinks(organizationId, 1000);
   if (path.includes("/invitations")) await giveInvitations(organizationId, person.email);
   if (takesColleague(name)) {
@@ -128,6 +132,15 @@ async function giveRoles(organizationId: string, count: number): Promise<void> {
   await asOwner([
     `insert into roles (organization_id, id, key, name, permissions)
      select $1::uuid, gen_random_uuid(), gen_random_uuid(), 'One of many', '{organization:read}' from generate_series(1, $2::int)`,
+    [organizationId, count],
+  ]);
+}
+
+/** More than an organization can have. */
+async function giveDomains(organizationId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into organization_domains (organization_id, id, domain, txt_record)
+     select $1::uuid, gen_random_uuid(), gen_random_uuid() || '.example', 'saas-verification=filled' from generate_series(1, $2::int)`,
     [organizationId, count],
   ]);
 }

@@ -26,7 +26,7 @@ import {
   signInPerson,
   signUpPerson,
 } from "../support/service.ts";
-import { giveConnection, setTxtRecords } from "../support/sso.ts";
+import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
 
 /** A person with an organization, a second session, and a name that is in all they create. */
 export interface World {
@@ -56,6 +56,8 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   const identityId = await giveIdentity(ada.id);
   const connection = await giveConnection(organization.id, { verified: false });
   await setTxtRecords(connection.domain, [connection.txtRecord]);
+  const domain = await giveDomain(organization.id);
+  await setTxtRecords(domain.domain, [domain.txtRecord]);
   await arrange(sound, ada, operation?.name);
   const userId =
     operation && takesColleague(operation.name) && (await giveColleague(sound, organization.id, operation.name, ada));
@@ -70,6 +72,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     roleId: await giveRole(organization.id),
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
+    domainId: domain.id,
     ...(await giveAnswerable(ada, operation?.name)),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };

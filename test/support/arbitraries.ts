@@ -31,6 +31,8 @@ const own = [
   "invitationId",
   "receivedInvitationId",
   "shareLinkId",
+  "domainId",
+  "suggestedOrganizationId",
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */

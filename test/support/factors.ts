@@ -130,7 +130,7 @@ export const addsFactor = new Set([
 /** Others that are closed to such an address. */
 export const asksVerified = (operation: string): boolean =>
   addsFactor.has(operation) ||
-  /users\/me\/invitations|^POST .+\/(invitations(\/\{invitationId\}\/resend)?|share-links|share-links\/accept)$/.test(
+  /users\/me\/(invitations|suggested-organizations)|^POST .+\/(invitations(\/\{invitationId\}\/resend)?|share-links|share-links\/accept)$/.test(
     operation,
   );
 

@@ -48,6 +48,25 @@ export async function giveReceivedInvitation(userId: string): Promise<GivenInvit
 const insertShareLink =
   "insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)";
 
+/** Whether it joins an organization by its domain. */
+export const joinsByDomain = (operation: string): boolean => operation.includes("{suggestedOrganizationId}");
+
+/** An organization of a stranger's that somebody may join by a domain of its own, of which they get an address. */
+export async function giveSuggestedOrganization(userId: string): Promise<{ id: string; email: string }> {
+  const email = `${userId}@${crypto.randomUUID()}.example`;
+  const [, [row] = []] = await asOwner(
+    ["update users set email = $2, email_verified_at = now() where id = $1", [userId, email]],
+    [
+      `with ${strangersOrganization}
+       insert into organization_domains (organization_id, id, domain, txt_record, verified_at, enrollment, roles, enrollment_set_by)
+       select organization_id, gen_random_uuid(), split_part($1, '@', 2), 'saas-verification=given', now(), 'suggest', '{viewer}', user_id
+         from owner returning organization_id`,
+      [email],
+    ],
+  );
+  return { id: row?.["organization_id"], email };
+}
+
 /** Makes a share link for anybody, as an owner of the organization would. */
 export async function giveShareLink(organizationId: string): Promise<string> {
   const [[row] = []] = await asOwner([

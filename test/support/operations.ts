@@ -10,12 +10,14 @@ import {
   giveReceivedInvitation,
   giveReceivedShareLink,
   giveShareLink,
+  giveSuggestedOrganization,
+  joinsByDomain,
   takesShareLink,
 } from "./given-invitations.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
-import { giveConnection } from "./sso.ts";
+import { giveConnection, giveDomain } from "./sso.ts";
 
 /** The service's contract as /openapi.json states it, so that a new route is held to everything by being mounted. */
 export const contract = await readContract();
@@ -115,6 +117,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/organizations/{organizationId}/ownership-transfer": ({ colleagueId }) => ({
     userId: colleagueId ?? crypto.randomUUID(),
   }),
+  "POST /v1/organizations/{organizationId}/domains": (_, mark) => ({ domain: `${mark}.example` }),
+  "PATCH /v1/organizations/{organizationId}/domains/{domainId}": () => ({ roles: ["viewer"] }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
@@ -177,7 +181,9 @@ export interface Prepared {
     roleId: string;
     invitationId: string;
     shareLinkId: string;
+    domainId: string;
     receivedInvitationId?: string;
+    suggestedOrganizationId?: string;
     passkeyId?: string;
     /** Of another member. */
     userId?: string;
@@ -215,9 +221,17 @@ export async function giveColleague(
 
 /**
  * An invitation to somebody where the operation answers one: its id, and its token among what is mailed to them; or the
- * token of a share link.
+ * token of a share link; or an organization that they may join by their address.
  */
-export async function giveAnswerable(person: Person, operation = ""): Promise<{ receivedInvitationId?: string }> {
+export async function giveAnswerable(
+  person: Person,
+  operation = "",
+): Promise<{ receivedInvitationId?: string; suggestedOrganizationId?: string }> {
+  if (joinsByDomain(operation)) {
+    const { id, email } = await giveSuggestedOrganization(person.id);
+    person.email = email;
+    return { suggestedOrganizationId: id };
+  }
   if (takesShareLink(operation) && person.mailedTokens) person.mailedTokens.shareLink = await giveReceivedShareLink();
   if (!answersInvitation(operation)) return {};
   const { id, token } = await giveReceivedInvitation(person.id);
@@ -235,6 +249,7 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
   const identityId = await giveIdentity(person.id);
   const sessionId = String(rows?.[0]?.["id"]);
   const { id: connectionId } = await giveConnection(organization.id);
+  const { id: domainId } = await giveDomain(organization.id, { verified: true });
   const ids = {
     organizationId: organization.id,
     sessionId,
@@ -244,6 +259,7 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
     roleId: await giveRole(organization.id),
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
+    domainId,
     ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);

@@ -44,6 +44,22 @@ export async function giveConnection(
   return { id, organizationId, domain, issuer, txtRecord };
 }
 
+/** Gives an organization a domain, whose people may join, as an owner of it would; not verified, without a verified one. */
+export async function giveDomain(
+  organizationId: string,
+  { domain = newDomain(), verified = false }: { domain?: string; verified?: boolean } = {},
+): Promise<{ id: string; domain: string; txtRecord: string }> {
+  const id = crypto.randomUUID();
+  const txtRecord = `saas-verification=${id}`;
+  await asOwner([
+    `insert into organization_domains (organization_id, id, domain, txt_record, verified_at, enrollment, enrollment_set_by)
+     select $1, $2, $3, $4, case when $5 then now() end, 'suggest', user_id
+       from membership_roles where organization_id = $1 and role = 'owner' limit 1`,
+    [organizationId, id, domain, txtRecord, verified],
+  ]);
+  return { id, domain, txtRecord };
+}
+
 export async function setTxtRecords(domain: string, values: string[]): Promise<void> {
   const url = `${inject("dnsUrl")}/records/_saas-challenge.${domain}`;
   await fetch(url, { method: "PUT", body: JSON.stringify(values) });

@@ -169,12 +169,12 @@ export const contextCommitments: Commitment[] = [
     expected: [
       [
         "admin",
-        "invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read",
+        "domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read",
       ],
       ["member", "members:read,organization:read"],
       [
         "owner",
-        "invitations:read,invitations:write,members:read,members:write,organization:delete,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write",
+        "domains:read,domains:write,invitations:read,invitations:write,members:read,members:write,organization:delete,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write",
       ],
       ["viewer", "organization:read"],
     ],

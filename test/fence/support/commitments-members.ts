@@ -35,7 +35,7 @@ export const memberCommitments: Commitment[] = [
     expected: [
       [
         [
-          "invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read",
+          "domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read",
         ],
       ],
       [["organization:read"]],

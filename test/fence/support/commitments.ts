@@ -20,6 +20,8 @@ import { shareLinkCommitments } from "./commitments-share-links.ts";
 import { sharedLinkCommitments } from "./commitments-shared-links.ts";
 import { ownershipCommitments } from "./commitments-ownership.ts";
 import { ownershipAnswerCommitments } from "./commitments-ownership-answers.ts";
+import { domainCommitments } from "./commitments-domains.ts";
+import { enrollmentCommitments } from "./commitments-enrollments.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { messageLimitCommitments } from "./commitments-message-limits.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
@@ -52,6 +54,8 @@ export const commitments = [
   ...sharedLinkCommitments,
   ...ownershipCommitments,
   ...ownershipAnswerCommitments,
+  ...domainCommitments,
+  ...enrollmentCommitments,
   ...messageCommitments,
   ...messageLimitCommitments,
   ...passkeyCommitments,

@@ -88,6 +88,13 @@ export async function addPeople(client: Client): Promise<People> {
       [organizations[slug], slug, people[inviter]?.id],
     );
     await client.query(
+      `with domain as (
+         insert into organization_domains (organization_id, id, domain, txt_record, enrollment_set_by)
+         values ($1, gen_random_uuid(), $2::text || '.test', 'proof of ' || $2::text || ' for its people', $3))
+       insert into domain_bars (organization_id, person_hash) values ($1, sha256(('somebody of ' || $2::text)::bytea))`,
+      [organizations[slug], slug, people[inviter]?.id],
+    );
+    await client.query(
       `insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
        values ($1, gen_random_uuid(), '{viewer}', sha256(('share link of ' || $2::text)::bytea), array[$2::text || '.test'], 10, $3, now() + interval '1 day')`,
       [organizations[slug], slug, people[inviter]?.id],
