@@ -19,7 +19,7 @@ CREATE TABLE "organization_domains" (
 	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "organization_domains_organization_id_id_pk" PRIMARY KEY("organization_id","id"),
-	CONSTRAINT "organization_domains_organization_id_domain_key" UNIQUE("organization_id","domain"),
+	CONSTRAINT "organization_domains_organization_id_domain_key" UNIQUE("domain","organization_id"),
 	CONSTRAINT "organization_domains_domain_canonical" CHECK (domain = lower(domain) and length(domain) between 3 and 253),
 	CONSTRAINT "organization_domains_txt_record_length" CHECK (length(txt_record) between 20 and 100),
 	CONSTRAINT "organization_domains_enrollment_known" CHECK (enrollment in ('none', 'suggest', 'auto_join')),

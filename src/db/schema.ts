@@ -366,7 +366,8 @@ export const organizationDomains = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.organizationId, table.id] }),
-    unique("organization_domains_organization_id_domain_key").on(table.organizationId, table.domain),
+    // Not led by the organization, so that a page is read by the primary key, in its order.
+    unique("organization_domains_organization_id_domain_key").on(table.domain, table.organizationId),
     uniqueIndex("organization_domains_verified_domain_key")
       .on(table.domain)
       .where(sql`verified_at is not null`),

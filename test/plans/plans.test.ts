@@ -115,6 +115,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   Object.assign(caller.ids, await giveAnswerable(person, name));
   if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
   if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
+  if (method === "GET" && path.endsWith("/domains")) await giveDomains(organizationId, 1000);
   if (method === "GET" && path.endsWith("/share-links")) await giveShareLinks(organizationId, 1000);
   if (path.includes("/invitations")) await giveInvitations(organizationId, person.email);
   if (takesColleague(name)) {
@@ -131,6 +132,15 @@ async function giveRoles(organizationId: string, count: number): Promise<void> {
   await asOwner([
     `insert into roles (organization_id, id, key, name, permissions)
      select $1::uuid, gen_random_uuid(), gen_random_uuid(), 'One of many', '{organization:read}' from generate_series(1, $2::int)`,
+    [organizationId, count],
+  ]);
+}
+
+/** More than an organization can have. */
+async function giveDomains(organizationId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into organization_domains (organization_id, id, domain, txt_record)
+     select $1::uuid, gen_random_uuid(), gen_random_uuid() || '.example', 'saas-verification=filled' from generate_series(1, $2::int)`,
     [organizationId, count],
   ]);
 }
