@@ -1767,6 +1767,24 @@ begin
 end
 $$;
 
+/* Each once, in alphabetical order: as roles are kept. */
+create function app_private.role_set(p_roles text[]) returns text[]
+language sql immutable set search_path = ''
+return array(select distinct role from pg_catalog.unnest(p_roles) role order by role);
+
+/* Those that people come in with by themselves, as they are kept: roles that are the caller's to give, as above. APOWR for
+   the owner's, which nobody is given without having agreed. */
+create function app_private.joining_roles(p_organization_id uuid, p_roles text[], p_permissions text[]) returns text[]
+language plpgsql stable set search_path = '' as $$
+begin
+  perform app_private.check_roles(p_organization_id, p_roles, p_permissions);
+  if 'owner' = any (p_roles) then
+    raise exception 'nobody becomes an owner so' using errcode = 'APOWR';
+  end if;
+  return app_private.role_set(p_roles);
+end
+$$;
+
 /* Gives a member these roles in place of those before. AP404 for nobody's id, APROL for an unknown role or none, APABV
    where the old or the new ones may do more than the caller, APLOW where no owner would be left. */
 create function app.set_member_roles(p_user_id uuid, p_roles text[]) returns void
@@ -1914,7 +1932,7 @@ begin
     on conflict do nothing;
     delete from public.membership_roles r where r.organization_id = v_role.organization_id and r.role = v_role.key;
     update public.invitations i
-       set roles = array(select distinct role from pg_catalog.unnest(pg_catalog.array_replace(i.roles, v_role.key, p_replacement)) role order by role)
+       set roles = app_private.role_set(pg_catalog.array_replace(i.roles, v_role.key, p_replacement))
      where i.organization_id = v_role.organization_id and i.status = 'pending' and v_role.key = any (i.roles);
   elsif exists (select from public.membership_roles r
                  where r.organization_id = v_role.organization_id and r.role = v_role.key)
@@ -2026,8 +2044,7 @@ begin
       v_pending := v_pending + 1;
       insert into public.invitations as i (organization_id, id, email, roles, key_hash, invited_by, expires_at)
       values (v_organization_id, v_asked.id, v_asked.email,
-              array(select distinct role from pg_catalog.unnest(v_asked.roles) role order by role),
-              pg_catalog.sha256(v_asked.key), app.user_id(), pg_catalog.now() + interval '7 days')
+              app_private.role_set(v_asked.roles), pg_catalog.sha256(v_asked.key), app.user_id(), pg_catalog.now() + interval '7 days')
       returning i.id, i.roles, i.invited_by, i.created_at, i.sent_at, i.expires_at
            into id, roles, invited_by, created_at, sent_at, expires_at;
       perform app_private.mail_invitation(v_organization_id, v_asked.email, v_asked.message_id, v_asked.key);
@@ -2422,19 +2439,15 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_organization_id uuid := app.org_id();
   v_mine text[] := app_private.hold_organization('invitations:write');
+  v_roles text[] := app_private.joining_roles(v_organization_id, p_roles, v_mine);
 begin
-  perform app_private.check_roles(v_organization_id, p_roles, v_mine);
-  if 'owner' = any (p_roles) then
-    raise exception 'no link makes an owner' using errcode = 'APOWR';
-  end if;
   if (select pg_catalog.count(*) from public.share_links l
        where l.organization_id = v_organization_id and l.uses < l.max_uses and l.expires_at > pg_catalog.now()) >= 20 then
     raise exception 'as many links as there can be' using errcode = 'APSLL';
   end if;
   return query
     insert into public.share_links as l (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
-    values (v_organization_id, p_id, array(select distinct role from pg_catalog.unnest(p_roles) role order by role),
-            pg_catalog.sha256(p_key),
+    values (v_organization_id, p_id, v_roles, pg_catalog.sha256(p_key),
             array(select distinct pg_catalog.lower(domain) from pg_catalog.unnest(p_allowed_domains) domain order by 1),
             p_max_uses, app.user_id(), pg_catalog.now() + p_days * interval '1 day')
     returning l.id, l.roles, l.allowed_domains, l.max_uses, l.uses, l.created_by, l.created_at, l.expires_at;
@@ -2538,20 +2551,14 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_mine text[] := app_private.hold_organization('domains:write');
   v_domain public.organization_domains;
-  v_roles text[];
 begin
   select * into v_domain from public.organization_domains d where d.organization_id = app.org_id() and d.id = p_id;
   if v_domain.id is null then
     raise exception 'no such domain' using errcode = 'AP404';
   end if;
-  v_roles := coalesce(p_roles, v_domain.roles);
-  perform app_private.check_roles(v_domain.organization_id, v_roles, v_mine);
-  if 'owner' = any (v_roles) then
-    raise exception 'no domain makes an owner' using errcode = 'APOWR';
-  end if;
   update public.organization_domains d
      set enrollment = coalesce(p_enrollment, d.enrollment), enrollment_set_by = app.user_id(),
-         roles = array(select distinct role from pg_catalog.unnest(v_roles) role order by role)
+         roles = app_private.joining_roles(v_domain.organization_id, coalesce(p_roles, v_domain.roles), v_mine)
    where d.organization_id = v_domain.organization_id and d.id = v_domain.id;
 end
 $$;

@@ -36,6 +36,17 @@ const updatedAt = () =>
     .notNull()
     .default(sql`now()`);
 
+/** Of rows that go with their organization. */
+const ownOrganizationId = () =>
+  uuid("organization_id")
+    .notNull()
+    .references(() => organizations.id, { onDelete: "cascade" });
+/** Of rows that go with their person. */
+const ownUserId = () =>
+  uuid("user_id")
+    .notNull()
+    .references(() => users.id, { onDelete: "cascade" });
+
 /**
  * People. `passwordSalt` holds bcrypt's own salt string (version, cost, 22 characters of salt) and
  * `passwordVerifier` the SHA-256 of the whole bcrypt hash, so what is stored cannot be replayed. Who signs in in
@@ -76,9 +87,7 @@ export const sessions = pgTable(
   "sessions",
   {
     id: uuid("id").primaryKey(),
-    userId: uuid("user_id")
-      .notNull()
-      .references(() => users.id, { onDelete: "cascade" }),
+    userId: ownUserId(),
     handleHash: bytea("handle_hash").notNull(),
     refreshGeneration: integer("refresh_generation").notNull().default(1),
     refreshedAt: instant("refreshed_at")
@@ -134,9 +143,7 @@ export const organizations = pgTable(
 export const memberships = pgTable(
   "memberships",
   {
-    organizationId: uuid("organization_id")
-      .notNull()
-      .references(() => organizations.id, { onDelete: "cascade" }),
+    organizationId: ownOrganizationId(),
     userId: uuid("user_id")
       .notNull()
       .references(() => users.id, { onDelete: "restrict" }),
@@ -158,9 +165,7 @@ export const memberships = pgTable(
 export const roles = pgTable(
   "roles",
   {
-    organizationId: uuid("organization_id")
-      .notNull()
-      .references(() => organizations.id, { onDelete: "cascade" }),
+    organizationId: ownOrganizationId(),
     id: uuid("id").notNull(),
     key: text("key").notNull(),
     name: text("name").notNull(),
@@ -217,9 +222,7 @@ export const membershipRoles = pgTable(
 export const invitations = pgTable(
   "invitations",
   {
-    organizationId: uuid("organization_id")
-      .notNull()
-      .references(() => organizations.id, { onDelete: "cascade" }),
+    organizationId: ownOrganizationId(),
     id: uuid("id").notNull(),
     email: text("email").notNull(),
     roles: text("roles").array().notNull(),
@@ -269,9 +272,7 @@ export const invitations = pgTable(
 export const shareLinks = pgTable(
   "share_links",
   {
-    organizationId: uuid("organization_id")
-      .notNull()
-      .references(() => organizations.id, { onDelete: "cascade" }),
+    organizationId: ownOrganizationId(),
     id: uuid("id").notNull(),
     roles: text("roles").array().notNull(),
     keyHash: bytea("key_hash").notNull(),
@@ -347,9 +348,7 @@ export const ownershipTransfers = pgTable(
 export const organizationDomains = pgTable(
   "organization_domains",
   {
-    organizationId: uuid("organization_id")
-      .notNull()
-      .references(() => organizations.id, { onDelete: "cascade" }),
+    organizationId: ownOrganizationId(),
     id: uuid("id").notNull(),
     domain: text("domain").notNull(),
     txtRecord: text("txt_record").notNull(),
@@ -386,9 +385,7 @@ export const organizationDomains = pgTable(
 export const domainBars = pgTable(
   "domain_bars",
   {
-    organizationId: uuid("organization_id")
-      .notNull()
-      .references(() => organizations.id, { onDelete: "cascade" }),
+    organizationId: ownOrganizationId(),
     personHash: bytea("person_hash").notNull(),
     createdAt: createdAt(),
   },
@@ -407,9 +404,7 @@ export const oneTimeTokens = pgTable(
   "one_time_tokens",
   {
     id: uuid("id").primaryKey(),
-    userId: uuid("user_id")
-      .notNull()
-      .references(() => users.id, { onDelete: "cascade" }),
+    userId: ownUserId(),
     purpose: text("purpose").notNull(),
     email: text("email"),
     keyHash: bytea("key_hash").notNull(),
@@ -518,9 +513,7 @@ export const totpFactors = pgTable(
   "totp_factors",
   {
     id: uuid("id").primaryKey(),
-    userId: uuid("user_id")
-      .notNull()
-      .references(() => users.id, { onDelete: "cascade" }),
+    userId: ownUserId(),
     sealedSeed: bytea("sealed_seed").notNull(),
     keyHash: bytea("key_hash").notNull(),
     lastStep: bigint("last_step", { mode: "number" }),
@@ -539,9 +532,7 @@ export const totpFactors = pgTable(
 export const recoveryCodes = pgTable(
   "recovery_codes",
   {
-    userId: uuid("user_id")
-      .notNull()
-      .references(() => users.id, { onDelete: "cascade" }),
+    userId: ownUserId(),
     keyHash: bytea("key_hash").notNull(),
     createdAt: createdAt(),
   },
@@ -556,9 +547,7 @@ export const passkeys = pgTable(
   "passkeys",
   {
     id: uuid("id").primaryKey(),
-    userId: uuid("user_id")
-      .notNull()
-      .references(() => users.id, { onDelete: "cascade" }),
+    userId: ownUserId(),
     name: text("name").notNull(),
     credentialId: bytea("credential_id").notNull(),
     publicKey: bytea("public_key").notNull(),
@@ -600,9 +589,7 @@ export const spentChallenges = pgTable(
 export const ssoConnections = pgTable(
   "sso_connections",
   {
-    organizationId: uuid("organization_id")
-      .notNull()
-      .references(() => organizations.id, { onDelete: "cascade" }),
+    organizationId: ownOrganizationId(),
     id: uuid("id").notNull(),
     domain: text("domain").notNull(),
     txtRecord: text("txt_record").notNull(),
@@ -636,9 +623,7 @@ export const identities = pgTable(
   "identities",
   {
     id: uuid("id").primaryKey(),
-    userId: uuid("user_id")
-      .notNull()
-      .references(() => users.id, { onDelete: "cascade" }),
+    userId: ownUserId(),
     provider: text("provider").notNull(),
     connectionId: uuid("connection_id").references(() => ssoConnections.id, { onDelete: "cascade" }),
     subject: text("subject").notNull(),

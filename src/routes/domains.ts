@@ -9,8 +9,8 @@ import {
   updateDomain,
   verifyOwnDomain,
 } from "../services/domains.ts";
+import { JoiningRoles } from "./members.ts";
 import { OrganizationParams } from "./organizations.ts";
-import { LinkRoles } from "./share-links.ts";
 import { DomainName, TxtRecord } from "./sso-connections.ts";
 
 const collection = "/v1/organizations/{organizationId}/domains";
@@ -36,7 +36,7 @@ const Domain = z
     txtRecord: TxtRecord,
     verifiedAt: Instant.nullable().openapi({ description: "Until then nobody joins by it." }),
     enrollment: Enrollment,
-    roles: LinkRoles.openapi({ description: "Of those who join by it." }),
+    roles: JoiningRoles.openapi({ description: "Of those who join by it." }),
     enrollmentSetBy: z.uuid().nullable().openapi({
       description:
         "Who set the enrollment last, and answers for its roles; null before, and when their account is gone.",
@@ -50,7 +50,7 @@ const Domain = z
 const DomainCreate = z.strictObject({ domain: DomainName }).openapi("DomainCreate");
 
 const DomainUpdate = z
-  .strictObject({ enrollment: Enrollment.optional(), roles: LinkRoles.optional() })
+  .strictObject({ enrollment: Enrollment.optional(), roles: JoiningRoles.optional() })
   .refine((body) => Object.values(body).some((value) => value !== undefined), "must have something to change")
   .openapi("DomainUpdate", { minProperties: 1 });
 

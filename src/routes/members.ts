@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, json, jsonRequest, PageQuery, pageOf, tenantRoute } from "../openapi.ts";
+import { builtInRoles } from "../permissions.ts";
 import {
   joiningWays,
   leaveOrganization,
@@ -8,16 +9,30 @@ import {
   removeMember,
   setMemberRoles,
 } from "../services/members.ts";
-import { OrganizationParams, RoleName } from "./organizations.ts";
+import { OrganizationParams, RoleKey, RoleName } from "./organizations.ts";
 
 const collection = "/v1/organizations/{organizationId}/members";
+
+const isEachOnce = (roles: string[]) => new Set(roles).size === roles.length;
 
 export const MemberRoles = z
   .array(RoleName)
   .min(1)
   .max(10)
-  .refine((roles) => new Set(roles).size === roles.length, "must name each role once")
+  .refine(isEachOnce, "must name each role once")
   .openapi({ description: "One at least; their permissions are joined.", example: ["admin"], uniqueItems: true });
+
+/** Those that people come in with by themselves: nobody becomes an owner so. */
+export const JoiningRoles = z
+  .array(z.union([z.enum(builtInRoles).exclude(["owner"]), RoleKey]).openapi({ example: "member" }))
+  .min(1)
+  .max(10)
+  .refine(isEachOnce, "must name each role once")
+  .openapi({
+    description: "Any but the owner's; their permissions are joined.",
+    example: ["member"],
+    uniqueItems: true,
+  });
 
 export const JoinedBy = z.enum(joiningWays).openapi({
   description:

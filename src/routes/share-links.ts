@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, json, jsonRequest, PageQuery, pageOf, tenantRoute } from "../openapi.ts";
-import { builtInRoles } from "../permissions.ts";
 import { createShareLink, listShareLinks, revokeShareLink } from "../services/share-links.ts";
 import { MailedToken } from "./mailed-tokens.ts";
-import { OrganizationParams, RoleKey } from "./organizations.ts";
+import { JoiningRoles } from "./members.ts";
+import { OrganizationParams } from "./organizations.ts";
 
 const collection = "/v1/organizations/{organizationId}/share-links";
 
@@ -12,17 +12,6 @@ const ShareLinkParams = OrganizationParams.extend({
     .uuid()
     .openapi({ param: { name: "shareLinkId", in: "path" }, example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a0b" }),
 });
-
-export const LinkRoles = z
-  .array(z.union([z.enum(builtInRoles).exclude(["owner"]), RoleKey]).openapi({ example: "member" }))
-  .min(1)
-  .max(10)
-  .refine((roles) => new Set(roles).size === roles.length, "must name each role once")
-  .openapi({
-    description: "Any but the owner's; their permissions are joined.",
-    example: ["member"],
-    uniqueItems: true,
-  });
 
 const EmailDomain = z
   .string()
@@ -40,7 +29,7 @@ const MaxUses = z.int().min(1).max(1000);
 export const ShareLink = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a0b" }),
-    roles: LinkRoles,
+    roles: JoiningRoles,
     allowedDomains: z
       .array(z.string().openapi({ example: "acme.example" }))
       .openapi({ description: "Of whose e-mail addresses it is; of all where there are none." }),
@@ -59,7 +48,7 @@ const CreatedShareLink = ShareLink.extend({ token: ShareLinkToken }).openapi("Cr
 
 const ShareLinkCreate = z
   .strictObject({
-    roles: LinkRoles,
+    roles: JoiningRoles,
     allowedDomains: z
       .array(EmailDomain)
       .max(20)

@@ -1,26 +1,20 @@
 import { joined } from "./answering.ts";
 import { bar, confirm, ends, giveDomain, join, mine, owned, suggested, suggestToSpare, theirs } from "./enrolling.ts";
 import { id } from "./people.ts";
-import { codeOf, codesOf, letIn, lockerOf, staysSame, type Commitment, type Scene } from "./scene.ts";
+import { codeOf, codesOf, findAfterEach, letIn, lockerOf, staysSame, type Commitment, type Scene } from "./scene.ts";
 import { admission } from "./world.ts";
 
 const spareOf = (scene: Scene) => scene.person("spare");
 
 /** Whether each of these changes, taken back after it, leaves nobody taken in, nothing suggested and nothing to join. */
-async function findOpen(scene: Scene, changes: string[]): Promise<unknown[]> {
-  const found: unknown[] = [];
-  for (const change of changes) {
-    await scene.see("savepoint open");
-    await scene.see(change);
+const findOpen = (scene: Scene, changes: string[]): Promise<unknown[]> =>
+  findAfterEach(scene, changes, async () => {
     const isTold = (await scene.ask(admission(spareOf(scene)), suggested)).length;
     const [code] = await codesOf(scene, admission(spareOf(scene)), [join()]);
     await scene.see(`update users set email_verified_at = null where id = '${spareOf(scene).id}'`);
     await confirm(scene);
-    found.push([isTold, code, (await joined(scene, spareOf(scene).id)).length]);
-    await scene.see("rollback to open");
-  }
-  return found;
-}
+    return [isTold, code, (await joined(scene, spareOf(scene).id)).length];
+  });
 
 /** What becomes of a domain's people. */
 export const enrollmentCommitments: Commitment[] = [

@@ -1,5 +1,5 @@
 import { organizations } from "./people.ts";
-import { codesOf, letIn, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { codesOf, giveRole, letIn, staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 const { mine, theirs } = organizations;
 const setRoles = (scene: Scene, who: string, roles: string | null) =>
@@ -21,11 +21,6 @@ const rolesOf = (scene: Scene, who: string, organization = mine) =>
 const leaveSoleOwner = (scene: Scene, name: string) =>
   scene.see(
     `delete from membership_roles where organization_id = '${mine}' and role = 'owner' and user_id <> '${scene.person(name).id}'`,
-  );
-
-const giveRole = (scene: Scene, name: string, role: string, organization = mine) =>
-  scene.see(
-    `insert into membership_roles (organization_id, user_id, role) values ('${organization}', '${scene.person(name).id}', '${role}')`,
   );
 
 /** What becomes of the roles and memberships of an organization. */

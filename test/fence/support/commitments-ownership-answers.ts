@@ -1,16 +1,6 @@
 import { acceptOffer, countMails, decline, giveOffer, mailsOf, mine, offersIn, theirs, voids } from "./owning.ts";
-import { codesOf, letIn, staysSame, type Commitment, type Scene } from "./scene.ts";
+import { codesOf, findAfterEach, giveRole, letIn, rolesOf, staysSame, type Commitment } from "./scene.ts";
 import { admission } from "./world.ts";
-
-const rolesOf = (scene: Scene, who: string, organization = mine) =>
-  scene.see(
-    `select role from membership_roles where organization_id = '${organization}' and user_id = '${scene.person(who).id}' order by role`,
-  );
-
-const giveRole = (scene: Scene, who: string, role: string, organization = mine) =>
-  scene.see(
-    `insert into membership_roles (organization_id, user_id, role) values ('${organization}', '${scene.person(who).id}', '${role}')`,
-  );
 
 /** What those do whom an ownership is offered to. */
 export const ownershipAnswerCommitments: Commitment[] = [
@@ -37,14 +27,7 @@ export const ownershipAnswerCommitments: Commitment[] = [
       ]) {
         found.push(await codesOf(scene, by, both));
       }
-      const byVoids: unknown[] = [];
-      for (const change of voids) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        byVoids.push(await codesOf(scene, letIn(scene, "member"), both));
-        await scene.see("rollback to open");
-      }
-      return [...found, byVoids];
+      return [...found, await findAfterEach(scene, voids, () => codesOf(scene, letIn(scene, "member"), both))];
     },
   },
   {

@@ -16,6 +16,7 @@ import {
 import { id } from "./people.ts";
 import {
   codesOf,
+  findAfterEach,
   letIn,
   purgeInOrder,
   refusalsAndLocks,
@@ -82,14 +83,8 @@ export const ownershipCommitments: Commitment[] = [
       const again = [offerTo(scene, "viewer")];
       const another = await anotherOwner(scene);
       found.push(await codesOf(scene, another, again));
-      const byVoids: unknown[] = [];
-      for (const change of voids) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        byVoids.push(...(await codesOf(scene, another, again)));
-        await scene.see("rollback to open");
-      }
-      return [...found, byVoids];
+      const afterVoids = await findAfterEach(scene, voids, () => codesOf(scene, another, again));
+      return [...found, afterVoids.flat()];
     },
   },
   {
@@ -133,14 +128,7 @@ export const ownershipCommitments: Commitment[] = [
         found.push(await scene.ask(by, look));
       }
       found.push(await codesOf(scene, null, [look]));
-      const byVoids: unknown[] = [];
-      for (const change of voids) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        byVoids.push(await scene.ask(letIn(scene, "member"), look));
-        await scene.see("rollback to open");
-      }
-      return [...found, byVoids];
+      return [...found, await findAfterEach(scene, voids, () => scene.ask(letIn(scene, "member"), look))];
     },
   },
   {
@@ -148,19 +136,14 @@ export const ownershipCommitments: Commitment[] = [
     expected: [voids.map(() => "AP404"), [true], []],
     actual: async (scene) => {
       await giveOffer(scene);
-      const byVoids: unknown[] = [];
-      for (const change of voids) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        byVoids.push(...(await codesOf(scene, own(scene, "only organization:own"), [withdraw])));
-        await scene.see("rollback to open");
-      }
+      const byAnother = () => codesOf(scene, own(scene, "only organization:own"), [withdraw]);
+      const afterVoids = (await findAfterEach(scene, voids, byAnother)).flat();
       // Of one id with the offer here, which nothing forbids.
       await giveOffer(scene, { organization: theirs, from: "founder", to: "helper" });
       const same = await staysSame(scene, [["ownership_transfers", `organization_id <> '${mine}'`]], () =>
         scene.ask(own(scene, "only organization:own"), withdraw),
       );
-      return [byVoids, same, await offersIn(scene)];
+      return [afterVoids, same, await offersIn(scene)];
     },
   },
   {

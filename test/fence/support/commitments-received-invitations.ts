@@ -1,6 +1,6 @@
 import { invite, invited } from "./invited.ts";
 import { id } from "./people.ts";
-import { codesOf, lockerOf, staysSame, type Commitment } from "./scene.ts";
+import { codesOf, findAfterEach, lockerOf, staysSame, type Commitment } from "./scene.ts";
 import { admission } from "./world.ts";
 import {
   mine,
@@ -50,18 +50,11 @@ export const receivedInvitationCommitments: Commitment[] = [
     expected: voids.map(() => ["APTOK", "APTOK", "APTOK", "APTOK", "AP404", "AP404", [[0]]]),
     actual: async (scene) => {
       const spare = await inviteSpare(scene);
-      const found: unknown[] = [];
-      for (const change of voids) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        found.push([
-          ...(await codesOf(scene, null, [find(), decline(), signUp(scene.person("spare").email)])),
-          ...(await codesOf(scene, spare, [accept(), acceptMine(), declineMine()])),
-          await scene.ask(spare, "select count(*)::int from app.my_invitations(null, 9)"),
-        ]);
-        await scene.see("rollback to open");
-      }
-      return found;
+      return findAfterEach(scene, voids, async () => [
+        ...(await codesOf(scene, null, [find(), decline(), signUp(scene.person("spare").email)])),
+        ...(await codesOf(scene, spare, [accept(), acceptMine(), declineMine()])),
+        await scene.ask(spare, "select count(*)::int from app.my_invitations(null, 9)"),
+      ]);
     },
   },
   {
@@ -69,18 +62,12 @@ export const receivedInvitationCommitments: Commitment[] = [
     expected: ["done", "done", "done"],
     actual: async (scene) => {
       const spare = await inviteSpare(scene);
-      const found: unknown[] = [];
-      for (const change of [
+      const changes = [
         "select 1",
         `update membership_roles set role = 'admin' where organization_id = '${mine}' and user_id = '${id(100)}'`,
         `update invitations set expires_at = now() + interval '1 second' where id = '${invited}'`,
-      ]) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        found.push(...(await codesOf(scene, spare, [accept()])));
-        await scene.see("rollback to open");
-      }
-      return found;
+      ];
+      return (await findAfterEach(scene, changes, () => codesOf(scene, spare, [accept()]))).flat();
     },
   },
   {

@@ -1,6 +1,8 @@
 import { id, organizations } from "./people.ts";
 import {
   codesOf,
+  giveRole,
+  rolesOf,
   letIn,
   refusalsAndLocks,
   refusedAndLocked,
@@ -37,16 +39,6 @@ async function addRoles(scene: Scene): Promise<void> {
        ('${theirs}', '${id(9105)}', 'foreign', 'Foreign', '{organization:read}', now())`,
   );
 }
-
-const give = (scene: Scene, name: string, role: string, organization = mine) =>
-  scene.see(
-    `insert into membership_roles (organization_id, user_id, role) values ('${organization}', '${scene.person(name).id}', '${role}')`,
-  );
-
-const rolesOf = (scene: Scene, name: string, organization = mine) =>
-  scene.see(
-    `select role from membership_roles where organization_id = '${organization}' and user_id = '${scene.person(name).id}' order by 1`,
-  );
 
 const stored = (scene: Scene, roleId: string) =>
   scene.see(
@@ -86,8 +78,8 @@ export const roleCommitments: Commitment[] = [
     expected: [[["members:read,organization:read"]], "AP403"],
     actual: async (scene) => {
       await addRoles(scene);
-      await give(scene, "viewer", "own");
-      await give(scene, "both", "own", theirs);
+      await giveRole(scene, "viewer", "own");
+      await giveRole(scene, "both", "own", theirs);
       return [
         await scene.ask(letIn(scene, "viewer"), "select (string_to_array(current_setting('app.context'), '|'))[4]"),
         ...(await codesOf(scene, admission(scene.person("both"), mine, "sso:read"), ["select 1"])),
@@ -222,7 +214,7 @@ export const roleCommitments: Commitment[] = [
     expected: [[], [true, true]],
     actual: async (scene) => {
       await addRoles(scene);
-      await give(scene, "both", "own", theirs);
+      await giveRole(scene, "both", "own", theirs);
       const same = await staysSame(
         scene,
         [["roles", `id <> '${own}' or organization_id <> '${mine}'`], ["membership_roles"]],
@@ -236,14 +228,14 @@ export const roleCommitments: Commitment[] = [
     expected: ["APUSE", [["other"], ["viewer"]], [["member"], ["other"]], [["member"], ["own"]], [[0]], [true]],
     actual: async (scene) => {
       await addRoles(scene);
-      await give(scene, "viewer", "own");
-      await give(scene, "member", "own");
-      await give(scene, "member", "other");
+      await giveRole(scene, "viewer", "own");
+      await giveRole(scene, "member", "own");
+      await giveRole(scene, "member", "other");
       await scene.see(`update roles set key = 'own' where id = '${id(9104)}'`);
       await scene.see(
         `update membership_roles set role = 'member' where organization_id = '${theirs}' and user_id = '${scene.person("both").id}'`,
       );
-      await give(scene, "both", "own", theirs);
+      await giveRole(scene, "both", "own", theirs);
       const [refusal] = await codesOf(scene, write(scene, "admin"), [remove(own)]);
       const names = ["viewer", "member", "both"].map((name) => `'${scene.person(name).id}'`).join(", ");
       const same = await staysSame(scene, [["membership_roles", `user_id not in (${names})`]], () =>
@@ -296,7 +288,7 @@ export const roleCommitments: Commitment[] = [
     ],
     actual: async (scene) => {
       await addRoles(scene);
-      await give(scene, "both", "own");
+      await giveRole(scene, "both", "own");
       const ask = (organization: string, columns = "*") =>
         `select ${columns} from app.my_permissions('${organization}')`;
       const both = admission(scene.person("both"));

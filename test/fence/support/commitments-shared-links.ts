@@ -1,6 +1,6 @@
 import { joined } from "./answering.ts";
 import { id } from "./people.ts";
-import { codesOf, lockerOf, staysSame, type Commitment } from "./scene.ts";
+import { codesOf, findAfterEach, lockerOf, staysSame, type Commitment } from "./scene.ts";
 import {
   accept,
   find,
@@ -40,18 +40,11 @@ export const sharedLinkCommitments: Commitment[] = [
     expected: voids.map(() => ["AP404", "AP404", []]),
     actual: async (scene) => {
       const spare = await shareWithSpare(scene);
-      const found: unknown[] = [];
-      for (const change of voids) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        found.push([
-          ...(await codesOf(scene, null, [find()])),
-          ...(await codesOf(scene, spare, [accept()])),
-          await joined(scene, scene.person("spare").id),
-        ]);
-        await scene.see("rollback to open");
-      }
-      return found;
+      return findAfterEach(scene, voids, async () => [
+        ...(await codesOf(scene, null, [find()])),
+        ...(await codesOf(scene, spare, [accept()])),
+        await joined(scene, scene.person("spare").id),
+      ]);
     },
   },
   {
@@ -60,18 +53,12 @@ export const sharedLinkCommitments: Commitment[] = [
     expected: ["done", "done", "done"],
     actual: async (scene) => {
       const spare = await shareWithSpare(scene);
-      const found: unknown[] = [];
-      for (const change of [
+      const changes = [
         `update membership_roles set role = 'admin' where organization_id = '${mine}' and user_id = '${id(100)}'`,
         `update share_links set expires_at = now() + interval '1 second' where id = '${shared}'`,
         `update share_links set uses = max_uses - 1 where id = '${shared}'`,
-      ]) {
-        await scene.see("savepoint open");
-        await scene.see(change);
-        found.push(...(await codesOf(scene, spare, [accept()])));
-        await scene.see("rollback to open");
-      }
-      return found;
+      ];
+      return (await findAfterEach(scene, changes, () => codesOf(scene, spare, [accept()]))).flat();
     },
   },
   {

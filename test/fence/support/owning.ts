@@ -1,6 +1,6 @@
 import { keyOf } from "./invited.ts";
 import { id, organizations } from "./people.ts";
-import { letIn, text, type Scene } from "./scene.ts";
+import { giveRole, letIn, text, type Scene } from "./scene.ts";
 
 export const { mine, theirs } = organizations;
 
@@ -20,9 +20,7 @@ interface Offer {
 
 /** Another owner, let in. */
 export async function anotherOwner(scene: Scene): Promise<string> {
-  await scene.see(
-    `insert into membership_roles (organization_id, user_id, role) values ('${mine}', '${scene.person("admin").id}', 'owner')`,
-  );
+  await giveRole(scene, "admin", "owner");
   return own(scene, "admin");
 }
 

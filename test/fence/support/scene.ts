@@ -111,6 +111,30 @@ export async function codesOf(scene: Scene, admission: string | null, statements
   return codes;
 }
 
+/** What is found after each of these changes, which is taken back before the next. */
+export async function findAfterEach<T>(scene: Scene, changes: string[], find: () => Promise<T>): Promise<T[]> {
+  const found: T[] = [];
+  for (const change of changes) {
+    await scene.see("savepoint changed");
+    await scene.see(change);
+    found.push(await find());
+    await scene.see("rollback to changed");
+  }
+  return found;
+}
+
+/** Gives a member a role beside those they have. */
+export const giveRole = (scene: Scene, name: string, role: string, organization = organizations.mine) =>
+  scene.see(
+    `insert into membership_roles (organization_id, user_id, role) values ('${organization}', '${scene.person(name).id}', '${role}')`,
+  );
+
+/** A member's roles, a row each, in alphabetical order. */
+export const rolesOf = (scene: Scene, name: string, organization = organizations.mine) =>
+  scene.see(
+    `select role from membership_roles where organization_id = '${organization}' and user_id = '${scene.person(name).id}' order by role`,
+  );
+
 /** Who locked the account last: a transaction, or the savepoint of this scene. */
 export async function lockerOf(scene: Scene, { id }: Person): Promise<string> {
   return String(await scene.see(`select xmax::text from users where id = '${id}'`));
