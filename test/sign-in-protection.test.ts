@@ -4,7 +4,6 @@ import { expectChecked, expectToWait, guess, guessTimes, newAccount, signInFrom 
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, goodPassword, newAddress, newEmail, openService } from "./support/service.ts";
 import { countAttempts, setAttempts, setLastAttempt } from "./support/throttles.ts";
-import { expectSameTime } from "./support/timing.ts";
 
 /** All of an answer but what is of this one request. */
 function comparable({ status, body, headers }: Answer) {
@@ -189,24 +188,5 @@ describe("an e-mail address without an account, or with a disabled one,", () => 
       courses.push(requests.map(({ statements }) => statements.map(({ query }) => query)));
     }
     expect(courses[1]).toEqual(courses[0]);
-  });
-
-  it("is refused after the same time", async () => {
-    const known = await newAccount();
-    const unknown = { email: newEmail(), address: newAddress() };
-    const timeOf = async ({ email, address }: typeof unknown) => {
-      const started = performance.now();
-      expectToWait(await guess(email, address), 900);
-      return performance.now() - started;
-    };
-    for (const { email, address } of [known, unknown]) {
-      await guessTimes(5, email, address);
-      await setAttempts({ email, address }, 30);
-    }
-    await expectSameTime(
-      40,
-      () => timeOf(known),
-      () => timeOf(unknown),
-    );
   });
 });

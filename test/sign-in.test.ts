@@ -2,8 +2,6 @@ import { base64url } from "jose";
 import { describe, expect, it } from "vitest";
 import { disableUser, readMe, signIn, signUp, storedSessions } from "./support/accounts.ts";
 import { goodPassword, newEmail, openService, type Service } from "./support/service.ts";
-import { forgetAttempts } from "./support/throttles.ts";
-import { expectSameTime } from "./support/timing.ts";
 import { claimsOf } from "./support/tokens.ts";
 
 const service = openService();
@@ -159,25 +157,5 @@ describe("what sign-in asks of the database", () => {
       "select scheme, salt from app.password_parameters($1)",
       "select account_scope::text as account, wait_seconds from app.take_sign_in_attempt($1::bytea, $2::bytea, $3::bytea)",
     ]);
-  });
-});
-
-describe("the time sign-in takes", () => {
-  it("does not tell a known address from an unknown one", async () => {
-    const slow = openService({ BCRYPT_WORK_FACTOR: "8" });
-    const { email } = await newAccount(slow);
-    const address = "198.51.100.77";
-    const timeOf = async (email: string) => {
-      await forgetAttempts({ email, address });
-      const options = { body: { email, password: "not the password" }, headers: { "cf-connecting-ip": address } };
-      const started = performance.now();
-      expect((await slow.call("POST", "/v1/auth/sign-in", options)).status).toBe(401);
-      return performance.now() - started;
-    };
-    await expectSameTime(
-      12,
-      () => timeOf(email),
-      () => timeOf(newEmail()),
-    );
   });
 });
