@@ -91,6 +91,10 @@ begin
 end
 $$;
 
+-- As drizzle/0006_roles.sql made it, and drizzle-kit push does not: an organization takes its roles and its members
+-- along in no certain order.
+alter table membership_roles alter constraint membership_roles_custom_role_fkey deferrable initially deferred;
+
 -- ── What the definer role may see and do for its functions, and nothing more ─────────────────────
 
 grant select, insert, delete on users to app_definer;

@@ -199,7 +199,9 @@ export const membershipRoles = pgTable(
     ),
   },
   (table) => [
-    primaryKey({ columns: [table.organizationId, table.userId, table.role] }),
+    // Finds an organization's owners, and who has a role. drizzle-kit reads a key's columns by their names, and a key
+    // that another table refers to cannot be made anew: so they stand in that order.
+    primaryKey({ columns: [table.organizationId, table.role, table.userId] }),
     foreignKey({
       name: "membership_roles_custom_role_fkey",
       columns: [table.organizationId, table.customRole],
@@ -210,8 +212,7 @@ export const membershipRoles = pgTable(
       columns: [table.organizationId, table.userId],
       foreignColumns: [memberships.organizationId, memberships.userId],
     }).onDelete("cascade"),
-    // Finds an organization's owners, and who has a role.
-    index("membership_roles_organization_id_role_idx").on(table.organizationId, table.role, table.userId),
+    index("membership_roles_organization_id_user_id_idx").on(table.organizationId, table.userId, table.role),
   ],
 ).enableRLS();
 

@@ -48,6 +48,14 @@ async function query(text: string, url = ownerUrl): Promise<Record<string, unkno
 
 const countPolicies = async () => (await query("select from pg_policies where schemaname = 'public'")).length;
 
+/** Every constraint and index as Postgres would write it, and whether foreign keys wait for the commit. */
+const findConstraints = () =>
+  query(
+    `select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
+      where connamespace = 'public'::regnamespace
+      union all select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2, 3`,
+  );
+
 function addMigration(text: string): void {
   const journalFile = path.join(clone, "drizzle/meta/_journal.json");
   const journal = JSON.parse(readFileSync(journalFile, "utf8")) as { entries: { idx: number; when: number }[] };
@@ -152,13 +160,15 @@ describe("npm run db:rls", () => {
 });
 
 describe("npm run db:push", () => {
-  it("puts the policies back that drizzle-kit drops", async () => {
+  it("puts the policies back that drizzle-kit drops, and leaves every key as the migrations made it", async () => {
     const settings = { DATABASE_OWNER_URL: ownerUrl };
     await run("migrate", settings);
     const policies = await countPolicies();
+    const constraints = await findConstraints();
     const { code, output } = await run("push", settings);
     expect([code, output]).toEqual([0, expect.stringContaining("✓ The fence stands")]);
     expect(await countPolicies()).toBe(policies);
+    expect(await findConstraints()).toEqual(constraints);
   });
 
   it("fails when a statement fails, which drizzle-kit itself calls a success", async () => {
