@@ -57,17 +57,24 @@ const inNode = (name: string, include: string[], seconds: number) => ({
   test: { name, include, environment: "node" as const, testTimeout: seconds * 1000, hookTimeout: 240_000 },
 });
 
+/** After those of a lower order, with the machine to itself, and one file after another. */
+const alone = <P extends { test: object }>(groupOrder: number, project: P) => ({
+  ...project,
+  test: { ...project.test, sequence: { groupOrder }, fileParallelism: false },
+});
+
 export default defineConfig({
   test: {
     silent: "passed-only",
     projects: [
       inWorkerd("worker", "test/*.test.ts", 60),
       inNode("local", ["test/local/*.test.ts"], 120),
-      inNode("fence", ["test/fence/matrix*.test.ts"], 120),
+      inNode("fence", ["test/fence/matrix*.test.ts"], 300),
       inNode("commands", ["test/commands/*.test.ts"], 120),
       inNode("mutation", ["test/fence/mutation*.test.ts"], 1300),
-      inWorkerd("slow", "test/slow/*.test.ts", 300),
-      inNode("crash", ["test/crash/*.test.ts"], 300),
+      inWorkerd("slow", "test/slow/!(*-times).test.ts", 300),
+      alone(1, inWorkerd("times", "test/slow/*-times.test.ts", 300)),
+      alone(2, inNode("crash", ["test/crash/*.test.ts"], 300)),
       inWorkerd("plans", "test/plans/*.test.ts", 300, "./test/plans/global-setup.ts"),
       inNode("system", ["test/system/*.test.ts"], 120),
     ],
