@@ -15,7 +15,7 @@ import { addTestRoles, inTransaction, openWorld, quietSettings, type World } fro
 const chosen = new RegExp(process.env["MUTANTS"] ?? "", "u");
 
 let postgres: LocalPostgres;
-let worlds: World[];
+let worlds: [World, World];
 let benches: Bench[];
 
 beforeAll(async () => {
@@ -23,7 +23,6 @@ beforeAll(async () => {
   const first = await openWorld(postgres, "fence_1");
   const second = await openWorld(postgres, "fence_2");
   worlds = [first, second];
-  benches = await Bench.openAll(worlds);
 });
 
 afterAll(async () => {
@@ -47,7 +46,7 @@ async function judgeAll(mutants: Mutant[]): Promise<Verdict[]> {
 
 /** What is noticed although nothing was changed. */
 async function noticeNothing(): Promise<unknown[]> {
-  const { client } = worlds[0] ?? expect.fail("no world");
+  const { client } = worlds[0];
   const verdicts = await judgeAll(await makeIdleMutants(client));
   return verdicts.filter((verdict) => isNoticed(verdict)).map(({ mutant, killers }) => [mutant.name, ...killers]);
 }
@@ -57,22 +56,23 @@ const isNoticed = ({ killers }: Verdict, ...ignored: Killer[]) =>
 
 describe("The checks", () => {
   it("find every function as it promises", async () => {
-    const { client, people } = worlds[0] ?? expect.fail("no world");
+    const { client, people } = worlds[0];
     const broken = await inTransaction(client, async () => {
       await addTestRoles(client);
       return findBroken(client, people, commitments, { about: "app.purge_expired" });
     });
     expect(broken).toEqual([]);
   });
-
-  it("notice no change where there is none", async () => {
-    expect(await noticeNothing()).toEqual([]);
-  });
 });
 
 describe("The fence with one thing changed", () => {
+  // Not before the test above, which needs none and is often run by itself.
+  beforeAll(async () => {
+    benches = await Bench.openAll(worlds);
+  }, 600_000);
+
   it("is noticed, or the change is known to change nothing", async () => {
-    const { client } = worlds[0] ?? expect.fail("no world");
+    const { client } = worlds[0];
     const all = [
       ...(await makePolicyMutants(client, permissions)),
       ...(await makeGrantMutants(client)),
@@ -90,7 +90,9 @@ describe("The fence with one thing changed", () => {
     );
     // A mutant that Postgres refuses tests nothing: a few in a thousand are the price of making them from text.
     expect((verdicts.length - living.length) / verdicts.length).toBeLessThan(0.003);
-    // Nor has the work itself changed what the checks see.
+  });
+
+  it("is noticed for that change alone: where there is none, now that all are taken back, nothing is", async () => {
     expect(await noticeNothing()).toEqual([]);
   });
 });

@@ -52,6 +52,7 @@ export const voids = [
   `update membership_roles set role = 'member' where organization_id = '${mine}' and user_id = '${id(100)}'`,
   `update invitations set roles = '{viewer,gone}' where id = '${invited}'`,
   `update membership_roles set role = 'admin' where organization_id = '${mine}' and user_id = '${id(100)}'; update invitations set roles = '{owner}' where id = '${invited}'`,
+  `update organizations set deleted_at = now() where id = '${mine}'`,
 ];
 
 export const asSpare = (scene: Scene, statement: string) => scene.ask(admission(scene.person("spare")), statement);

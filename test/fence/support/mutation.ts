@@ -8,6 +8,7 @@ import { applyLayer, type layers } from "./layers.ts";
 import { chooseCells, shortenTrials } from "./matrix.ts";
 import { commitments } from "./commitments.ts";
 import type { Mutant } from "./mutants-policies.ts";
+import { Reach } from "./reach.ts";
 import { findBroken } from "./scene.ts";
 import { planRelationTrials } from "./statements.ts";
 import { unnoticed } from "./unnoticed.ts";
@@ -36,6 +37,9 @@ export class Bench {
   private readonly relationTrials: Map<string, Trial>;
   private readonly outlyingTrials: Map<string, Trial>;
   private readonly functionTrials: Map<string, Trial>;
+  private readonly reach: Reach;
+  /** How often what an actor is tried with showed a change of an object. */
+  private readonly differences = new Map<string, number>();
 
   private constructor(
     world: World,
@@ -43,19 +47,26 @@ export class Bench {
     outlyingTrials: Map<string, Trial>,
     functionTrials: Map<string, Trial>,
     baselines: Map<string, string>,
+    reach: Reach,
   ) {
     this.world = world;
     this.relationTrials = relationTrials;
     this.outlyingTrials = outlyingTrials;
     this.functionTrials = functionTrials;
     this.baselines = baselines;
+    this.reach = reach;
   }
 
   /** One for each of some worlds in which every cell gives the same, so that they share the work of the baselines. */
-  static async openAll(worlds: World[]): Promise<Bench[]> {
+  static async openAll(worlds: [World, ...World[]]): Promise<Bench[]> {
     const baselines = new Map<string, string>();
+    const [{ client, people }] = worlds;
+    const reach = await inTransaction(client, async () => {
+      await addTestRoles(client);
+      return Reach.measure(client, people, commitments);
+    });
     const benches: Bench[] = [];
-    for (const world of worlds) benches.push(await Bench.plan(world, baselines));
+    for (const world of worlds) benches.push(await Bench.plan(world, baselines, reach));
     const left: Layer[] = ["the whole fence", ...outerLayers];
     const work = async (bench: Bench) => {
       for (let layer = left.shift(); layer; layer = left.shift()) {
@@ -67,7 +78,7 @@ export class Bench {
     return benches;
   }
 
-  private static async plan(world: World, baselines: Map<string, string>): Promise<Bench> {
+  private static async plan(world: World, baselines: Map<string, string>, reach: Reach): Promise<Bench> {
     const relations = await readRelations(world.client);
     const trials = await planRelationTrials(world, relations);
     const refused = world.actors.flatMap(({ name, refused }) => (refused ? [name] : []));
@@ -77,6 +88,7 @@ export class Bench {
       chooseCells(trials, ({ object }) => !object.startsWith("public.")),
       await planFunctionTrials(world, relations),
       baselines,
+      reach,
     );
   }
 
@@ -127,8 +139,7 @@ export class Bench {
     const callable = await this.listCallable(client);
     await addTestRoles(client);
     if (mutant.objects === null) {
-      const options = { stop: true, about: mutant.about ?? "" };
-      const [broken] = await findBroken(client, this.world.people, commitments, options);
+      const broken = await this.findBroken(client, mutant);
       if (broken) killers.set("commitment", broken);
       if (callable !== this.baselines.get("callable")) killers.set("matrix", "other functions can be called");
       // The matrix takes longest, and has nothing to say of what is known to change nothing.
@@ -150,6 +161,18 @@ export class Bench {
     return { mutant, killers };
   }
 
+  /** The first commitment that is broken: of those that reach what was changed, and then, unless it is known to change nothing, of all. */
+  private async findBroken(client: Client, { name, about }: Mutant): Promise<string | null> {
+    const subject = about ?? /^public\.\w+|app\w*\.\w+(?=\()/.exec(name)?.[0] ?? "";
+    const options = { stop: true, about: about ?? "" };
+    const reaching = this.reach.listReaching(subject);
+    const [broken] = await findBroken(client, this.world.people, reaching, options);
+    if (broken) this.reach.remember(subject, broken);
+    if (broken || (reaching.length > 0 && name in unnoticed)) return broken ?? null;
+    const [other] = await findBroken(client, this.world.people, this.reach.listOthers(subject), options);
+    return other ?? null;
+  }
+
   /** The first cell that leaks, or gives something else than it did. */
   private async findDifference(client: Client, layer: Layer, objects: string[] | null): Promise<string | null> {
     const wanted = objects && new Set(objects);
@@ -158,14 +181,16 @@ export class Bench {
           chooseCells(trials, ({ object }) => wanted.has(object)),
         )
       : [this.functionTrials, this.relationTrials];
+    const differencesOf = (actor: string) => this.differences.get([actor, layer, objects].join("|")) ?? 0;
     for (const trials of groups) {
-      for (const [actor, trial] of trials) {
+      for (const [actor, trial] of [...trials].toSorted(([a], [b]) => differencesOf(b) - differencesOf(a))) {
         const outcomes = await runTrial(client, trial);
         for (const [index, cell] of trial.cells.entries()) {
           const { outcome, leak } = outcomes[index] ?? { outcome: "", leak: null };
           const before = this.baselines.get(nameOf(layer, actor, cell));
-          if (leak) return `${actor}: ${cell.object}: ${cell.operation}: ${leak}`;
-          if (outcome !== before) return `${actor}: ${cell.object}: ${cell.operation}: ${outcome} instead of ${before}`;
+          if (!leak && outcome === before) continue;
+          this.differences.set([actor, layer, objects].join("|"), differencesOf(actor) + 1);
+          return `${actor}: ${cell.object}: ${cell.operation}: ${leak ?? `${outcome} instead of ${before}`}`;
         }
       }
     }

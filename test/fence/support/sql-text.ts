@@ -31,7 +31,7 @@ export function tokenize(sql: string): Token[] {
 const boundaries = new Set(
   (
     "where on if elsif when then else end case loop returning order group limit for join left inner set from do using select " +
-    "return values into union is perform in begin raise update insert delete not $function$ $$ ; , := = <> < > <= >= as"
+    "return values into union is perform in begin raise update insert delete not $function$ $$ $c$ ; , := = <> < > <= >= as"
   ).split(" "),
 );
 const logicalEnds = new Set(
