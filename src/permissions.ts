@@ -3,9 +3,10 @@
  * The database decides by it: whatever applies rls-policies.sql takes it along, and `npm run fix` writes it there.
  */
 export const permissionTable = {
-  "organization:read": ["Read the organization and its roles", ["owner", "admin", "member", "viewer"]],
+  "organization:read": ["Read the organization, its roles and teams", ["owner", "admin", "member", "viewer"]],
   "organization:update": ["Update the organization", ["owner", "admin"]],
   "organization:delete": ["Delete the organization", ["owner"]],
+  "organization:export": ["Export all that the organization has", ["owner"]],
   "organization:own": ["Make and change owners", ["owner"]],
   "members:read": ["Read the members", ["owner", "admin", "member"]],
   "members:write": ["Change and remove members", ["owner", "admin"]],
@@ -14,6 +15,7 @@ export const permissionTable = {
   "domains:read": ["Read the domains", ["owner", "admin"]],
   "domains:write": ["Add domains, and say who joins by them", ["owner"]],
   "roles:write": ["Make, change and delete roles", ["owner", "admin"]],
+  "teams:write": ["Make, change and delete teams, and say who is in them", ["owner", "admin"]],
   "sso:read": ["Read the identity providers", ["owner", "admin"]],
   "sso:write": ["Connect identity providers", ["owner"]],
 } as const satisfies Record<string, readonly [description: string, roles: readonly BuiltInRole[]]>;

@@ -32,6 +32,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   APROL: "unknown_role",
   APRLM: "role_limit",
   APUSE: "role_in_use",
+  APTEA: "unknown_team",
+  APTML: "team_limit",
   APMEM: "already_member",
   APMBL: "member_limit",
   APPND: "invitation_pending",
@@ -44,6 +46,7 @@ const raisedCodes: Record<string, ErrorCode> = {
   APOTP: "ownership_transfer_pending",
   APDML: "domain_limit",
   APDNA: "email_domain_not_allowed",
+  APXLG: "export_too_large",
 };
 
 /** Unique constraints a client can run into. */
@@ -52,6 +55,7 @@ const uniqueConstraints: Record<string, ErrorCode> = {
   organizations_slug_key: "slug_taken",
   passkeys_credential_id_key: "passkey_taken",
   roles_organization_id_key_pk: "role_taken",
+  teams_organization_id_name_key: "team_name_taken",
   organization_domains_organization_id_domain_key: "domain_taken",
   organization_domains_verified_domain_key: "domain_taken",
   sso_connections_organization_id_domain_key: "domain_taken",

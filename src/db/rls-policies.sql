@@ -103,6 +103,14 @@ grant select, insert, delete on sessions to app_definer;
 grant update (refresh_generation, refreshed_at, revoked_at) on sessions to app_definer;
 grant select, insert, delete on organizations, memberships, membership_roles, roles to app_definer;
 grant update (name, permissions) on roles to app_definer;
+grant select, insert, delete on member_terms to app_definer;
+grant select, insert on teams to app_definer;
+grant select, insert, delete on team_memberships to app_definer;
+grant update (role) on team_memberships to app_definer;
+-- To lock a row, which the policy below lets them do and no more.
+grant update (updated_at) on teams to app_definer;
+-- To lock a row, which the policy below lets them do and no more.
+grant update (created_at) on memberships to app_definer;
 grant select, insert, delete on invitations to app_definer;
 grant update (roles, status, key_hash, invited_by, sent_at, expires_at, ended_at) on invitations to app_definer;
 grant select, insert, delete on share_links to app_definer;
@@ -112,8 +120,9 @@ grant select, insert, delete on ownership_transfers to app_definer;
 grant update (expires_at) on ownership_transfers to app_definer;
 grant select, insert on organization_domains, domain_bars to app_definer;
 grant update (verified_at, enrollment, roles, enrollment_set_by) on organization_domains to app_definer;
--- To lock a row, which the policy below lets them do and no more.
-grant update (updated_at) on organizations to app_definer;
+grant update (deleted_at) on organizations to app_definer;
+grant select, insert, delete on organization_slugs to app_definer;
+grant update (organization_id, replaced_at) on organization_slugs to app_definer;
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant select, insert, delete on totp_factors, recovery_codes, passkeys, identities, spent_challenges to app_definer;
 grant select on sso_connections to app_definer;
@@ -138,11 +147,18 @@ create policy "Definer functions delete users" on users for delete to app_define
 create policy "Definer functions manage sessions" on sessions for all to app_definer using (true) with check (true);
 create policy "Definer functions read organizations" on organizations for select to app_definer using (true);
 create policy "Definer functions create organizations" on organizations for insert to app_definer with check (true);
-create policy "Definer functions lock organizations" on organizations for update to app_definer using (true) with check (false);
-create policy "Definer functions delete organizations" on organizations for delete to app_definer using (true);
+create policy "Definer functions lock, delete and restore organizations" on organizations for update to app_definer using (true);
+create policy "Definer functions purge organizations" on organizations for delete to app_definer using (true);
+create policy "Definer functions say whose a slug is" on organization_slugs for all to app_definer using (true) with check (true);
 create policy "Definer functions read memberships" on memberships for select to app_definer using (true);
 create policy "Definer functions create memberships" on memberships for insert to app_definer with check (true);
 create policy "Definer functions end memberships" on memberships for delete to app_definer using (true);
+create policy "Definer functions lock memberships" on memberships for update to app_definer using (true) with check (false);
+create policy "Definer functions manage what members are found by" on member_terms for all to app_definer using (true) with check (true);
+create policy "Definer functions read teams" on teams for select to app_definer using (true);
+create policy "Definer functions make teams" on teams for insert to app_definer with check (true);
+create policy "Definer functions lock teams" on teams for update to app_definer using (true) with check (false);
+create policy "Definer functions say who is in a team" on team_memberships for all to app_definer using (true) with check (true);
 create policy "Definer functions read members' roles" on membership_roles for select to app_definer using (true);
 create policy "Definer functions give members roles" on membership_roles for insert to app_definer with check (true);
 create policy "Definer functions take members' roles" on membership_roles for delete to app_definer using (true);
@@ -190,8 +206,8 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
@@ -264,7 +280,7 @@ declare
   v_permissions text[] := '{}';
   v_context text;
 begin
-  select s.user_id, s.id, m.user_id is not null, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes',
+  select s.user_id, s.id, o.id is not null, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes',
          s.second_factor, o.mfa_required,
          -- Here, and not in a statement after this one, which would see what was committed in between.
          array(select r.role from public.membership_roles r
@@ -273,7 +289,7 @@ begin
     from public.sessions s
     join public.users u on u.id = s.user_id
     left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
-    left join public.organizations o on o.id = m.organization_id
+    left join public.organizations o on o.id = m.organization_id and o.deleted_at is null
    where s.handle_hash = pg_catalog.sha256(p_handle)
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
@@ -770,15 +786,16 @@ $$;
 create function app.verified_connection(p_domain text, p_id uuid)
 returns table (id uuid, issuer text, client_id text, sealed_client_secret bytea)
 language sql stable security definer set search_path = '' as $$
-  select c.id, c.issuer, c.client_id, c.sealed_client_secret from public.sso_connections c
-   where c.domain = p_domain and p_id is null and c.domain_verified_at is not null
-  union all
-  select c.id, c.issuer, c.client_id, c.sealed_client_secret from public.sso_connections c
-   where c.id = p_id and c.domain_verified_at is not null
+  select c.id, c.issuer, c.client_id, c.sealed_client_secret
+    from (select * from public.sso_connections named where named.domain = p_domain and p_id is null
+          union all
+          select * from public.sso_connections named where named.id = p_id) c
+    join public.organizations o on o.id = c.organization_id
+   where c.domain_verified_at is not null and o.deleted_at is null
 $$;
 
 /* The organization of a connection, both of which then last until the end of the transaction. APSSO when its domain is
-   not verified, or it is gone; APDOM unless the account's address and what the provider says are of its domain. */
+   not verified, or one of them is gone; APDOM unless the account's address and what the provider says are of its domain. */
 create function app_private.hold_connection(p_connection_id uuid, p_account_email text, p_email text) returns uuid
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -787,9 +804,11 @@ declare
 begin
   select c.organization_id into v_organization_id from public.sso_connections c where c.id = p_connection_id;
   -- In the order in which all lock them: see "Deleting an account".
-  perform from public.organizations o where o.id = v_organization_id for key share;
-  select c.domain into v_domain from public.sso_connections c
-   where c.id = p_connection_id and c.domain_verified_at is not null for key share;
+  perform from public.organizations o where o.id = v_organization_id and o.deleted_at is null for key share;
+  if found then
+    select c.domain into v_domain from public.sso_connections c
+     where c.id = p_connection_id and c.domain_verified_at is not null for key share;
+  end if;
   if v_domain is null then
     raise exception 'no such connection' using errcode = 'APSSO';
   end if;
@@ -801,17 +820,25 @@ begin
 end
 $$;
 
-/* Takes the Worker's word that the domain has the connection's record, which no injected statement gives. AP404 unless
+/* Takes the Worker's word that the domain has the connection's record, which no injected statement gives. What a deleted
+   organization has verified is in nobody's way: it would have to verify it again. AP404 unless
    the connection is of the request's organization; APWRK without a known key. */
 create function app.verify_domain(p_worker_keys bytea, p_connection_id uuid) returns void
 language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_organization_id uuid := app.org_id('sso:write');
+  v_domain text;
 begin
   perform app_private.prove_worker(p_worker_keys);
-  update public.sso_connections c set domain_verified_at = coalesce(c.domain_verified_at, pg_catalog.now())
-   where c.id = p_connection_id and c.organization_id = app.org_id('sso:write');
-  if not found then
+  select c.domain into v_domain from public.sso_connections c
+   where c.id = p_connection_id and c.organization_id = v_organization_id;
+  if v_domain is null then
     raise exception 'no such connection' using errcode = 'AP404';
   end if;
+  update public.sso_connections c set domain_verified_at = null from public.organizations o
+   where c.domain = v_domain and c.domain_verified_at is not null and o.id = c.organization_id and o.deleted_at is not null;
+  update public.sso_connections c set domain_verified_at = coalesce(c.domain_verified_at, pg_catalog.now())
+   where c.id = p_connection_id and c.organization_id = v_organization_id;
 end
 $$;
 
@@ -962,10 +989,15 @@ end
 $$;
 
 /* What a notice says of the device that was the cause. */
+/* As the API writes it: ISO 8601 UTC with milliseconds. Without a search_path of its own, so that it is inlined. */
+create function app_private.iso_instant(p_instant timestamptz) returns text
+language sql stable
+return pg_catalog.to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+
 create function app_private.occasion(p_name text, p_ip_address text, p_user_agent text default null) returns json
 language sql stable set search_path = ''
 return pg_catalog.json_build_object('name', p_name, 'ipAddress', p_ip_address, 'userAgent', p_user_agent,
-  'at', pg_catalog.to_char(pg_catalog.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+  'at', app_private.iso_instant(pg_catalog.now()));
 
 /* Queues a mail; p_key is SHA-256 of its token. Without an id nothing is queued: no provider is set up. Nor is an
    eleventh within an hour to an address that is not verified, and may be a stranger's. */
@@ -1611,11 +1643,19 @@ declare
   v_user_id uuid := app_private.hold_account();
   v_organization public.organizations;
   v_slug text;
+  v_constraint text;
 begin
   foreach v_slug in array p_slugs loop
-    insert into public.organizations as o (id, name, slug) values (p_id, p_name, v_slug)
-    on conflict (slug) do nothing returning o.* into v_organization;
-    exit when v_organization.id is not null;
+    begin
+      insert into public.organizations as o (id, name, slug) values (p_id, p_name, v_slug) returning o.* into v_organization;
+      exit;
+    exception when unique_violation then
+      get stacked diagnostics v_constraint = constraint_name;
+      if v_constraint <> 'organizations_slug_key' then
+        raise;
+      end if;
+      -- An organization has it, or had it not long ago: the next one.
+    end;
   end loop;
   if v_organization.id is null then
     raise unique_violation using message = 'no slug is free', constraint = 'organizations_slug_key';
@@ -1631,16 +1671,101 @@ returns table (id uuid, name text, slug text, mfa_required boolean, roles text[]
 language sql stable parallel restricted security definer set search_path = '' as $$
   -- The page first, from its index alone: a later page must not walk those before it.
   with page as materialized (
-    select m.organization_id, m.user_id from public.memberships m
-     where m.user_id = app.user_id()
+    select m.user_id, o.id, o.name, o.slug, o.mfa_required, o.created_at, o.updated_at
+      from public.memberships m join public.organizations o on o.id = m.organization_id
+     where m.user_id = app.user_id() and o.deleted_at is null
        and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
      order by m.organization_id limit p_limit
   )
-  select o.id, o.name, o.slug, o.mfa_required,
+  select page.id, page.name, page.slug, page.mfa_required,
          array(select r.role from public.membership_roles r
-                where r.organization_id = page.organization_id and r.user_id = page.user_id order by r.role), o.created_at, o.updated_at
-    from page join public.organizations o on o.id = page.organization_id
-   order by page.organization_id
+                where r.organization_id = page.id and r.user_id = page.user_id order by r.role), page.created_at, page.updated_at
+    from page order by page.id
+$$;
+
+/* The organization with this slug, or that had it in the last 90 days, to its members. */
+create function app.my_organization_with_slug(p_slug text)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select o.id, o.name, o.slug, o.mfa_required, app_private.roles_of(m.organization_id, m.user_id), o.created_at, o.updated_at
+    from public.organization_slugs s
+    join public.memberships m on m.organization_id = s.organization_id and m.user_id = app.user_id()
+    join public.organizations o on o.id = s.organization_id
+   where s.slug = p_slug and (s.replaced_at > pg_catalog.now() - interval '90 days') is not false and o.deleted_at is null
+$$;
+
+/* As app_definer, whoever names an organization: a slug that another one had leads there for 90 days. */
+create function app_private.keep_slug() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  if tg_op = 'UPDATE' then
+    update public.organization_slugs s set replaced_at = pg_catalog.now() where s.slug = old.slug;
+    delete from public.organization_slugs s
+     where s.slug = any (array(select former.slug from public.organization_slugs former
+                                where former.organization_id = new.id and former.replaced_at is not null
+                                order by former.replaced_at desc, former.slug offset 10));
+  end if;
+  insert into public.organization_slugs as s (slug, organization_id) values (new.slug, new.id)
+  on conflict (slug) do update set organization_id = excluded.organization_id, replaced_at = null
+    where s.organization_id = excluded.organization_id or s.replaced_at < pg_catalog.now() - interval '90 days';
+  if not found then
+    raise unique_violation using message = 'another organization had the slug', constraint = 'organizations_slug_key';
+  end if;
+  return null;
+end
+$$;
+
+/* Deletes the request's organization: from now on nobody is let in, and nothing of it is good outside of it. What it
+   holds is kept for 30 days, and then purged. */
+create function app.delete_organization() returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.hold_organization('organization:delete');
+  update public.organizations o set deleted_at = pg_catalog.now() where o.id = app.org_id();
+end
+$$;
+
+/* The deleted ones that the signed-in person can restore. */
+create function app.my_deleted_organizations(p_after uuid, p_limit int)
+returns table (id uuid, name text, slug text, deleted_at timestamptz, restorable_until timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select o.id, o.name, o.slug, o.deleted_at, o.deleted_at + interval '30 days'
+    from public.memberships m join public.organizations o on o.id = m.organization_id
+   where m.user_id = app.user_id() and o.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+     and o.deleted_at > pg_catalog.now() - interval '30 days'
+     and 'organization:delete' = any (app_private.permissions_of(o.id, app_private.roles_of(o.id, m.user_id)))
+   order by o.id limit p_limit
+$$;
+
+/* Takes the deletion of an organization back; one that is not deleted stays as it is. AP404 unless the signed-in person
+   may delete it; APENR where it asks for a second factor, and their session has none. */
+create function app.restore_organization(p_id uuid)
+returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user_id uuid := app_private.hold_account();
+  v_organization public.organizations;
+  v_roles text[];
+begin
+  select o.* into v_organization from public.organizations o
+   where o.id = p_id and (o.deleted_at > pg_catalog.now() - interval '30 days') is not false
+     and exists (select from public.memberships m where m.organization_id = o.id and m.user_id = v_user_id)
+     for no key update;
+  v_roles := app_private.roles_of(v_organization.id, v_user_id);
+  if ('organization:delete' = any (app_private.permissions_of(v_organization.id, v_roles))) is not true then
+    raise exception 'no such organization' using errcode = 'AP404';
+  end if;
+  if v_organization.mfa_required
+     and not exists (select from public.sessions s where s.id = app.session_id() and s.second_factor = 'given') then
+    raise exception 'the organization asks for a second factor' using errcode = 'APENR';
+  end if;
+  if v_organization.deleted_at is not null then
+    update public.organizations o set deleted_at = null where o.id = p_id returning o.* into v_organization;
+  end if;
+  return query select v_organization.id, v_organization.name, v_organization.slug, v_organization.mfa_required, v_roles,
+                      v_organization.created_at, v_organization.updated_at;
+end
 $$;
 
 /* Runs as its caller: what may be added is the policies' to say. */
@@ -1660,6 +1785,85 @@ language sql stable parallel restricted security definer set search_path = '' as
   select u.id, u.email, u.name
     from public.users u join public.memberships m on m.user_id = u.id
    where m.organization_id = (select app.org_id('members:read')) and m.user_id = any (p_user_ids)
+$$;
+
+-- ── The search for members ───────────────────────────────────────────────────────────────────────
+
+/* A text without case, accents and doubled spaces, and no longer than what is searched for. */
+create function app_private.fold(p_text text) returns text
+language sql immutable strict parallel safe set search_path = ''
+return pg_catalog.left(pg_catalog.regexp_replace(pg_catalog.regexp_replace(pg_catalog.lower(
+         pg_catalog.normalize(p_text, 'NFKD') collate pg_catalog."unicode"), U&'[\0300-\036f]', '', 'g'), '\s+', ' ', 'g'), 100);
+
+/* What somebody is found by: their address, its domain, and their name from each of its first ten words on. */
+create function app_private.terms_of(p_email text, p_name text) returns setof bytea
+language sql immutable strict parallel safe set search_path = ''
+begin atomic
+  select pg_catalog.convert_to(folded.term, 'UTF8')
+    from (select app_private.fold(p_email)
+           union select app_private.fold('@' || pg_catalog.split_part(p_email, '@', -1))
+           union (select app_private.fold(pg_catalog.substr(p_name, word.start))
+                    from pg_catalog.generate_series(1, pg_catalog.length(p_name)) word (start)
+                   where pg_catalog.substr(' ' || p_name, word.start, 2) collate pg_catalog."unicode" ~ '^[[:space:][:punct:]][^[:space:][:punct:]]'
+                   order by word.start limit 10)) folded (term)
+   where folded.term <> '';
+end;
+
+/* Enters new members. Their rows are locked, or a name that changes meanwhile would stay as it was. */
+create function app_private.index_members() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform from public.users u where u.id in (select a.user_id from added a) order by u.id for share;
+  insert into public.member_terms (organization_id, user_id, term)
+  select a.organization_id, u.id, term
+    from added a join public.users u on u.id = a.user_id, app_private.terms_of(u.email, u.name) term;
+  return null;
+end
+$$;
+
+/* Enters a person's new name and address, wherever they are a member. Memberships are locked first, in the order in which
+   whoever ends one takes its terms. */
+create function app_private.index_person() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform from public.memberships m where m.user_id = new.id order by m.organization_id for key share;
+  delete from public.member_terms t using public.memberships m
+   where m.user_id = new.id and t.organization_id = m.organization_id and t.user_id = m.user_id;
+  insert into public.member_terms (organization_id, user_id, term)
+  select m.organization_id, m.user_id, term
+    from public.memberships m, app_private.terms_of(new.email, new.name) term where m.user_id = new.id;
+  return null;
+end
+$$;
+
+/* Members of the request's organization with a term that starts with the search, by the first such term, after that of
+   the page before; nobody without members:read. */
+create function app.search_members(p_search text, p_after_term bytea, p_after_user_id uuid, p_limit int)
+returns table (term bytea, user_id uuid)
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_organization_id uuid := app.org_id('members:read');
+  v_from bytea := pg_catalog.convert_to(app_private.fold(p_search), 'UTF8');
+  v_is_first boolean := p_after_term < v_from;
+begin
+  if v_from = '' then
+    return;
+  end if;
+  return query
+    select t.term, t.user_id from public.member_terms t
+     where t.organization_id = v_organization_id
+       -- One bound and not two: the index begins at that of the row, and would walk from there to the other.
+       and (t.term, t.user_id) > (case when v_is_first then v_from else p_after_term end,
+                                  case when v_is_first then '00000000-0000-0000-0000-000000000000' else p_after_user_id end)
+       -- No byte of UTF-8 is ff.
+       and t.term < v_from || '\xff'
+       -- Asked of each row of the page; as an anti-join it could be of all there are.
+       and t.term = (select e.term from public.member_terms e
+                      where e.organization_id = t.organization_id and e.user_id = t.user_id and e.term >= v_from
+                      order by e.term limit 1)
+     order by t.term, t.user_id limit p_limit;
+end
 $$;
 
 -- ── Members ──────────────────────────────────────────────────────────────────────────────────────
@@ -1708,15 +1912,18 @@ begin
 end
 $$;
 
-/* Locks the request's organization, and the caller's present permissions in it: AP404 when they are no member any
-   more, AP403 when they lack p_permission now. */
+/* Locks the request's organization, and the caller's present permissions in it: AP404 when it was deleted meanwhile, or
+   they are no member any more, AP403 when they lack p_permission now. */
 create function app_private.hold_organization(p_permission text) returns text[]
 language plpgsql volatile set search_path = '' as $$
 declare
   v_organization_id uuid := app.org_id();
   v_permissions text[];
 begin
-  perform from public.organizations o where o.id = v_organization_id for no key update;
+  perform from public.organizations o where o.id = v_organization_id and o.deleted_at is null for no key update;
+  if not found then
+    raise exception 'the organization was deleted' using errcode = 'AP404';
+  end if;
   v_permissions := app_private.permissions_of(v_organization_id, app_private.roles_of(v_organization_id, app.user_id()));
   if pg_catalog.cardinality(v_permissions) = 0 then
     raise exception 'not a member' using errcode = 'AP404';
@@ -1956,10 +2163,86 @@ language plpgsql stable parallel restricted security definer set search_path = '
 declare
   v_roles text[] := app_private.roles_of(p_organization_id, app.user_id());
 begin
-  if pg_catalog.cardinality(v_roles) = 0 then
+  if pg_catalog.cardinality(v_roles) = 0
+     or exists (select from public.organizations o where o.id = p_organization_id and o.deleted_at is not null) then
     raise exception 'not a member' using errcode = 'AP404';
   end if;
   return query select v_roles, app_private.permissions_of(p_organization_id, v_roles);
+end
+$$;
+
+-- ── Teams ────────────────────────────────────────────────────────────────────────────────────────
+-- Named and deleted under the fence. Who is in one is for those with teams:write to say, and for its leads.
+
+/* Whether this person, who has p_permissions in the organization, says who is in its team. */
+create function app_private.may_fill_team(p_organization_id uuid, p_team_id uuid, p_user_id uuid, p_permissions text[]) returns boolean
+language sql stable set search_path = '' as $$
+  select 'teams:write' = any (p_permissions)
+      or exists (select from public.team_memberships t
+                  where t.organization_id = p_organization_id and t.team_id = p_team_id and t.user_id = p_user_id and t.role = 'lead')
+$$;
+
+/* Makes a team, in which nobody is. APTML for the 1,001st; a unique violation for a name that one has, in whatever case. */
+create function app.create_team(p_id uuid, p_name text)
+returns table (id uuid, name text, created_at timestamptz, updated_at timestamptz)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_organization_id uuid := app.org_id();
+begin
+  perform app_private.hold_organization('teams:write');
+  if (select pg_catalog.count(*) from public.teams t where t.organization_id = v_organization_id) >= 1000 then
+    raise exception 'as many teams as there can be' using errcode = 'APTML';
+  end if;
+  return query
+    insert into public.teams as t (organization_id, id, name) values (v_organization_id, p_id, p_name)
+    returning t.id, t.name, t.created_at, t.updated_at;
+end
+$$;
+
+/* Holds a team of the request's organization for a change of who is in it, by those who say so, and by the person
+   themselves where p_self is theirs: AP404 for none, AP403 for all others. */
+create function app_private.hold_team(p_permission text, p_id uuid, p_self uuid default null) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization(p_permission);
+begin
+  -- Else it could be deleted in between.
+  perform from public.teams t where t.organization_id = app.org_id() and t.id = p_id for key share;
+  if not found then
+    raise exception 'no such team' using errcode = 'AP404';
+  end if;
+  if p_self is distinct from app.user_id() and not app_private.may_fill_team(app.org_id(), p_id, app.user_id(), v_mine) then
+    raise exception 'not theirs to fill' using errcode = 'AP403';
+  end if;
+end
+$$;
+
+/* Lets a member into a team, or gives them another role in it. AP404 and AP403 as above; AP404 for whoever is no member. */
+create function app.set_team_member(p_team_id uuid, p_user_id uuid, p_role text) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.hold_team('members:read', p_team_id);
+  insert into public.team_memberships as t (organization_id, team_id, user_id, role)
+  select m.organization_id, p_team_id, m.user_id, p_role from public.memberships m
+   where m.organization_id = app.org_id() and m.user_id = p_user_id
+  on conflict (organization_id, team_id, user_id) do update set role = excluded.role;
+  if not found then
+    raise exception 'no such member' using errcode = 'AP404';
+  end if;
+end
+$$;
+
+/* Takes somebody out of a team, who may be the caller. AP404 and AP403 as above; AP404 for whoever is not in it. */
+create function app.remove_team_member(p_team_id uuid, p_user_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.hold_team('organization:read', p_team_id, p_user_id);
+  delete from public.team_memberships t
+   where t.organization_id = app.org_id() and t.team_id = p_team_id and t.user_id = p_user_id;
+  if not found then
+    raise exception 'not in the team' using errcode = 'AP404';
+  end if;
 end
 $$;
 
@@ -1971,6 +2254,18 @@ $$;
 create function app_private.take_invitation_mail(p_email text) returns boolean
 language sql volatile set search_path = '' as $$
   select app_private.take_mail('inviter|' || app.user_id(), 500) and app_private.take_mail('invitation|' || p_email, 10)
+$$;
+
+/* Why whoever has p_permissions, in the request's organization, lets nobody into these teams: 'APTEA' unless each is one of
+   its teams, 'APABV' unless all are theirs to fill; null where nothing is against it. */
+create function app_private.teams_refusal(p_team_ids uuid[], p_permissions text[]) returns text
+language sql stable set search_path = '' as $$
+  select case
+    when exists (select from pg_catalog.unnest(p_team_ids) given (team_id)
+                  where not exists (select from public.teams t where t.organization_id = app.org_id() and t.id = given.team_id)) then 'APTEA'
+    when exists (select from pg_catalog.unnest(p_team_ids) given (team_id)
+                  where not app_private.may_fill_team(app.org_id(), given.team_id, app.user_id(), p_permissions)) then 'APABV'
+  end
 $$;
 
 /* Queues the mail. Of nobody's account: it goes out even when the sender's is deleted. */
@@ -1995,6 +2290,7 @@ language sql stable set search_path = '' as $$
   select p_permission = any (giver.permissions)
          and app_private.roles_refusal(p_organization_id, p_roles, giver.permissions) is null
          and exists (select from public.users u where u.id = p_user_id and u.disabled_at is null)
+         and exists (select from public.organizations o where o.id = p_organization_id and o.deleted_at is null)
     from (select app_private.permissions_of(p_organization_id,
             app_private.roles_of(p_organization_id, p_user_id))) giver (permissions)
 $$;
@@ -2007,11 +2303,11 @@ language sql stable set search_path = '' as $$
 $$;
 
 /* Invites people, each with roles, and mails them a token that is good for 7 days. p_invitations is an array of
-   {id, email, roles, message_id, key}; key is SHA-256 of the token, as hexadecimal bytea. Returns one row for each, in
-   no certain order: the invitation, or why there is none: APMEM a member already, APPND invited already, APROL and
-   APABV as above, APIVL for the 1,001st that is pending, APLIM for too many mails. */
+   {id, email, roles, team_ids, message_id, key}; key is SHA-256 of the token, as hexadecimal bytea. Returns one row for
+   each, in no certain order: the invitation, or why there is none: APMEM a member already, APPND invited already, APROL,
+   APTEA and APABV as above, APIVL for the 1,001st that is pending, APLIM for too many mails. */
 create function app.create_invitations(p_invitations jsonb)
-returns table (ordinal bigint, refusal text, id uuid, email text, roles text[], invited_by uuid, created_at timestamptz,
+returns table (ordinal bigint, refusal text, id uuid, email text, roles text[], team_ids uuid[], invited_by uuid, created_at timestamptz,
                sent_at timestamptz, expires_at timestamptz)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
@@ -2025,7 +2321,7 @@ begin
   -- By address, so that no two wait for each other at the addresses' counters.
   for v_asked in
     select given.ordinal, asked.* from pg_catalog.jsonb_array_elements(p_invitations) with ordinality given (item, ordinal),
-           pg_catalog.jsonb_to_record(given.item) asked (id uuid, email text, roles text[], message_id uuid, key bytea)
+           pg_catalog.jsonb_to_record(given.item) asked (id uuid, email text, roles text[], team_ids uuid[], message_id uuid, key bytea)
      order by asked.email, given.ordinal
   loop
     update public.invitations i set status = 'expired', ended_at = i.expires_at
@@ -2037,7 +2333,8 @@ begin
       when app_private.has_member(v_organization_id, v_asked.email) then 'APMEM'
       when exists (select from public.invitations i
                     where i.organization_id = v_organization_id and i.email = v_asked.email and i.status = 'pending') then 'APPND'
-      else app_private.roles_refusal(v_organization_id, v_asked.roles, v_mine)
+      else coalesce(app_private.roles_refusal(v_organization_id, v_asked.roles, v_mine),
+                    app_private.teams_refusal(v_asked.team_ids, v_mine))
     end;
     if refusal is null and v_pending >= 1000 then
       refusal := 'APIVL';
@@ -2046,11 +2343,11 @@ begin
     end if;
     if refusal is null then
       v_pending := v_pending + 1;
-      insert into public.invitations as i (organization_id, id, email, roles, key_hash, invited_by, expires_at)
-      values (v_organization_id, v_asked.id, v_asked.email,
-              app_private.role_set(v_asked.roles), pg_catalog.sha256(v_asked.key), app.user_id(), pg_catalog.now() + interval '7 days')
-      returning i.id, i.roles, i.invited_by, i.created_at, i.sent_at, i.expires_at
-           into id, roles, invited_by, created_at, sent_at, expires_at;
+      insert into public.invitations as i (organization_id, id, email, roles, team_ids, key_hash, invited_by, expires_at)
+      values (v_organization_id, v_asked.id, v_asked.email, app_private.role_set(v_asked.roles), coalesce(v_asked.team_ids, '{}'),
+              pg_catalog.sha256(v_asked.key), app.user_id(), pg_catalog.now() + interval '7 days')
+      returning i.id, i.roles, i.team_ids, i.invited_by, i.created_at, i.sent_at, i.expires_at
+           into id, roles, team_ids, invited_by, created_at, sent_at, expires_at;
       perform app_private.mail_invitation(v_organization_id, v_asked.email, v_asked.message_id, v_asked.key);
     end if;
     return next;
@@ -2179,8 +2476,9 @@ begin
 end
 $$;
 
-/* Makes somebody, whom the caller has locked, a member by an open invitation that the caller holds. APEML unless it is
-   for their address; APMEM for a member; APMBL as above. */
+/* Makes somebody, whom the caller has locked, a member by an open invitation that the caller holds, and lets them into its
+   teams that are there still, and still the sender's to fill. APEML unless it is for their address; APMEM for a member;
+   APMBL as above. */
 create function app_private.join_by_invitation(p_user public.users, p_invitation public.invitations)
 returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
 language plpgsql volatile set search_path = '' as $$
@@ -2192,6 +2490,13 @@ begin
   if not app_private.add_member(p_invitation.organization_id, p_user.id, p_invitation.roles, 'invitation', p_invitation.invited_by) then
     raise exception 'a member already' using errcode = 'APMEM';
   end if;
+  insert into public.team_memberships (organization_id, team_id, user_id, role)
+  select t.organization_id, t.id, p_user.id, 'member' from public.teams t
+   where t.organization_id = p_invitation.organization_id and t.id = any (p_invitation.team_ids)
+     and app_private.may_fill_team(t.organization_id, t.id, p_invitation.invited_by,
+           app_private.permissions_of(t.organization_id, app_private.roles_of(t.organization_id, p_invitation.invited_by)))
+     -- Else one that is deleted in between would be in the way.
+     for key share;
   perform app_private.end_invitation(p_invitation, 'accepted');
   return query select o.id, o.name, o.slug, o.mfa_required, p_invitation.roles, o.created_at, o.updated_at
                  from public.organizations o where o.id = p_invitation.organization_id;
@@ -2571,13 +2876,19 @@ $$;
    of the request's organization; APWRK without a known key; a unique violation where another's is verified. */
 create function app.verify_organization_domain(p_worker_keys bytea, p_id uuid) returns void
 language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_organization_id uuid := app.org_id('domains:write');
+  v_domain text;
 begin
   perform app_private.prove_worker(p_worker_keys);
-  update public.organization_domains d set verified_at = coalesce(d.verified_at, pg_catalog.now())
-   where d.id = p_id and d.organization_id = app.org_id('domains:write');
-  if not found then
+  select d.domain into v_domain from public.organization_domains d where d.id = p_id and d.organization_id = v_organization_id;
+  if v_domain is null then
     raise exception 'no such domain' using errcode = 'AP404';
   end if;
+  update public.organization_domains d set verified_at = null from public.organizations o
+   where d.domain = v_domain and d.verified_at is not null and o.id = d.organization_id and o.deleted_at is not null;
+  update public.organization_domains d set verified_at = coalesce(d.verified_at, pg_catalog.now())
+   where d.id = p_id and d.organization_id = v_organization_id;
 end
 $$;
 
@@ -2840,7 +3151,8 @@ begin
     if not exists (select from public.memberships m
                     where m.organization_id = v_organization_id and m.user_id <> v_user_id) then
       delete from public.organizations o where o.id = v_organization_id;
-    elsif exists (select from public.membership_roles r where r.organization_id = v_organization_id and r.role = 'owner')
+    elsif v_organization.deleted_at is null
+      and exists (select from public.membership_roles r where r.organization_id = v_organization_id and r.role = 'owner')
       and not exists (select from public.membership_roles r
                        where r.organization_id = v_organization_id and r.role = 'owner' and r.user_id <> v_user_id) then
       v_owned := v_owned || pg_catalog.json_build_object(
@@ -2877,11 +3189,23 @@ language sql stable parallel restricted security definer set search_path = '' as
    order by page.organization_id desc
 $$;
 
+create function app.my_team_memberships(p_limit int)
+returns table (organization_id uuid, team_id uuid, name text, role text, created_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  with page as materialized (
+    select m.organization_id, m.team_id, m.role, m.created_at from public.team_memberships m
+     where m.user_id = app.user_id() order by m.team_id desc limit p_limit
+  )
+  select page.organization_id, page.team_id, t.name, page.role, page.created_at
+    from page join public.teams t on t.organization_id = page.organization_id and t.id = page.team_id
+   order by page.team_id desc
+$$;
+
 create function app.my_sent_invitations(p_limit int)
-returns table (id uuid, organization_id uuid, email text, roles text[], status text, created_at timestamptz, sent_at timestamptz,
+returns table (id uuid, organization_id uuid, email text, roles text[], team_ids uuid[], status text, created_at timestamptz, sent_at timestamptz,
                expires_at timestamptz, ended_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
-  select i.id, i.organization_id, i.email, i.roles, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at
+  select i.id, i.organization_id, i.email, i.roles, i.team_ids, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at
     from public.invitations i where i.invited_by = app.user_id() order by i.id desc limit p_limit
 $$;
 
@@ -2918,74 +3242,143 @@ language sql stable parallel restricted security definer set search_path = '' as
    where o.user_id = app.user_id() order by o.id desc limit p_limit
 $$;
 
+-- ── All that is kept of the request's organization ───────────────────────────────────────────────
+
+/* Of one table at a time, so that none is counted further than it matters. */
+create function app_private.count_rows(p_organization_id uuid, p_limit int) returns bigint
+language sql stable set search_path = '' as $$
+  select (select pg_catalog.count(*) from (select 1 from public.memberships where organization_id = p_organization_id limit p_limit) a)
+       + (select pg_catalog.count(*) from (select 1 from public.membership_roles where organization_id = p_organization_id limit p_limit) b)
+       + (select pg_catalog.count(*) from (select 1 from public.team_memberships where organization_id = p_organization_id limit p_limit) c)
+       + (select pg_catalog.count(*) from (select 1 from public.invitations where organization_id = p_organization_id limit p_limit) d)
+       + (select pg_catalog.count(*) from (select 1 from public.share_links where organization_id = p_organization_id limit p_limit) e)
+       + (select pg_catalog.count(*) from (select 1 from public.sso_connections where organization_id = p_organization_id limit p_limit) f)
+$$;
+
+/* One JSON text, as the API writes it, without secrets; lists by their ids. p_challenge stands before the domain in the
+   name of its DNS record. AP403 unless the caller was let in with organization:export; APXLG for more than 200,000 rows, or 16 MiB. */
+create function app.export_organization(p_challenge text) returns text
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+declare
+  v_id uuid := app.org_id('organization:export');
+  v_export text;
+begin
+  if v_id is null then
+    raise exception 'not let in with organization:export' using errcode = 'AP403';
+  end if;
+  if app_private.count_rows(v_id, 200001) > 200000 then
+    raise exception 'too many rows' using errcode = 'APXLG';
+  end if;
+  v_export := pg_catalog.json_build_object(
+    'exportedAt', app_private.iso_instant(pg_catalog.now()),
+    'organization', (
+      select pg_catalog.json_build_object(
+               'id', o.id, 'name', o.name, 'slug', o.slug, 'mfaRequired', o.mfa_required, 'memberLimit', o.member_limit,
+               'createdAt', app_private.iso_instant(o.created_at), 'updatedAt', app_private.iso_instant(o.updated_at))
+        from public.organizations o where o.id = v_id),
+    'formerSlugs', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'slug', s.slug, 'replacedAt', app_private.iso_instant(s.replaced_at)) order by s.replaced_at), '[]')
+        from public.organization_slugs s where s.organization_id = v_id and s.replaced_at is not null),
+    'members', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'userId', m.user_id, 'email', u.email, 'name', u.name, 'roles', held.roles,
+               'joinedBy', m.joined_by, 'invitedBy', m.invited_by, 'joinedAt', app_private.iso_instant(m.created_at)) order by m.user_id), '[]')
+        from public.memberships m join public.users u on u.id = m.user_id
+        join (select r.user_id, pg_catalog.array_agg(r.role order by r.role) as roles
+                from public.membership_roles r where r.organization_id = v_id group by r.user_id) held on held.user_id = m.user_id
+       where m.organization_id = v_id),
+    'roles', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', r.id, 'key', r.key, 'name', r.name, 'permissions', r.permissions,
+               'createdAt', app_private.iso_instant(r.created_at), 'updatedAt', app_private.iso_instant(r.updated_at)) order by r.id), '[]')
+        from public.roles r where r.organization_id = v_id),
+    'teams', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', t.id, 'name', t.name, 'members', coalesce(people.members, '[]'),
+               'createdAt', app_private.iso_instant(t.created_at), 'updatedAt', app_private.iso_instant(t.updated_at)) order by t.id), '[]')
+        from public.teams t
+        left join (select m.team_id, pg_catalog.json_agg(pg_catalog.json_build_object(
+                            'userId', m.user_id, 'role', m.role, 'addedAt', app_private.iso_instant(m.created_at)) order by m.user_id) as members
+                     from public.team_memberships m where m.organization_id = v_id group by m.team_id) people on people.team_id = t.id
+       where t.organization_id = v_id),
+    'invitations', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', i.id, 'email', i.email, 'roles', i.roles, 'teamIds', i.team_ids, 'status', i.status, 'invitedBy', i.invited_by,
+               'createdAt', app_private.iso_instant(i.created_at), 'sentAt', app_private.iso_instant(i.sent_at),
+               'expiresAt', app_private.iso_instant(i.expires_at), 'endedAt', app_private.iso_instant(i.ended_at)) order by i.id), '[]')
+        from public.invitations i where i.organization_id = v_id),
+    'shareLinks', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', l.id, 'roles', l.roles, 'allowedDomains', l.allowed_domains, 'maxUses', l.max_uses, 'uses', l.uses,
+               'createdBy', l.created_by, 'createdAt', app_private.iso_instant(l.created_at),
+               'expiresAt', app_private.iso_instant(l.expires_at)) order by l.id), '[]')
+        from public.share_links l where l.organization_id = v_id),
+    'ownershipTransfers', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', t.id, 'fromUserId', t.from_user_id, 'toUserId', t.to_user_id,
+               'createdAt', app_private.iso_instant(t.created_at), 'expiresAt', app_private.iso_instant(t.expires_at)) order by t.id), '[]')
+        from public.ownership_transfers t where t.organization_id = v_id),
+    'domains', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', d.id, 'domain', d.domain,
+               'txtRecord', pg_catalog.json_build_object('name', p_challenge || d.domain, 'value', d.txt_record),
+               'verifiedAt', app_private.iso_instant(d.verified_at), 'enrollment', d.enrollment, 'roles', d.roles,
+               'enrollmentSetBy', d.enrollment_set_by, 'createdAt', app_private.iso_instant(d.created_at),
+               'updatedAt', app_private.iso_instant(d.updated_at)) order by d.id), '[]')
+        from public.organization_domains d where d.organization_id = v_id),
+    'ssoConnections', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', c.id, 'domain', c.domain,
+               'txtRecord', pg_catalog.json_build_object('name', p_challenge || c.domain, 'value', c.txt_record),
+               'domainVerifiedAt', app_private.iso_instant(c.domain_verified_at), 'issuer', c.issuer, 'clientId', c.client_id,
+               'createdAt', app_private.iso_instant(c.created_at), 'updatedAt', app_private.iso_instant(c.updated_at)) order by c.id), '[]')
+        from public.sso_connections c where c.organization_id = v_id))::text;
+  if pg_catalog.octet_length(v_export) > 16777216 then
+    raise exception 'too many bytes' using errcode = 'APXLG';
+  end if;
+  return v_export;
+end
+$$;
+
 -- ── The clean-up ─────────────────────────────────────────────────────────────────────────────────
+
+/* Deletes rows of a table for which a condition of this file's own is true, as many as p_limit that nobody has locked. */
+create function app_private.purge(p_table regclass, p_condition text, p_limit int default 5000) returns bigint
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_count bigint;
+begin
+  execute pg_catalog.format(
+    'delete from %1$s where ctid = any (array(select ctid from %1$s where %2$s limit %3$s for update skip locked))',
+    p_table, p_condition, p_limit);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
 
 /* Forgets what has lost its meaning; returns the number of rows, 0 when nothing is left. Bounded, so that it
    never holds locks for long. */
 create function app.purge_expired() returns bigint
 language sql volatile security definer set search_path = '' as $$
-  with old_keys as (
-    delete from public.idempotency_keys k
-     where ctid = any (array(select ctid from public.idempotency_keys
-                              where created_at < pg_catalog.now() - interval '24 hours' limit 5000 for update skip locked))
-       and k.created_at < pg_catalog.now() - interval '24 hours'
-    returning 1
-  ), old_sessions as (
-    delete from public.sessions s
-     where ctid = any (array(select ctid from public.sessions
-                              where least(revoked_at, idle_expires_at, expires_at) < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
-       and least(s.revoked_at, s.idle_expires_at, s.expires_at) < pg_catalog.now() - interval '30 days'
-    returning 1
-  ), old_tokens as (
-    delete from public.one_time_tokens t
-     where ctid = any (array(select ctid from public.one_time_tokens
-                              where expires_at < pg_catalog.now() - interval '1 hour' limit 5000 for update skip locked))
-       and t.expires_at < pg_catalog.now() - interval '1 hour'
-    returning 1
-  ), dead_messages as (
-    delete from public.outbox o
-     where ctid = any (array(select ctid from public.outbox
-                              where dead_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
-       and o.dead_at < pg_catalog.now() - interval '30 days'
-    returning 1
-  ), old_throttles as (
-    -- Those without an attempt are of people at home, and last longer.
-    delete from public.throttles t
-     where ctid = any (array(select ctid from public.throttles
-                              where attempts > 0 and attempted_at < pg_catalog.now() - interval '24 hours'
-                              limit 5000 for update skip locked)
-                    || array(select ctid from public.throttles
-                              where attempts = 0 and attempted_at < pg_catalog.now() - interval '30 days'
-                              limit 5000 for update skip locked))
-       and t.attempted_at < pg_catalog.now() - interval '24 hours'
-    returning 1
-  ), old_challenges as (
-    delete from public.spent_challenges c
-     where ctid = any (array(select ctid from public.spent_challenges
-                              where created_at < pg_catalog.now() - interval '1 hour' limit 5000 for update skip locked))
-       and c.created_at < pg_catalog.now() - interval '1 hour'
-    returning 1
-  ), old_invitations as (
-    delete from public.invitations i
-     where ctid = any (array(select ctid from public.invitations
-                              where least(ended_at, expires_at) < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
-       and least(i.ended_at, i.expires_at) < pg_catalog.now() - interval '30 days'
-    returning 1
-  ), old_links as (
-    delete from public.share_links l
-     where ctid = any (array(select ctid from public.share_links
-                              where expires_at < pg_catalog.now() - interval '30 days' limit 5000 for update skip locked))
-       and l.expires_at < pg_catalog.now() - interval '30 days'
-    returning 1
-  ), old_transfers as (
-    delete from public.ownership_transfers t
-     where ctid = any (array(select ctid from public.ownership_transfers
-                              where expires_at < pg_catalog.now() limit 5000 for update skip locked))
-       and t.expires_at < pg_catalog.now()
-    returning 1
-  )
-  select (select count(*) from old_transfers) + (select count(*) from old_links) + (select count(*) from old_invitations) + (select count(*) from old_challenges) + (select count(*) from old_keys) + (select count(*) from old_sessions) + (select count(*) from old_tokens)
-       + (select count(*) from dead_messages) + (select count(*) from old_throttles)
+  select app_private.purge('public.idempotency_keys', $c$created_at < pg_catalog.now() - interval '24 hours'$c$)
+       + app_private.purge('public.sessions', $c$least(revoked_at, idle_expires_at, expires_at) < pg_catalog.now() - interval '30 days'$c$)
+       + app_private.purge('public.one_time_tokens', $c$expires_at < pg_catalog.now() - interval '1 hour'$c$)
+       + app_private.purge('public.outbox', $c$dead_at < pg_catalog.now() - interval '30 days'$c$)
+       -- Those without an attempt are of people at home, and last longer.
+       + app_private.purge('public.throttles', $c$attempts > 0 and attempted_at < pg_catalog.now() - interval '24 hours'$c$)
+       + app_private.purge('public.throttles', $c$attempts = 0 and attempted_at < pg_catalog.now() - interval '30 days'$c$)
+       + app_private.purge('public.spent_challenges', $c$created_at < pg_catalog.now() - interval '1 hour'$c$)
+       + app_private.purge('public.invitations', $c$least(ended_at, expires_at) < pg_catalog.now() - interval '30 days'$c$)
+       + app_private.purge('public.share_links', $c$expires_at < pg_catalog.now() - interval '30 days'$c$)
+       + app_private.purge('public.ownership_transfers', $c$expires_at < pg_catalog.now()$c$)
+       + app_private.purge('public.organization_slugs', $c$replaced_at < pg_catalog.now() - interval '90 days'$c$)
+       -- Members apart from their organizations: one takes all of it along at once. As an array, and with an OFFSET, so
+       -- that no plan reads all memberships.
+       + app_private.purge('public.memberships', $c$organization_id = any (array(
+           select id from public.organizations where deleted_at < pg_catalog.now() - interval '30 days' limit 50))$c$)
+       + app_private.purge('public.organizations', $c$deleted_at < pg_catalog.now() - interval '30 days'
+           and not exists (select from public.memberships m where m.organization_id = organizations.id offset 0)$c$, 50)
 $$;
 
 grant execute on all functions in schema app to app_user;
@@ -2995,7 +3388,7 @@ begin
   execute format('grant execute on all functions in schema app to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
   -- To make the triggers below of it.
-  execute format('grant execute on function app_private.enroll() to %I',
+  execute format('grant execute on function app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug() to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
 end
 $$;
@@ -3025,6 +3418,25 @@ create trigger enroll_verified after update of email, email_verified_at on users
   for each row when (new.email_verified_at is not null and (old.email_verified_at is null or new.email <> old.email))
   execute function app_private.enroll();
 
+create trigger keep_new_slug after insert on organizations for each row execute function app_private.keep_slug();
+create trigger keep_changed_slug after update of slug on organizations
+  for each row when (new.slug <> old.slug) execute function app_private.keep_slug();
+
+create trigger index_members after insert on memberships referencing new table as added
+  for each statement execute function app_private.index_members();
+create trigger index_person after update of email, name on users
+  for each row when (new.email <> old.email or new.name <> old.name) execute function app_private.index_person();
+
+-- Once: organizations of before their slugs were kept, and members of before there was a search.
+set local role app_definer;
+insert into organization_slugs (slug, organization_id)
+select o.slug, o.id from organizations o where not exists (select from organization_slugs);
+insert into member_terms (organization_id, user_id, term)
+select m.organization_id, u.id, term
+  from memberships m join users u on u.id = m.user_id, app_private.terms_of(u.email, u.name) term
+ where not exists (select from member_terms);
+reset role;
+
 create function app_private.touch_updated_at() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -3038,6 +3450,7 @@ create trigger touch_updated_at before update of name, email on users for each r
 create trigger touch_updated_at before update on sso_connections for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organization_domains for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on roles for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on teams for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
 
 -- ── users: a person's own row ────────────────────────────────────────────────────────────────────
@@ -3094,16 +3507,15 @@ create policy "People read their own identities" on identities for select to app
 
 -- ── organizations ────────────────────────────────────────────────────────────────────────────────
 
-grant select (id, name, slug, mfa_required, created_at, updated_at), update (name, slug, mfa_required), delete on organizations to app_user;
+grant select (id, name, slug, mfa_required, created_at, updated_at), update (name, slug, mfa_required) on organizations to app_user;
 
 create policy "An organization is reached only from within" on organizations as restrictive to app_user
   using (id = (select app.org_id())) with check (id = (select app.org_id()));
 create policy "Members read their organization" on organizations for select to app_user
   using (id = (select app.org_id('organization:read')));
+-- The second half is for whoever waits for the row while it is deleted.
 create policy "Those with organization:update update it" on organizations for update to app_user
-  using (id = (select app.org_id('organization:update')));
-create policy "Those with organization:delete delete it" on organizations for delete to app_user
-  using (id = (select app.org_id('organization:delete')));
+  using (id = (select app.org_id('organization:update')) and deleted_at is null);
 
 -- ── memberships ──────────────────────────────────────────────────────────────────────────────────
 
@@ -3123,6 +3535,11 @@ create policy "Those with members:read read the members' roles, others their own
   using (organization_id = (select app.org_id())
          and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
 
+-- ── member_terms: the search's alone ─────────────────────────────────────────────────────────────
+
+create policy "What members are found by is its organization's alone" on member_terms as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+
 -- ── roles ────────────────────────────────────────────────────────────────────────────────────────
 
 grant select (organization_id, id, key, name, permissions, created_at, updated_at) on roles to app_user;
@@ -3132,9 +3549,29 @@ create policy "A role is its organization's alone" on roles as restrictive to ap
 create policy "Members read the roles of their organization" on roles for select to app_user
   using (organization_id = (select app.org_id('organization:read')));
 
+-- ── teams: named and deleted under the fence; who is in them is changed through functions only ───────
+
+grant select (organization_id, id, name, created_at, updated_at), update (name), delete on teams to app_user;
+grant select (organization_id, team_id, user_id, role, created_at) on team_memberships to app_user;
+
+create policy "A team is its organization's alone" on teams as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Members read the teams of their organization" on teams for select to app_user
+  using (organization_id = (select app.org_id('organization:read')));
+create policy "Those with teams:write name teams" on teams for update to app_user
+  using (organization_id = (select app.org_id('teams:write')));
+create policy "Those with teams:write delete teams" on teams for delete to app_user
+  using (organization_id = (select app.org_id('teams:write')));
+
+create policy "Who is in a team is its organization's alone" on team_memberships as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with members:read read who is in the teams, others where they are" on team_memberships for select to app_user
+  using (organization_id = (select app.org_id())
+         and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
+
 -- ── invitations: read under the fence, changed through functions only ────────────────────────────
 
-grant select (organization_id, id, email, roles, status, invited_by, created_at, sent_at, expires_at, ended_at) on invitations to app_user;
+grant select (organization_id, id, email, roles, team_ids, status, invited_by, created_at, sent_at, expires_at, ended_at) on invitations to app_user;
 
 create policy "An invitation is its organization's alone" on invitations as restrictive to app_user
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
@@ -3188,6 +3625,8 @@ create policy "Idempotency keys are out of every query's reach" on idempotency_k
 
 -- ── Tokens, factors, the outbox, counters: reached through functions only ───────────────────────
 
+create policy "Slugs are out of every query's reach" on organization_slugs as restrictive to app_user
+  using (false) with check (false);
 create policy "Ownership transfers are out of every query's reach" on ownership_transfers as restrictive to app_user
   using (false) with check (false);
 create policy "One-time tokens are out of every query's reach" on one_time_tokens as restrictive to app_user

@@ -130,12 +130,34 @@ export const organizations = pgTable(
     memberLimit: integer("member_limit"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
+    /** For 30 days it can be restored, and is nowhere to be seen. */
+    deletedAt: instant("deleted_at"),
   },
   (table) => [
     unique("organizations_slug_key").on(table.slug),
     check("organizations_member_limit_positive", sql`member_limit > 0`),
     check("organizations_name_length", sql`length(name) between 1 and 100`),
+    index("organizations_deleted_at_idx")
+      .on(table.deletedAt)
+      .where(sql`deleted_at is not null`),
     check("organizations_slug_shape", sql`slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(slug) between 2 and 63`),
+  ],
+).enableRLS();
+
+/** Each slug is one organization's: the one it has, and for 90 days the last ten that it had. */
+export const organizationSlugs = pgTable(
+  "organization_slugs",
+  {
+    slug: text("slug").primaryKey(),
+    organizationId: ownOrganizationId(),
+    /** Null of the one it has. */
+    replacedAt: instant("replaced_at"),
+  },
+  (table) => [
+    index("organization_slugs_organization_id_replaced_at_idx").on(table.organizationId, table.replacedAt),
+    index("organization_slugs_replaced_at_idx")
+      .on(table.replacedAt)
+      .where(sql`replaced_at is not null`),
   ],
 ).enableRLS();
 
@@ -158,6 +180,29 @@ export const memberships = pgTable(
     index("memberships_invited_by_idx").on(table.invitedBy),
     check("memberships_joined_by_known", sql`joined_by in ('creation', 'sso', 'invitation', 'share_link', 'domain')`),
     check("memberships_invited_by_given", sql`joined_by in ('invitation', 'share_link') or invited_by is null`),
+  ],
+).enableRLS();
+
+/**
+ * What a search finds a member by, folded: their address, its domain, and their name from each of its words on. In bytes,
+ * which every database orders alike, so that a prefix is a range of the key. Triggers keep it.
+ */
+export const memberTerms = pgTable(
+  "member_terms",
+  {
+    organizationId: uuid("organization_id").notNull(),
+    userId: uuid("user_id").notNull(),
+    term: bytea("term").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.term, table.userId] }),
+    foreignKey({
+      name: "member_terms_membership_fkey",
+      columns: [table.organizationId, table.userId],
+      foreignColumns: [memberships.organizationId, memberships.userId],
+    }).onDelete("cascade"),
+    index("member_terms_organization_id_user_id_idx").on(table.organizationId, table.userId, table.term),
+    check("member_terms_term_length", sql`length(term) between 1 and 400`),
   ],
 ).enableRLS();
 
@@ -216,6 +261,55 @@ export const membershipRoles = pgTable(
   ],
 ).enableRLS();
 
+/** Groups of an organization's members. */
+export const teams = pgTable(
+  "teams",
+  {
+    organizationId: ownOrganizationId(),
+    id: uuid("id").notNull(),
+    name: text("name").notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    // In the order of the alphabet, as the key of roles.
+    primaryKey({ columns: [table.id, table.organizationId] }),
+    index("teams_organization_id_id_idx").on(table.organizationId, table.id),
+    // Not led by the organization, so that a page is read by its ids.
+    uniqueIndex("teams_organization_id_name_key").on(sql`lower(name)`, table.organizationId),
+    check("teams_name_length", sql`length(name) between 1 and 100`),
+  ],
+).enableRLS();
+
+/** Who is in a team, and with which role of its own: a `lead` says who else is. It goes with the team, and with the membership. */
+export const teamMemberships = pgTable(
+  "team_memberships",
+  {
+    organizationId: uuid("organization_id").notNull(),
+    teamId: uuid("team_id").notNull(),
+    userId: uuid("user_id").notNull(),
+    role: text("role").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.teamId, table.userId] }),
+    foreignKey({
+      name: "team_memberships_team_fkey",
+      columns: [table.teamId, table.organizationId],
+      foreignColumns: [teams.id, teams.organizationId],
+    }).onDelete("cascade"),
+    foreignKey({
+      name: "team_memberships_membership_fkey",
+      columns: [table.organizationId, table.userId],
+      foreignColumns: [memberships.organizationId, memberships.userId],
+    }).onDelete("cascade"),
+    index("team_memberships_organization_id_user_id_idx").on(table.organizationId, table.userId, table.teamId),
+    // For whoever asks for all that is kept of them.
+    index("team_memberships_user_id_idx").on(table.userId, table.teamId),
+    check("team_memberships_role_known", sql`role in ('lead', 'member')`),
+  ],
+).enableRLS();
+
 /**
  * Whom an organization has asked to become a member, with which roles. `keyHash` is SHA-256 of what the Worker sends,
  * itself SHA-256 of the token in the mail's link. Those that have ended are kept for 30 days.
@@ -227,6 +321,11 @@ export const invitations = pgTable(
     id: uuid("id").notNull(),
     email: text("email").notNull(),
     roles: text("roles").array().notNull(),
+    /** Those that the person comes into, of those that are there by then. */
+    teamIds: uuid("team_ids")
+      .array()
+      .notNull()
+      .default(sql`'{}'`),
     status: text("status").notNull().default("pending"),
     keyHash: bytea("key_hash").notNull(),
     /** Who sent it last, and answers for its roles; null when their account is gone. */
@@ -260,6 +359,7 @@ export const invitations = pgTable(
     index("invitations_ended_at_idx").on(sql`least(ended_at, expires_at)`),
     check("invitations_email_canonical", sql`email = lower(email) and length(email) between 3 and 254`),
     check("invitations_roles_given", sql`cardinality(roles) between 1 and 10`),
+    check("invitations_team_ids_bounded", sql`cardinality(team_ids) <= 20`),
     check("invitations_status_known", sql`status in ('pending', 'accepted', 'declined', 'revoked', 'expired')`),
     check("invitations_ended", sql`(status = 'pending') = (ended_at is null)`),
     check("invitations_key_hash_length", sql`length(key_hash) = 32`),
