@@ -188,6 +188,9 @@ export const PageQuery = z.strictObject({
     .openapi({ description: "`nextCursor` of the page before.", example: "AZqw3o9sfMSeb28rfw8aAQ" }),
 });
 
+/** Whether a list names nothing twice. */
+export const isEachOnce = (names: string[]): boolean => new Set(names).size === names.length;
+
 /** The shape of every list. */
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() });
@@ -204,9 +207,13 @@ const documentInfo = {
   tags: [
     { name: "Auth", description: "Accounts, tokens and sessions." },
     { name: "MFA", description: "Second factors: authenticator apps, passkeys, recovery codes." },
+    { name: "Passkeys", description: "WebAuthn credentials, which sign in without a password." },
     { name: "Me", description: "The signed-in person." },
     { name: "Organizations", description: "The tenants." },
     { name: "Members", description: "Who belongs to an organization." },
+    { name: "Roles", description: "The product's permissions, and an organization's own roles of them." },
+    { name: "Teams", description: "Groups of an organization's members." },
+    { name: "Invitations", description: "How people come into an organization: by mail, or by a link." },
     { name: "Domains", description: "A company's own e-mail domains, whose people may join." },
     { name: "SSO", description: "A company's own identity provider, for the people of its domain." },
     { name: "Operations", description: "For those who run the service." },

@@ -9,6 +9,8 @@ import { RoleName } from "./organizations.ts";
 import { OwnershipTransfer } from "./ownership-transfers.ts";
 import { ShareLink } from "./share-links.ts";
 import { Passkey } from "./passkeys.ts";
+import { TeamRole } from "./team-members.ts";
+import { TeamId } from "./teams.ts";
 import { User } from "./users.ts";
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
@@ -44,6 +46,14 @@ const ExportedMembership = z.object({
   since: Instant,
 });
 
+const ExportedTeam = z.object({
+  organizationId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
+  teamId: TeamId,
+  name: z.string().openapi({ example: "Support" }),
+  role: TeamRole,
+  since: Instant,
+});
+
 const ExportedToken = z.object({
   purpose: z.string().openapi({ example: "reset_password" }),
   email: z.string().nullable().openapi({ description: "The address that it confirms.", example: "ada@example.com" }),
@@ -73,6 +83,7 @@ const AccountExport = z
       .array(z.object({ createdAt: Instant }))
       .openapi({ description: "Those that are left; without the codes." }),
     memberships: z.array(ExportedMembership),
+    teams: z.array(ExportedTeam),
     sentInvitations: z
       .array(
         Invitation.omit({ invitedBy: true }).extend({

@@ -29,7 +29,7 @@ const Enrollment = z.enum(enrollments).openapi({
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
 
-const Domain = z
+export const Domain = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a0c" }),
     domain: z.string().openapi({ example: "acme.example" }),

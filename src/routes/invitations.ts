@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { errorTable } from "../errors.ts";
-import { createRouter, json, jsonRequest, PageQuery, pageOf, tenantRoute } from "../openapi.ts";
+import { createRouter, isEachOnce, json, jsonRequest, PageQuery, pageOf, tenantRoute } from "../openapi.ts";
 import {
   createInvitations,
   invitationStatuses,
@@ -11,6 +11,7 @@ import {
 } from "../services/invitations.ts";
 import { MemberRoles } from "./members.ts";
 import { OrganizationParams } from "./organizations.ts";
+import { TeamId } from "./teams.ts";
 import { Email } from "./users.ts";
 
 const collection = "/v1/organizations/{organizationId}/invitations";
@@ -31,6 +32,9 @@ export const Invitation = z
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a09" }),
     email: z.email().openapi({ example: "grace@example.com" }),
     roles: MemberRoles,
+    teamIds: z.array(TeamId).openapi({
+      description: "Those that the person comes into, of those that are there by then, and still the sender's to fill.",
+    }),
     status: Status,
     invitedBy: z.uuid().nullable().openapi({
       description: "Who sent it last, and answers for its roles; null when their account is gone.",
@@ -66,10 +70,16 @@ const Results = z
   })
   .openapi("InvitationResults");
 
+const InvitationTeams = z.array(TeamId).max(20).refine(isEachOnce, "must name each team once").default([]).openapi({
+  description: "Those that the person comes into, with the role `member`.",
+  example: [],
+  uniqueItems: true,
+});
+
 const InvitationCreate = z
   .strictObject({
     invitations: z
-      .array(z.strictObject({ email: Email, roles: MemberRoles }))
+      .array(z.strictObject({ email: Email, roles: MemberRoles, teamIds: InvitationTeams }))
       .min(1)
       .max(100),
   })
@@ -81,7 +91,7 @@ const createRoute = tenantRoute("invitations:write", {
   tags: ["Invitations"],
   summary: "Invite people",
   description:
-    "Up to 100 at once, each with roles that the caller could give; one that cannot be invited is in the way of no other. Each gets a mail with a link to accept, good for 7 days: 500 an hour from one person, 10 an hour to one address. An organization has 1,000 pending ones at most.",
+    "Up to 100 at once, each with roles that the caller could give, and into teams that they could fill; one that cannot be invited is in the way of no other. Each gets a mail with a link to accept, good for 7 days: 500 an hour from one person, 10 an hour to one address. An organization has 1,000 pending ones at most.",
   verified: true,
   request: { params: OrganizationParams, body: jsonRequest(InvitationCreate) },
   responses: { 207: json(Results, "What became of each, in their order.") },

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { createRouter, json, jsonRequest, PageQuery, pageOf, tenantRoute } from "../openapi.ts";
+import { createRouter, isEachOnce, json, jsonRequest, PageQuery, pageOf, tenantRoute } from "../openapi.ts";
 import { builtInRoles } from "../permissions.ts";
 import {
   joiningWays,
@@ -12,8 +12,6 @@ import {
 import { OrganizationParams, RoleKey, RoleName } from "./organizations.ts";
 
 const collection = "/v1/organizations/{organizationId}/members";
-
-const isEachOnce = (roles: string[]) => new Set(roles).size === roles.length;
 
 export const MemberRoles = z
   .array(RoleName)
@@ -44,7 +42,7 @@ const MemberParams = OrganizationParams.extend({
   userId: z.uuid().openapi({ param: { name: "userId", in: "path" }, example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a02" }),
 });
 
-const Member = z
+export const Member = z
   .object({
     userId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a02" }),
     email: z.email().openapi({ example: "ada@example.com" }),
@@ -59,12 +57,32 @@ const Member = z
   })
   .openapi("Member");
 
+const MemberQuery = PageQuery.extend({
+  search: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .refine((text) => !text.includes("\0"), "must not have U+0000")
+    .optional()
+    .openapi({
+      description:
+        "What an address, a word of a name, or with an @ an address's domain starts with; without regard to case and accents.",
+      example: "ada",
+    }),
+  cursor: z.string().max(1000).optional().openapi({
+    description: "`nextCursor` of the page before, of the same `search`.",
+    example: "AZqw3o9sfMSeb28rfw8aAQ",
+  }),
+});
+
 const listRoute = tenantRoute("members:read", {
   method: "get",
   path: collection,
   tags: ["Members"],
   summary: "List the members",
-  request: { params: OrganizationParams, query: PageQuery },
+  description: "By their ids; those who are searched for, by what they are found by.",
+  request: { params: OrganizationParams, query: MemberQuery },
   responses: { 200: json(pageOf(Member).openapi("MemberPage"), "A page of members.") },
 });
 

@@ -4,6 +4,7 @@ import { builtInRoles } from "../permissions.ts";
 import {
   createOrganization,
   deleteOrganization,
+  findOrganization,
   listOrganizations,
   readOrganization,
   updateOrganization,
@@ -95,11 +96,30 @@ const readRoute = tenantRoute("organization:read", {
   responses: { 200: json(Organization, "The organization.") },
 });
 
+const slugPath = "/v1/organization-slugs/{organizationSlug}";
+
+const findRoute = personRoute({
+  method: "get",
+  path: slugPath,
+  tags: ["Organizations"],
+  summary: "Find an organization by its slug",
+  description: "A slug that it had in the last 90 days leads to the one it has now: the last ten of them do.",
+  request: {
+    params: z.object({ organizationSlug: Slug.openapi({ param: { name: "organizationSlug", in: "path" } }) }),
+  },
+  responses: {
+    200: json(Organization, "The organization."),
+    308: { description: "It has another slug now: that of `Location`." },
+  },
+  errors: ["not_found"],
+});
+
 const updateRoute = tenantRoute("organization:update", {
   method: "patch",
   path: "/v1/organizations/{organizationId}",
   tags: ["Organizations"],
   summary: "Update an organization",
+  description: "Nobody else gets the slug that it had for 90 days, in which it leads to the new one.",
   request: { params: OrganizationParams, body: jsonRequest(OrganizationUpdate) },
   responses: { 200: json(Organization, "The organization as it is now.") },
   errors: ["slug_taken"],
@@ -110,7 +130,8 @@ const deleteRoute = tenantRoute("organization:delete", {
   path: "/v1/organizations/{organizationId}",
   tags: ["Organizations"],
   summary: "Delete an organization",
-  description: "With everything that belongs to it.",
+  description:
+    "At once it is gone for everybody, and so is what leads into it: invitations, share links, domains, single sign-on. For 30 days those who may delete it can restore it; afterwards it is purged, with everything that belongs to it.",
   request: { params: OrganizationParams },
   responses: { 204: { description: "Deleted." } },
 });
@@ -119,6 +140,12 @@ export const organizationRoutes = createRouter()
   .openapi(listRoute, async (c) => c.json(await listOrganizations(c.var.database, c.req.valid("query")), 200))
   .openapi(createRoute, async (c) => c.json(await createOrganization(c.var.database, c.req.valid("json")), 201))
   .openapi(readRoute, async (c) => c.json(await readOrganization(c.var.database), 200))
+  .openapi(findRoute, async (c) => {
+    const { organizationSlug } = c.req.valid("param");
+    const organization = await findOrganization(c.var.database, organizationSlug);
+    if (organization.slug === organizationSlug) return c.json(organization, 200);
+    return c.redirect(slugPath.replace("{organizationSlug}", organization.slug), 308);
+  })
   .openapi(updateRoute, async (c) => c.json(await updateOrganization(c.var.database, c.req.valid("json")), 200))
   .openapi(deleteRoute, async (c) => {
     await deleteOrganization(c.var.database);

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import {
   createRouter,
+  isEachOnce,
   json,
   jsonRequest,
   PageQuery,
@@ -29,12 +30,12 @@ const Permissions = z
   .array(z.enum(grantablePermissions).openapi({ example: "members:read" }))
   .min(1)
   .max(grantablePermissions.length)
-  .refine((names) => new Set(names).size === names.length, "must name each permission once")
+  .refine(isEachOnce, "must name each permission once")
   .openapi({ example: ["members:read", "organization:read"], uniqueItems: true });
 
 const Title = z.string().trim().min(1).max(100).openapi({ example: "Billing" });
 
-const Role = z
+export const Role = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a07" }),
     key: RoleKey.openapi({ description: "What members' roles name; it stays." }),

@@ -51,7 +51,7 @@ export const TxtRecord = z
   })
   .openapi({ description: "The DNS record that proves whose the domain is." });
 
-const Connection = z
+export const Connection = z
   .object({
     id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a06" }),
     domain: z.string().openapi({ example: "acme.example" }),

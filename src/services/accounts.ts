@@ -11,6 +11,7 @@ import { newNotice } from "./outbox.ts";
 import type { OwnershipTransfer } from "./ownership-transfers.ts";
 import { type Passkey, passkeyFields } from "./passkeys.ts";
 import type { ShareLink } from "./share-links.ts";
+import type { TeamMember } from "./team-members.ts";
 import { isMe, type User, userFields } from "./users.ts";
 
 /** Of each list in an export, the newest: an answer of the database has a limit too. */
@@ -45,6 +46,7 @@ export interface AccountExport {
     joinedBy: Member["joinedBy"];
     since: string;
   }[];
+  teams: { organizationId: string; teamId: string; name: string; role: TeamMember["role"]; since: string }[];
   /** With the status that is stored: `pending` too after their time is over. */
   sentInvitations: (Omit<Invitation, "invitedBy"> & { organizationId: string })[];
   shareLinks: (Omit<ShareLink, "createdBy"> & { organizationId: string })[];
@@ -82,6 +84,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     apps,
     codes,
     memberships,
+    teamMemberships,
     sent,
     links,
     transfers,
@@ -133,9 +136,13 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
       sql`select json_build_object('organizationId', m.organization_id, 'name', m.name, 'slug', m.slug, 'roles', m.roles, 'joinedBy', m.joined_by,
             'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_memberships(${EXPORT_LIMIT}::int) m`,
     ),
+    queries.execute<{ body: AccountExport["teams"][number] }>(
+      sql`select json_build_object('organizationId', m.organization_id, 'teamId', m.team_id, 'name', m.name, 'role', m.role,
+            'since', ${isoInstant(sql`m.created_at`)}) as body from app.my_team_memberships(${EXPORT_LIMIT}::int) m`,
+    ),
     queries.execute<{ body: AccountExport["sentInvitations"][number] }>(
-      sql`select json_build_object('id', i.id, 'organizationId', i.organization_id, 'email', i.email, 'roles', i.roles, 'status', i.status,
-            'createdAt', ${isoInstant(sql`i.created_at`)}, 'sentAt', ${isoInstant(sql`i.sent_at`)}, 'expiresAt', ${isoInstant(sql`i.expires_at`)},
+      sql`select json_build_object('id', i.id, 'organizationId', i.organization_id, 'email', i.email, 'roles', i.roles, 'teamIds', i.team_ids,
+            'status', i.status, 'createdAt', ${isoInstant(sql`i.created_at`)}, 'sentAt', ${isoInstant(sql`i.sent_at`)}, 'expiresAt', ${isoInstant(sql`i.expires_at`)},
             'endedAt', ${isoInstant(sql`i.ended_at`)}) as body from app.my_sent_invitations(${EXPORT_LIMIT}::int) i`,
     ),
     queries.execute<{ body: AccountExport["shareLinks"][number] }>(
@@ -169,6 +176,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     authenticatorApps: apps,
     recoveryCodes: codes,
     memberships: bodies(memberships),
+    teams: bodies(teamMemberships),
     sentInvitations: bodies(sent),
     shareLinks: bodies(links),
     ownershipTransfers: bodies(transfers),

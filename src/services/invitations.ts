@@ -18,6 +18,8 @@ export interface Invitation {
   email: string;
   /** In alphabetical order. */
   roles: string[];
+  /** Those that the person comes into, of those that are there by then, and still the sender's to fill. */
+  teamIds: string[];
   status: InvitationStatus;
   /** Who sent it last, and answers for its roles; null when their account is gone. */
   invitedBy: string | null;
@@ -33,6 +35,7 @@ const refusals = {
   APMEM: "already_member",
   APPND: "invitation_pending",
   APROL: "unknown_role",
+  APTEA: "unknown_team",
   APABV: "role_above_own",
   APIVL: "invitation_limit",
   APLIM: "rate_limited",
@@ -66,16 +69,16 @@ const refusalParts = JSON.stringify(
 export async function createInvitations(
   database: TenantDatabase,
   settings: Settings,
-  input: { email: string; roles: string[] }[],
+  input: { email: string; roles: string[]; teamIds: string[] }[],
 ): Promise<{ results: InvitationResult[] }> {
   const asked = await Promise.all(
-    input.map(async ({ email, roles }) => {
+    input.map(async ({ email, roles, teamIds }) => {
       const message = await newMessage(settings, database);
-      return { id: uuidv7(), email, roles, message_id: message.id, key: message.key };
+      return { id: uuidv7(), email, roles, team_ids: teamIds, message_id: message.id, key: message.key };
     }),
   );
-  const invitation = sql`jsonb_build_object('id', c.id, 'email', c.email, 'roles', c.roles, 'status', 'pending',
-    'invitedBy', c.invited_by, 'createdAt', ${isoInstant(sql`c.created_at`)}, 'sentAt', ${isoInstant(sql`c.sent_at`)},
+  const invitation = sql`jsonb_build_object('id', c.id, 'email', c.email, 'roles', c.roles, 'teamIds', c.team_ids,
+    'status', 'pending', 'invitedBy', c.invited_by, 'createdAt', ${isoInstant(sql`c.created_at`)}, 'sentAt', ${isoInstant(sql`c.sent_at`)},
     'expiresAt', ${isoInstant(sql`c.expires_at`)}, 'endedAt', null)`;
   return database.create<{ results: InvitationResult[] }>(
     sql`select json_build_object('results', json_agg(jsonb_build_object('email', c.email)
@@ -95,6 +98,7 @@ const fields = {
   id: invitations.id,
   email: invitations.email,
   roles: invitations.roles,
+  teamIds: invitations.teamIds,
   status,
   invitedBy: invitations.invitedBy,
   createdAt: invitations.createdAt,

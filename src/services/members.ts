@@ -1,8 +1,8 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
 import { AppError } from "../errors.ts";
-import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
+import { type Page, type PageInput, readCursor, readTermCursor, toTermPage } from "./paging.ts";
 
 /** By what way somebody became a member. */
 export const joiningWays = ["creation", "sso", "invitation", "share_link", "domain"] as const;
@@ -19,29 +19,62 @@ export interface Member {
   joinedAt: string;
 }
 
+const membership = sql.raw("user_id, joined_by, invited_by, created_at");
+
 /**
- * Members of the organization, `page` of them, by their ids. The page is taken first, under the fence; roles, and
- * names and addresses, which belong to people and not to the organization, are then asked for by key.
+ * The members in `page`. That is taken first, under the fence; roles, and names and addresses, which belong to people
+ * and not to the organization, are then asked for by key.
+ *
+ * @param page Selects `membership`, and the `term` by which each was found.
  */
-const membersOf = ({ organizationId }: TenantDatabase, page: ReturnType<typeof sql>) => sql`
-  with page as materialized (
-    select user_id, joined_by, invited_by, created_at from memberships where organization_id = ${organizationId}::uuid and ${page}
-  ), ids as materialized (select array_agg(user_id) as ids from page)
-  select json_build_object('userId', page.user_id, 'email', profile.email, 'name', profile.name, 'roles', held.roles,
+const membersIn = ({ organizationId }: TenantDatabase, page: SQL) => sql`
+  with page as materialized (${page}), ids as materialized (select array_agg(user_id) as ids from page)
+  select encode(page.term, 'hex') as term,
+         json_build_object('userId', page.user_id, 'email', profile.email, 'name', profile.name, 'roles', held.roles,
            'joinedBy', page.joined_by, 'invitedBy', page.invited_by, 'joinedAt', ${isoInstant(sql`page.created_at`)}) as body
     from page join app.member_profiles((select ids from ids)) profile using (user_id)
          join (select user_id, json_agg(role order by role) as roles from membership_roles
                 where organization_id = ${organizationId}::uuid and user_id = any ((select ids from ids)::uuid[])
                 group by user_id) held using (user_id)
-   order by page.user_id`;
+   order by page.term, page.user_id`;
 
-export async function listMembers(database: TenantDatabase, { limit, cursor }: PageInput): Promise<Page<Member>> {
-  const after = readCursor(cursor);
-  const page = sql`user_id > coalesce(${after}::uuid, '00000000-0000-0000-0000-000000000000')
-    order by user_id limit ${limit + 1}::int`;
-  const [result] = await database.run((queries) => [queries.execute<{ body: Member }>(membersOf(database, page))]);
-  const rows = result.rows.map((row) => row.body);
-  return toPage(rows, limit, (member) => member.userId);
+/** Members whom the condition names, by their ids. */
+const membersOf = (database: TenantDatabase, condition: SQL) =>
+  membersIn(
+    database,
+    sql`select ${membership}, ''::bytea as term from memberships
+         where organization_id = ${database.organizationId}::uuid and ${condition}`,
+  );
+
+function membersAfter(database: TenantDatabase, { limit, cursor }: PageInput): SQL {
+  const after = readCursor(cursor) ?? "00000000-0000-0000-0000-000000000000";
+  return membersOf(database, sql`user_id > ${after}::uuid order by user_id limit ${limit + 1}::int`);
+}
+
+function membersFoundAfter(database: TenantDatabase, search: string, { limit, cursor }: PageInput): SQL {
+  const { term, id } = readTermCursor(cursor);
+  return membersIn(
+    database,
+    sql`select ${membership}, term
+          from app.search_members(${search}, decode(${term}, 'hex'), ${id}::uuid, ${limit + 1}::int) join memberships using (user_id)
+         where organization_id = ${database.organizationId}::uuid`,
+  );
+}
+
+/**
+ * A page of the members by their ids, or of those whom `search` finds, by what it finds them by: the start of their
+ * address, of a word of their name, or with an @ of the address's domain; without regard to case and accents.
+ *
+ * @throws AppError `invalid_request` for a cursor of another list.
+ */
+export async function listMembers(
+  database: TenantDatabase,
+  { search, ...page }: PageInput & { search?: string | undefined },
+): Promise<Page<Member>> {
+  const members = search === undefined ? membersAfter(database, page) : membersFoundAfter(database, search, page);
+  const [result] = await database.run((queries) => [queries.execute<{ term: string; body: Member }>(members)]);
+  const { data, nextCursor } = toTermPage(result.rows, page.limit, ({ term, body }) => ({ term, id: body.userId }));
+  return { data: data.map((row) => row.body), nextCursor };
 }
 
 const isMember = (userId: string) => sql`user_id = ${userId}::uuid`;

@@ -63,6 +63,22 @@ export async function listOrganizations(
   return toPage(rows, limit, (organization) => organization.id);
 }
 
+/**
+ * The organization with this slug, or that had it in the last 90 days and has another now.
+ *
+ * @throws AppError `not_found` unless the person is a member of it.
+ */
+export async function findOrganization(database: PersonDatabase, slug: string): Promise<Organization> {
+  const [result] = await database.run((queries) => [
+    queries.execute<{ body: Organization }>(
+      sql`select ${organizationJson} as body from app.my_organization_with_slug(${slug}) o`,
+    ),
+  ]);
+  const organization = result.rows[0]?.body;
+  if (!organization) throw new AppError("not_found");
+  return organization;
+}
+
 const organizationFields = {
   id: organizations.id,
   name: organizations.name,
@@ -104,10 +120,7 @@ export async function updateOrganization(
   return organization;
 }
 
-/** Deletes the organization with everything in it. */
+/** Deletes the organization, which can be restored for 30 days: see deleted-organizations.ts. */
 export async function deleteOrganization(database: TenantDatabase): Promise<void> {
-  const [result] = await database.run((queries) => [
-    queries.delete(organizations).where(eq(organizations.id, database.organizationId)),
-  ]);
-  if (result.rowCount === 0) throw new AppError("not_found");
+  await database.run((queries) => [queries.execute(sql`select app.delete_organization()`)]);
 }

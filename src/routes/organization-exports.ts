@@ -1,0 +1,62 @@
+import { z } from "@hono/zod-openapi";
+import type { TypedResponse } from "hono";
+import { createRouter, json, tenantRoute } from "../openapi.ts";
+import { exportOrganization } from "../services/organization-exports.ts";
+import { Domain } from "./domains.ts";
+import { Invitation } from "./invitations.ts";
+import { Member } from "./members.ts";
+import { Organization, OrganizationParams } from "./organizations.ts";
+import { OwnershipTransfer } from "./ownership-transfers.ts";
+import { Role } from "./roles.ts";
+import { ShareLink } from "./share-links.ts";
+import { Connection } from "./sso-connections.ts";
+import { TeamMember } from "./team-members.ts";
+import { Team } from "./teams.ts";
+
+const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
+
+const OrganizationExport = z
+  .object({
+    exportedAt: Instant,
+    organization: Organization.omit({ roles: true }).extend({
+      memberLimit: z.int().nullable().openapi({ description: "Null where there is none.", example: null }),
+    }),
+    formerSlugs: z
+      .array(z.object({ slug: z.string().openapi({ example: "acme" }), replacedAt: Instant }))
+      .openapi({ description: "Those that lead to the present one." }),
+    members: z.array(Member),
+    roles: z.array(Role).openapi({ description: "The organization's own." }),
+    teams: z.array(Team.extend({ members: z.array(TeamMember.omit({ email: true, name: true })) })),
+    invitations: z
+      .array(Invitation)
+      .openapi({ description: "Ended ones for 30 days; `pending` too after their 7 days. Without their tokens." }),
+    shareLinks: z.array(ShareLink).openapi({ description: "Without their tokens." }),
+    ownershipTransfers: z.array(OwnershipTransfer),
+    domains: z.array(Domain),
+    ssoConnections: z
+      .array(Connection.omit({ redirectUri: true }))
+      .openapi({ description: "Without their client secrets." }),
+  })
+  .openapi("OrganizationExport");
+
+const exportRoute = tenantRoute("organization:export", {
+  method: "get",
+  path: "/v1/organizations/{organizationId}/export",
+  tags: ["Organizations"],
+  summary: "Export an organization",
+  description:
+    "All that is kept of it, as an attachment of 16 MiB at most, which is about 45,000 members. No secret, token or hash is in it.",
+  fresh: true,
+  request: { params: OrganizationParams },
+  responses: { 200: json(OrganizationExport, "All of it.") },
+  errors: ["export_too_large"],
+});
+
+export const organizationExportRoutes = createRouter().openapi(exportRoute, async (c) => {
+  const body = await exportOrganization(c.var.database);
+  // As Postgres wrote it, which the type cannot know.
+  return c.body(body, 200, {
+    "content-type": "application/json",
+    "content-disposition": 'attachment; filename="organization-export.json"',
+  }) as unknown as TypedResponse<z.infer<typeof OrganizationExport>, 200, "json">;
+});
