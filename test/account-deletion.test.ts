@@ -32,6 +32,7 @@ describe("DELETE /v1/users/me", () => {
     const before = (await traces(ada)).map((trace) => trace.split(":")[0]);
     expect([...new Set(before)]).toEqual([
       "idempotency_keys",
+      "member_terms",
       "membership_roles",
       "memberships",
       "one_time_tokens",

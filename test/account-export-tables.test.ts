@@ -58,6 +58,16 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       custom_role: "not: the role again",
     },
   },
+  team_memberships: {
+    list: "teams",
+    columns: {
+      organization_id: "organizationId",
+      team_id: "teamId",
+      user_id: "not: the account's id",
+      role: "role",
+      created_at: "since",
+    },
+  },
   invitations: {
     list: "sentInvitations",
     columns: {
@@ -65,6 +75,7 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       id: "id",
       email: "email",
       roles: "roles",
+      team_ids: "teamIds",
       status: "status",
       key_hash: "not: a secret's hash",
       invited_by: "not: the account's id",
@@ -176,10 +187,13 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   },
   spent_challenges: "random numbers, which belong to nobody",
   organizations: "the organization's own; its name stands beside the membership",
+  organization_slugs: "the organization's own",
   sso_connections: "the organization's own",
   organization_domains: "the organization's own",
+  member_terms: "made from the name and the address, to find them",
   domain_bars: "known by a keyed hash, which names nobody",
   roles: "the organization's own",
+  teams: "the organization's own; its name stands beside the membership",
   idempotency_keys: "answers that the person was given, for 24 hours",
   throttles: "counted by a keyed hash, which names nobody",
 };

@@ -67,12 +67,14 @@ describe("GET /v1/users/me/export", () => {
         membership(shared, "Shared with Ada Lovelace", "viewer", "sso"),
         membership(own, "Own of Ada Lovelace", "owner", "creation"),
       ],
+      teams: [{ organizationId: shared.id, teamId: expect.any(String), name: "Support", role: "lead", since: instant }],
       sentInvitations: [
         {
           id: expect.any(String),
           organizationId: own.id,
           email: expect.any(String),
           roles: ["viewer"],
+          teamIds: [],
           status: "pending",
           createdAt: instant,
           sentAt: instant,
@@ -198,19 +200,28 @@ describe("GET /v1/users/me/export", () => {
   });
 });
 
-/** Organizations of their own and sessions, so many. */
+/** Organizations of their own and sessions, so many; in parts, each of which is done in time. */
 async function fill({ id }: Person, count: number): Promise<void> {
-  await asOwner(
-    [
-      `insert into organizations (id, name, slug)
-       select gen_random_uuid(), 'One of many', $1 || '-' || n from generate_series(1, $2::int) n`,
-      [id, count],
-    ],
-    [insertMembers("select o.id, $1::uuid, 'owner' from organizations o where o.slug ^@ $1::text"), [id]],
-    [
-      `insert into sessions (id, user_id, handle_hash, user_agent, idle_expires_at, expires_at)
-       select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), repeat('a', 150), now(), now() from generate_series(1, $2::int) n`,
-      [id, count],
-    ],
-  );
+  for (let from = 1; from <= count; from += 1_000) {
+    const part = [id, from, Math.min(from + 999, count)];
+    await asOwner(
+      [
+        `insert into organizations (id, name, slug)
+         select gen_random_uuid(), 'One of many', $1::text || '-' || n from generate_series($2::int, $3::int) n`,
+        part,
+      ],
+      [
+        insertMembers(
+          `select o.id, $1::uuid, 'owner' from organizations o, generate_series($2::int, $3::int) n where o.slug = $1::text || '-' || n`,
+        ),
+        part,
+      ],
+      [
+        `insert into sessions (id, user_id, handle_hash, user_agent, idle_expires_at, expires_at)
+         select gen_random_uuid(), $1::uuid, sha256(($1::text || n)::bytea), repeat('a', 150), now(), now()
+           from generate_series($2::int, $3::int) n`,
+        part,
+      ],
+    );
+  }
 }

@@ -13,6 +13,7 @@ import {
   fillPath,
   giveAnswerable,
   giveRole,
+  giveTeam,
   operations,
   optionsOf,
   prepare,
@@ -67,6 +68,7 @@ function fillIn(text: string, { person, ids }: Prepared, body: Record<string, un
     codeVerifier: String(body["codeVerifier"]),
     issuer: inject("identityProviderUrl"),
     domain: String(body["domain"]),
+    userId: person.id,
     ...ids,
     "canary.userId": canary.person.id,
     "canary.email": canary.person.email,
@@ -163,7 +165,7 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (bodyOf(operation, sender.person)?.["codeVerifier"]) {
     return { ...sender, person: { ...sender.person, flowProofs: await makeProofs(sender.person.id) } };
   }
-  if (path.includes("{receivedInvitationId}") || path.includes("{suggestedOrganizationId}")) {
+  if (/\{(receivedInvitation|suggestedOrganization|deletedOrganization)Id\}/.test(path)) {
     return { ...sender, ids: { ...sender.ids, ...(await giveAnswerable(sender.person, operation.name)) } };
   }
   if (path.includes("{identityId}")) {
@@ -183,6 +185,9 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (path.includes("{domainId}")) {
     const { id: domainId } = await giveDomain(sender.organization.id);
     return { ...sender, ids: { ...sender.ids, domainId } };
+  }
+  if (path.includes("{teamId}")) {
+    return { ...sender, ids: { ...sender.ids, teamId: await giveTeam(sender.organization.id) } };
   }
   if (path.includes("{roleId}")) {
     return { ...sender, ids: { ...sender.ids, roleId: await giveRole(sender.organization.id) } };

@@ -54,11 +54,11 @@ describe("Postgres cannot refuse that a statement", () => {
     await owner;
   });
 
-  it("locks organizations, which it may delete from, and advisory locks; no other table in a way that stops others", async () => {
+  it("locks tables that it may delete from, and advisory locks; no other table in a way that stops others", async () => {
     const lock = (table: string, mode: string) => refusal([`lock table ${table} in ${mode} mode nowait`]);
     // 55P03: allowed, and somebody beside this test was first.
-    expect([undefined, "55P03"]).toContain((await lock("organizations", "share row exclusive"))?.code);
-    for (const table of ["users", "sessions", "memberships", "idempotency_keys"]) {
+    expect([undefined, "55P03"]).toContain((await lock("teams", "share row exclusive"))?.code);
+    for (const table of ["users", "sessions", "organizations", "memberships", "idempotency_keys"]) {
       expect((await lock(table, "share"))?.code, table).toBe("42501");
       expect((await lock(table, "access exclusive"))?.code, table).toBe("42501");
     }

@@ -21,6 +21,7 @@ describe("POST /v1/organizations/{organizationId}/invitations", () => {
       id: expect.any(String),
       email,
       roles: ["member", "viewer"],
+      teamIds: [],
       status: "pending",
       invitedBy: host.owner.id,
       createdAt: invitation.sentAt,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answersInvitation, joinsByDomain, takesShareLink } from "./support/given-invitations.ts";
+import { answersInvitation, joinsByDomain, takesDeleted, takesShareLink } from "./support/given-invitations.ts";
 import { type Admission, admitStatement, readHandle } from "./support/admission.ts";
 import { asWorker } from "./support/database.ts";
 import { expectContract } from "./support/contract.ts";
@@ -48,7 +48,9 @@ const codeOf = (attempt: Promise<unknown>) =>
 
 /** What a path names beside its organization; more would set a second factor up. */
 const needsMore = (name: string) =>
-  takesPasskey(name) || takesColleague(name) || answersInvitation(name) || takesShareLink(name) || joinsByDomain(name);
+  [takesPasskey, takesColleague, answersInvitation, takesShareLink, joinsByDomain, takesDeleted].some((takes) =>
+    takes(name),
+  );
 
 describe("A session that waits for its second factor", () => {
   it("has the operations whose contract says so, which are those that take the factor", () => {

@@ -188,15 +188,44 @@ describe("PATCH /v1/organizations/{organizationId}", () => {
   });
 });
 
+describe("A name or a slug of an organization", () => {
+  it.each([
+    ["an empty name", { name: "" }],
+    ["a name of spaces", { name: "  " }],
+    ["a name of 101 characters", { name: "x".repeat(101) }],
+    ["an empty slug", { name: "Acme", slug: "" }],
+    ["a slug in capitals", { name: "Acme", slug: "Acme" }],
+    ["a slug of two words", { name: "Acme", slug: "acme inc" }],
+    ["a slug that begins with a hyphen", { name: "Acme", slug: "-acme" }],
+    ["no text", { name: null }],
+  ])("is refused, when it is made and when it is changed: %s", async (_, body) => {
+    const { owner, organization } = await newTenant();
+    const { token } = owner;
+    const path = `/v1/organizations/${organization.id}`;
+    const { body: before } = await service.call("GET", path, { token });
+    expect((await service.call("POST", "/v1/organizations", { token, body })).status).toBe(400);
+    expect((await service.call("PATCH", path, { token, body })).status).toBe(400);
+    expect((await service.call("GET", path, { token })).body).toEqual(before);
+    expect((await service.call("GET", "/v1/organizations", { token })).body.data).toHaveLength(1);
+  });
+});
+
 describe("DELETE /v1/organizations/{organizationId}", () => {
-  it("lets the owner delete it with everything in it", async () => {
+  it("refuses an outsider with 404, and leaves it as it was", async () => {
+    const [mine, theirs] = [await newTenant(), await newTenant()];
+    const path = `/v1/organizations/${mine.organization.id}`;
+    expect((await service.call("DELETE", path, { token: theirs.owner.token })).status).toBe(404);
+    expect((await service.call("GET", path, { token: mine.owner.token })).status).toBe(200);
+  });
+
+  it("lets the owner delete it, and keeps what is in it: see deleted-organizations.test.ts", async () => {
     const { owner, organization } = await newTenant();
     await newMember(organization.id, "member");
     const path = `/v1/organizations/${organization.id}`;
     expect((await service.call("DELETE", path, { token: owner.token })).status).toBe(204);
     expect((await service.call("GET", path, { token: owner.token })).status).toBe(404);
-    const [left] = await asOwner(["select from memberships where organization_id = $1", [organization.id]]);
-    expect(left).toHaveLength(0);
+    const [kept] = await asOwner(["select from memberships where organization_id = $1", [organization.id]]);
+    expect(kept).toHaveLength(2);
   });
 
   it.each(["admin", "member", "viewer"])("refuses an %s with 403", async (role) => {

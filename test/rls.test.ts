@@ -12,9 +12,13 @@ const readableColumns: Record<string, string | null> = {
   organizations: "id",
   memberships: "user_id",
   membership_roles: "user_id",
+  member_terms: null,
+  teams: "id",
+  team_memberships: "team_id",
   roles: "id",
   invitations: "id",
   share_links: "id",
+  organization_slugs: null,
   ownership_transfers: null,
   organization_domains: "id",
   domain_bars: null,
@@ -60,6 +64,11 @@ async function giveRows(userId: string, organizationId: string): Promise<void> {
     [
       "insert into roles (organization_id, id, key, name, permissions) values ($1::uuid, gen_random_uuid(), 'own', 'Own', '{organization:read}')",
       [organizationId],
+    ],
+    [
+      `with team as (insert into teams (organization_id, id, name) values ($1::uuid, gen_random_uuid(), 'Team') returning organization_id, id)
+       insert into team_memberships (organization_id, team_id, user_id, role) select organization_id, id, $2::uuid, 'lead' from team`,
+      [organizationId, userId],
     ],
     [
       `insert into invitations (organization_id, id, email, roles, key_hash, invited_by, expires_at)
@@ -144,6 +153,7 @@ describe("The catalog", () => {
       columns?.map((column) => `${column["table_name"]}.${column["column_name"]} ${column["udt_name"]}`).toSorted(),
     ).toEqual([
       "invitations.roles _text",
+      "invitations.team_ids _uuid",
       "organization_domains.roles _text",
       "roles.permissions _text",
       "share_links.allowed_domains _text",
@@ -177,7 +187,7 @@ describe("Each table", () => {
         union all select id from totp_factors where user_id = $1 union all select id from passkeys where user_id = $1
         union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
         union all select id from roles where organization_id = $2 union all select id from invitations where organization_id = $2
-        union all select id from share_links where organization_id = $2
+        union all select id from share_links where organization_id = $2 union all select id from teams where organization_id = $2
         union all select id from organization_domains where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
       [theirs.owner.id, theirs.organizationId],
@@ -254,7 +264,7 @@ describe("app.admit", () => {
       permission: "organization:read",
     };
     expect(await asMember(admission, "update organizations set name = 'mine' returning id")).toEqual([]);
-    expect(await asMember(admission, "delete from organizations returning id")).toEqual([]);
+    expect(await asMember(admission, "delete from teams returning id")).toEqual([]);
     expect(await asMember(admission, "select user_id from memberships")).toEqual([{ user_id: viewer.id }]);
     expect(await asMember(admission, "select * from app.member_profiles($1::uuid[])", [[mine.owner.id]])).toEqual([]);
   });

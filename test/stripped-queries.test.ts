@@ -7,7 +7,7 @@ import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "./support/sso.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { giveInvitation, giveShareLink } from "./support/given-invitations.ts";
-import { giveAnswerable, giveColleague, giveRole, operations, takesColleague } from "./support/operations.ts";
+import { giveAnswerable, giveColleague, giveRole, giveTeam, operations, takesColleague } from "./support/operations.ts";
 import { givePasskeyFor, takesPasskey } from "./support/passkeys.ts";
 import { type Caller, recordRequests } from "./support/recorded-requests.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";
@@ -17,7 +17,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations memberships membership_roles roles invitations share_links ownership_transfers organization_domains domain_bars idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
+  "users sessions organizations organization_slugs memberships membership_roles member_terms teams team_memberships roles invitations share_links ownership_transfers organization_domains domain_bars idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
     " ",
   );
 
@@ -37,6 +37,7 @@ async function newCaller({ name }: Operation): Promise<Caller> {
   await setTxtRecords(domain.domain, [domain.txtRecord]);
   const ids = {
     organizationId: organization.id,
+    organizationSlug: organization.slug,
     sessionId: rows?.[0]?.["id"],
     identityId,
     connectionId: connection.id,
@@ -45,6 +46,7 @@ async function newCaller({ name }: Operation): Promise<Caller> {
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
     domainId: domain.id,
+    teamId: await giveTeam(organization.id),
     ...(await giveAnswerable(person, name)),
   };
   await arrange(service, person, name);
@@ -79,6 +81,7 @@ const strangers = `
     union all select unnest(array[id::text, domain, txt_record]) from organization_domains t where not ${isMine}
     union all select id::text from share_links t where not ${isMine}
     union all select id::text from ownership_transfers t where not ${isMine}
+    union all select unnest(array[id::text, name]) from teams t where not ${isMine}
     union all select unnest(array[id::text, key]) from roles t where not ${isMine}
     union all select id::text from sessions t where not ${isMine}) t (v)`;
 
@@ -193,6 +196,10 @@ describe("Every operation's statements, stripped of their WHERE or with it turne
       "GET /v1/organizations/{organizationId}/members",
       "GET /v1/organizations/{organizationId}/members/{userId}",
       "PATCH /v1/organizations/{organizationId}/members/{userId}",
+      // One name for all is refused.
+      "PATCH /v1/organizations/{organizationId}/teams/{teamId}",
+      // As of members.
+      "PUT /v1/organizations/{organizationId}/teams/{teamId}/members/{userId}",
     ]);
   }, 180_000);
 });

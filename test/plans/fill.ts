@@ -14,7 +14,8 @@ const message = (number: string) => id("0004", number);
 /**
  * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, of which
  * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails counted attempts, factors,
- * identities and connections, 40,000 each of invitations, share links, offers of ownership and people who have left.
+ * identities and connections, 40,000 each of invitations, share links, former slugs, offers of ownership and people who
+ * have left.
  * A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
@@ -27,12 +28,27 @@ const statements = [
   `insert into organizations (id, name, slug)
    select ${organization("n")}, 'Organization ' || n, case when n % 100 = 0 then 'large-' || n / 100 else 'small-' || n end
      from generate_series(0, 99999) n`,
+  // Of the small ones, 200 can be restored, and 800 are to be purged.
+  `update organizations set deleted_at = now() - interval '25 days' - (substr(slug, 7)::int % 1000) * interval '1 hour'
+    where slug ~ '^small-\\d+01$'`,
+  // Triggers are off here.
+  "insert into organization_slugs (slug, organization_id) select slug, id from organizations",
+  `insert into organization_slugs (slug, organization_id, replaced_at)
+   select 'former-' || n, ${organization("n")}, now() - n * interval '5 minutes' from generate_series(0, 39999) n where n % 100 <> 1`,
   insertMembers(
     `select ${organization("100 * (u % 50 + 50 * o)")}, ${user("u")}, (array['owner', 'admin', 'member', 'viewer'])[1 + (u / 50 + o) % 4]
        from generate_series(0, 49999) u, generate_series(0, 19) o`,
   ),
+  // Triggers are off here.
+  `insert into member_terms (organization_id, user_id, term)
+   select organization_id, user_id, convert_to('person ' || user_id, 'UTF8') from memberships where user_id < ${user("5000")}`,
   `insert into roles (organization_id, id, key, name, permissions)
    select ${organization("100 * (n / 50)")}, gen_random_uuid(), 'role-' || n, 'Role ' || n, '{organization:read}' from generate_series(0, 49999) n`,
+  `insert into teams (organization_id, id, name)
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'Team ' || n from generate_series(0, 9999) n`,
+  `insert into team_memberships (organization_id, team_id, user_id, role)
+   select ${organization("100 * (n % 1000)")}, ${factor("n % 10000")}, ${user("(n % 1000) % 50 + 50 * (n / 1000)")}, 'member'
+     from generate_series(0, 39999) n`,
   `insert into invitations (organization_id, id, email, roles, key_hash, invited_by, created_at, expires_at)
    select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'invited-' || n || '@filled.example', '{member}', sha256(n::text::bytea), ${user("n % 50000")},
           now() - n * interval '96 seconds', now() + interval '7 days' - n * interval '96 seconds'

@@ -10,6 +10,7 @@ import {
   giveAnswerable,
   giveColleague,
   giveRole,
+  giveTeam,
   operations,
   takesColleague,
 } from "../support/operations.ts";
@@ -51,19 +52,31 @@ const maxPending = 1_000;
 const ownedFor = (name: string): number => {
   if (readsAllOwned.has(name)) return ownedByCaller;
   if (name === "POST /v1/organizations/{organizationId}/invitations") return maxPending;
+  // Which of the caller's are deleted.
+  if (name === "GET /v1/users/me/deleted-organizations") return ownedByCaller;
+  // Members, with their roles and accounts.
+  if (name === "GET /v1/organizations/{organizationId}/export") return 2_000;
   // Of each on the page also its organization, its sender, and what they may give.
-  if (name === "GET /v1/users/me/invitations") return 200;
+  if (name === "GET /v1/users/me/invitations") return 250;
   return signIns.has(name) ? maxSessions : 0;
 };
 
 /** Of one function, by all policies and statements of a request; a page of 100 rows must not come to it. */
 const maxCalls = 40;
 
-/** Of each invitation on the page, whether its sender may still give its roles; both have a few at most. */
+/**
+ * Of each invitation on the page, whether its sender may still give its roles, and of each deleted organization, whether
+ * the caller may restore it; everybody has a few at most.
+ */
 const maxCallsFor = (name: string, query: string) =>
-  name === "GET /v1/users/me/invitations" ? 10 * (pageRows(query) + 1) : maxCalls;
+  ["GET /v1/users/me/invitations", "GET /v1/users/me/deleted-organizations"].includes(name)
+    ? 10 * (pageRows(query) + 1)
+    : maxCalls;
 
 const service = openService();
+
+/** Which counts an organization's teams, of which there can be a thousand. */
+const countsTeams = "POST /v1/organizations/{organizationId}/teams";
 
 let next = 0;
 
@@ -100,7 +113,14 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
        from generate_series(1, 1000)`,
     [organizationId],
   ]);
-  const ids = { organizationId, sessionId: sessions?.[0]?.["id"], identityId, connectionId: connection.id };
+  const organizationSlug = `large-${next - 1}`;
+  const ids = {
+    organizationId,
+    organizationSlug,
+    sessionId: sessions?.[0]?.["id"],
+    identityId,
+    connectionId: connection.id,
+  };
   const caller = {
     person,
     ids: {
@@ -110,11 +130,14 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       invitationId: await giveInvitation(organizationId),
       shareLinkId: await giveShareLink(organizationId),
       domainId: domain.id,
+      teamId: await giveTeam(organizationId),
     },
   };
   Object.assign(caller.ids, await giveAnswerable(person, name));
+  if (path.endsWith("/deleted-organizations")) await giveDeletedOrganizations(person, 1000);
   if (method === "GET" && path.endsWith("/passkeys")) await givePasskeys(person, 1000);
   if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
+  if (path.includes("/teams") && name !== countsTeams) await giveTeams(organizationId, caller.ids.teamId, 1000);
   if (method === "GET" && path.endsWith("/domains")) await giveDomains(organizationId, 1000);
   if (method === "GET" && path.endsWith("/share-links")) await giveShareLinks(organizationId, 1000);
   if (path.includes("/invitations")) await giveInvitations(organizationId, person.email);
@@ -134,6 +157,22 @@ async function giveRoles(organizationId: string, count: number): Promise<void> {
      select $1::uuid, gen_random_uuid(), gen_random_uuid(), 'One of many', '{organization:read}' from generate_series(1, $2::int)`,
     [organizationId, count],
   ]);
+}
+
+/** As many as an organization can make; of one, everybody who is a member. */
+async function giveTeams(organizationId: string, teamId: string, count: number): Promise<void> {
+  await asOwner(
+    [
+      `insert into teams (organization_id, id, name)
+       select $1::uuid, gen_random_uuid(), gen_random_uuid() from generate_series(1, $2::int)`,
+      [organizationId, count - 2],
+    ],
+    [
+      `insert into team_memberships (organization_id, team_id, user_id, role)
+       select organization_id, $2::uuid, user_id, 'member' from memberships where organization_id = $1`,
+      [organizationId, teamId],
+    ],
+  );
 }
 
 /** More than an organization can have. */
@@ -174,6 +213,17 @@ async function giveInvitations(organizationId: string, email: string): Promise<v
                 where role = 'owner' and organization_id in (select id from organizations where slug ^@ 'large-' and id <> $2) order by organization_id limit 1000) host`,
       [email, organizationId],
     ],
+  );
+}
+
+async function giveDeletedOrganizations({ id }: Person, count: number): Promise<void> {
+  await asOwner(
+    [
+      `insert into organizations (id, name, slug, deleted_at)
+       select gen_random_uuid(), 'Deleted', 'deleted-' || $1::text || n, now() from generate_series(1, $2::int) n`,
+      [id, count],
+    ],
+    [insertMembers(`select id, $1::uuid, 'owner' from organizations where slug ^@ ('deleted-' || $1::text)`), [id]],
   );
 }
 
@@ -269,8 +319,9 @@ const purge: DatabaseRequest = {
 describe("The hourly clean-up", () => {
   it("reads what it removes", async () => {
     const measurement = await measure(purge);
-    // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges, invitations, share links and offers of ownership.
-    expect(measurement.first.changed).toBe(50_000);
+    // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges, invitations, share links, offers of ownership
+    // and former slugs 5,000 each, and 50 organizations with the one slug that each has.
+    expect(measurement.first.changed).toBe(55_100);
     expect(findExcess(measurement, "")).toEqual([]);
   });
 

@@ -29,9 +29,9 @@ const reset = (token: string, by = service) =>
 /** Runs the work while a transaction that did these statements, and has the organization, is not committed yet. */
 async function meanwhile<T>(organizationId: string, statements: [string, unknown[]][], work: () => Promise<T>) {
   const held = asOwner(["select from organizations where id = $1 for key share", [organizationId]], ...statements, [
-    "select pg_sleep(1)",
+    "select pg_sleep(2)",
   ]);
-  await expect.poll(() => isLocked("organizations", organizationId), { interval: 5 }).toBe(true);
+  await expect.poll(() => isLocked("organizations", organizationId), { interval: 5, timeout: 2000 }).toBe(true);
   const result = await work();
   await held;
   return result;
@@ -45,10 +45,10 @@ async function duringDeletion(
   by = service,
 ): Promise<void> {
   const [session] = await storedSessions(ada.id);
-  const held = asOwner(["select from sessions where id = $1 for update", [session?.["id"]]], ["select pg_sleep(1)"]);
-  await expect.poll(() => isLocked("sessions", session?.["id"]), { interval: 5 }).toBe(true);
+  const held = asOwner(["select from sessions where id = $1 for update", [session?.["id"]]], ["select pg_sleep(2)"]);
+  await expect.poll(() => isLocked("sessions", session?.["id"]), { interval: 5, timeout: 2000 }).toBe(true);
   const deletion = deleteAccount(ada, by);
-  await expect.poll(() => isLocked("organizations", organizationId), { interval: 5 }).toBe(true);
+  await expect.poll(() => isLocked("organizations", organizationId), { interval: 5, timeout: 2000 }).toBe(true);
   const working = work();
   await held;
   expect((await deletion).status).toBe(204);
@@ -172,7 +172,7 @@ describe("While a deletion is not committed yet,", () => {
     const own = openService();
     const answers = await meanwhile(id, [], async () => {
       const deletion = deleteAccount(ada, own);
-      await expect.poll(() => isLocked("users", ada.id), { interval: 5 }).toBe(true);
+      await expect.poll(() => isLocked("users", ada.id), { interval: 5, timeout: 2000 }).toBe(true);
       return Promise.all([deletion, create(ada, key, own)]);
     });
     expect(tally(answers)).toEqual({ 204: 1, "401 unauthenticated": 1 });

@@ -12,6 +12,7 @@ import {
   giveAnswerable,
   giveColleague,
   giveRole,
+  giveTeam,
   newMark,
   optionsOf,
   takesColleague,
@@ -59,11 +60,13 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   const domain = await giveDomain(organization.id);
   await setTxtRecords(domain.domain, [domain.txtRecord]);
   await arrange(sound, ada, operation?.name);
+  const teamId = await giveTeam(organization.id);
   const userId =
     operation && takesColleague(operation.name) && (await giveColleague(sound, organization.id, operation.name, ada));
   const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
   const ids = {
     organizationId: organization.id,
+    organizationSlug: organization.slug,
     sessionId: other.id,
     identityId,
     connectionId: connection.id,
@@ -73,6 +76,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
     domainId: domain.id,
+    teamId,
     ...(await giveAnswerable(ada, operation?.name)),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };
@@ -122,12 +126,16 @@ export async function observe({ ada, mark, ids }: World): Promise<string[]> {
 }
 
 function simplify(row: string): string {
-  return row
-    .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
-    .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
-    .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
-    .replaceAll(/saas-verification=[\w-]{43}/g, "<record>")
-    .replaceAll(/(\\\\x|anonymous:)[\da-f]{64,}/g, "<hash>")
-    .replaceAll(/"last_step": [1-9]\d*/g, "<step>")
-    .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>");
+  return (
+    row
+      .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
+      .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
+      .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
+      .replaceAll(/saas-verification=[\w-]{43}/g, "<record>")
+      // Of a name and an address.
+      .replaceAll(/"term": "\\\\x[\da-f]+"/g, '"term": "<term>"')
+      .replaceAll(/(\\\\x|anonymous:)[\da-f]{64,}/g, "<hash>")
+      .replaceAll(/"last_step": [1-9]\d*/g, "<step>")
+      .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>")
+  );
 }

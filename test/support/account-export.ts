@@ -19,6 +19,11 @@ export async function makeFullPerson(name: string) {
   const other = await signUpPerson(service);
   const shared = await createOrganization(service, other, `Shared with ${name}`);
   await addMember(shared.id, person.id, "viewer");
+  await asOwner([
+    `with team as (insert into teams (organization_id, id, name) values ($1, gen_random_uuid(), 'Support') returning organization_id, id)
+     insert into team_memberships (organization_id, team_id, user_id, role) select organization_id, id, $2, 'lead' from team`,
+    [shared.id, person.id],
+  ]);
   await giveOwnershipOffer(shared.id, other.id, person.id);
   await giveInvitation(own.id);
   await giveShareLink(own.id);

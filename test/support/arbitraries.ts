@@ -22,6 +22,7 @@ const own = [
   "currentPassword",
   "refreshToken",
   "organizationId",
+  "organizationSlug",
   "sessionId",
   "connectionId",
   "identityId",
@@ -32,7 +33,9 @@ const own = [
   "receivedInvitationId",
   "shareLinkId",
   "domainId",
+  "teamId",
   "suggestedOrganizationId",
+  "deletedOrganizationId",
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */
@@ -201,7 +204,10 @@ function partsOf(parameters: Parameter[], values: (schema: Schema, name: string)
     });
   return {
     parameters: record("path"),
-    query: record("query").map((values) => Object.entries<string>(values)),
+    // A cursor is of one search alone, and the example is of none.
+    query: record("query").map(({ cursor, ...values }) =>
+      Object.entries<string>(cursor && !values["search"] ? { ...values, cursor } : values),
+    ),
     headers: record("header").map((values) =>
       // What no client can send in a header is no matter of the service's.
       Object.fromEntries(

@@ -67,6 +67,23 @@ export async function giveSuggestedOrganization(userId: string): Promise<{ id: s
   return { id: row?.["organization_id"], email };
 }
 
+/** Whether it is about an organization that its caller has deleted. */
+export const takesDeleted = (operation: string): boolean => operation.includes("{deletedOrganizationId}");
+
+/** An organization of somebody's, which they have deleted. */
+export async function giveDeletedOrganization(userId: string): Promise<string> {
+  const [[row] = []] = await asOwner([
+    `with organization as (insert into organizations (id, name, slug, deleted_at)
+                           select id, 'Deleted', 'deleted-' || id, now() - interval '1 day' from gen_random_uuid() id returning id),
+     membership as (insert into memberships (organization_id, user_id, joined_by) select id, $1, 'creation' from organization
+                    returning organization_id, user_id)
+     insert into membership_roles (organization_id, user_id, role) select organization_id, user_id, 'owner' from membership
+       returning organization_id`,
+    [userId],
+  ]);
+  return row?.["organization_id"];
+}
+
 /** Makes a share link for anybody, as an owner of the organization would. */
 export async function giveShareLink(organizationId: string): Promise<string> {
   const [[row] = []] = await asOwner([

@@ -5,6 +5,7 @@ import { giveIdentity, makeProofs } from "./identities.ts";
 import { arrange } from "./factors.ts";
 import {
   answersInvitation,
+  giveDeletedOrganization,
   giveInvitation,
   giveOwnershipOffer,
   giveReceivedInvitation,
@@ -12,6 +13,7 @@ import {
   giveShareLink,
   giveSuggestedOrganization,
   joinsByDomain,
+  takesDeleted,
   takesShareLink,
 } from "./given-invitations.ts";
 import { giveMailedTokens } from "./one-time-tokens.ts";
@@ -119,6 +121,9 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   }),
   "POST /v1/organizations/{organizationId}/domains": (_, mark) => ({ domain: `${mark}.example` }),
   "PATCH /v1/organizations/{organizationId}/domains/{domainId}": () => ({ roles: ["viewer"] }),
+  "POST /v1/organizations/{organizationId}/teams": (_, mark) => ({ name: mark }),
+  "PATCH /v1/organizations/{organizationId}/teams/{teamId}": (_, mark) => ({ name: mark }),
+  "PUT /v1/organizations/{organizationId}/teams/{teamId}/members/{userId}": () => ({ role: "lead" }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
@@ -174,6 +179,7 @@ export interface Prepared {
   /** What the parameters of paths stand for. */
   ids: {
     organizationId: string;
+    organizationSlug: string;
     sessionId: string;
     identityId: string;
     connectionId: string;
@@ -182,8 +188,10 @@ export interface Prepared {
     invitationId: string;
     shareLinkId: string;
     domainId: string;
+    teamId: string;
     receivedInvitationId?: string;
     suggestedOrganizationId?: string;
+    deletedOrganizationId?: string;
     passkeyId?: string;
     /** Of another member. */
     userId?: string;
@@ -200,11 +208,21 @@ export async function giveRole(organizationId: string): Promise<string> {
   return id;
 }
 
+/** Makes a team, in which nobody is. */
+export async function giveTeam(organizationId: string): Promise<string> {
+  const id = crypto.randomUUID();
+  await asOwner([
+    "insert into teams (organization_id, id, name) values ($1, $2, $3)",
+    [organizationId, id, `Team ${id}`],
+  ]);
+  return id;
+}
+
 /** Whether it is about another member, or needs one who owns the organization too. */
 export const takesColleague = (operation: string): boolean =>
   /\{userId\}|\/leave$|\/ownership-transfer/.test(operation);
 
-/** Makes somebody a member, as the operation needs them. */
+/** Makes somebody a member, as the operation needs them: in every team that there is. */
 export async function giveColleague(
   service: Service,
   organizationId: string,
@@ -214,6 +232,10 @@ export async function giveColleague(
   const { id } = await signUpPerson(service);
   const answersOffer = /\/ownership-transfer/.test(operation) && !/^POST .+transfer$/.test(operation);
   await addMember(organizationId, id, answersOffer || operation.endsWith("/leave") ? "owner" : "viewer");
+  await asOwner([
+    "insert into team_memberships (organization_id, team_id, user_id, role) select organization_id, id, $2, 'member' from teams where organization_id = $1",
+    [organizationId, id],
+  ]);
   if (answersOffer) await giveOwnershipOffer(organizationId, id, caller.id);
   caller.colleagueId = id;
   return id;
@@ -221,12 +243,15 @@ export async function giveColleague(
 
 /**
  * An invitation to somebody where the operation answers one: its id, and its token among what is mailed to them; or the
- * token of a share link; or an organization that they may join by their address.
+ * token of a share link; or an organization that they may join by their address, or restore.
  */
 export async function giveAnswerable(
   person: Person,
   operation = "",
-): Promise<{ receivedInvitationId?: string; suggestedOrganizationId?: string }> {
+): Promise<Pick<Prepared["ids"], "receivedInvitationId" | "suggestedOrganizationId" | "deletedOrganizationId">> {
+  if (takesDeleted(operation)) {
+    return { deletedOrganizationId: await giveDeletedOrganization(person.id) };
+  }
   if (joinsByDomain(operation)) {
     const { id, email } = await giveSuggestedOrganization(person.id);
     person.email = email;
@@ -252,6 +277,7 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
   const { id: domainId } = await giveDomain(organization.id, { verified: true });
   const ids = {
     organizationId: organization.id,
+    organizationSlug: organization.slug,
     sessionId,
     identityId,
     connectionId,
@@ -260,6 +286,7 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
     domainId,
+    teamId: await giveTeam(organization.id),
     ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);

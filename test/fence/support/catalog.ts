@@ -62,6 +62,9 @@ export function belongsTo(relation: Relation, { organizationIds, userIds }: Owne
   const has = (column: string) => relation.columns.some(({ name }) => name === column);
   const among = (column: string, values: string[]) =>
     values.length > 0 ? `${column}::text in (${values.map((value) => `'${value}'`).join(", ")})` : "false";
+  // A new name changes by what its person is found, wherever they are a member.
+  if (relation.name === "public.member_terms")
+    return `(${among("organization_id", organizationIds)} or ${among("user_id", userIds)})`;
   if (has("organization_id")) return among("organization_id", organizationIds);
   if (relation.name === "public.organizations") return among("id", organizationIds);
   if (has("user_id")) return among("user_id", userIds);

@@ -94,9 +94,9 @@ export async function foreignValuesOf(
            from ${relation.name} t, jsonb_each_text(to_jsonb(t)) e where length(e.value) > 8`,
   );
   const { rows } = await client.query<{ value: string }>(
-    `with found as materialized (${values.join(" union all ")})
-     select distinct value from found f where is_foreign
-        and not exists (select from found own where not own.is_foreign and strpos(own.value, f.value) > 0)`,
+    `with found as materialized (${values.join(" union all ")}),
+          own as materialized (select coalesce(string_agg(distinct value, chr(1)), '') as values from found where not is_foreign)
+     select distinct value from found, own where is_foreign and strpos(own.values, value) = 0`,
   );
   return rows.map(({ value }) => value);
 }

@@ -169,12 +169,12 @@ export const contextCommitments: Commitment[] = [
     expected: [
       [
         "admin",
-        "domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read",
+        "domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write",
       ],
       ["member", "members:read,organization:read"],
       [
         "owner",
-        "domains:read,domains:write,invitations:read,invitations:write,members:read,members:write,organization:delete,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write",
+        "domains:read,domains:write,invitations:read,invitations:write,members:read,members:write,organization:delete,organization:export,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write,teams:write",
       ],
       ["viewer", "organization:read"],
     ],

@@ -1,5 +1,5 @@
-import { asPerson, messageId, mine, theirs } from "./commitments-deletions.ts";
-import type { Commitment } from "./scene.ts";
+import { messageId, mine, theirs } from "./commitments-deletions.ts";
+import { asPerson, type Commitment } from "./scene.ts";
 
 /** What an export of the account shows of lists that have no end. */
 export const exportCommitments: Commitment[] = [

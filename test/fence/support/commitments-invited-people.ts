@@ -1,6 +1,6 @@
 import { invite, invited } from "./invited.ts";
 import { id } from "./people.ts";
-import { purgeInOrder, codesOf, text, type Commitment } from "./scene.ts";
+import { codesOf, text, type Commitment } from "./scene.ts";
 import { admission } from "./world.ts";
 import { mine, theirs, list, acceptMine, declineMine, hash, signUp, inviteSpare, joined, ended } from "./answering.ts";
 
@@ -156,20 +156,6 @@ export const invitedPeopleCommitments: Commitment[] = [
       }
       await scene.ask(null, "select app.purge_expired()");
       return [await scene.see("select id from invitations where email like 'purged-%' order by id")];
-    },
-  },
-  {
-    title: "app.purge_expired takes 5000 invitations at once",
-    about: "app.purge_expired",
-    expected: [["5000"]],
-    actual: async (scene) => {
-      await scene.see(
-        `set local session_replication_role = replica;
-         insert into invitations (organization_id, id, email, roles, key_hash, expires_at)
-         select '${mine}', gen_random_uuid(), 'purged-' || n || '@example.test', '{viewer}', sha256(n::text::bytea), now() - interval '20 days' * (1 + n % 2)
-           from generate_series(1, 10002) n`,
-      );
-      return purgeInOrder(scene);
     },
   },
 ];

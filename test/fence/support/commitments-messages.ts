@@ -1,5 +1,5 @@
 import { id, type Person } from "./people.ts";
-import { purgeInOrder, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 export const messageId = id(8003);
 export const messageKey = "\\x0d";
@@ -179,23 +179,6 @@ export const messageCommitments: Commitment[] = [
                 (select count(*)::int from outbox where id = '${admin.messageId}')`,
       );
       return [purged, left, same];
-    },
-  },
-  {
-    title: "app.purge_expired takes 5000 tokens and 5000 dead messages at once",
-    about: "app.purge_expired",
-    expected: [["10000"]],
-    actual: async (scene) => {
-      await scene.see(
-        `set local session_replication_role = replica;
-         insert into one_time_tokens (id, user_id, purpose, key_hash, expires_at)
-         select gen_random_uuid(), '${scene.person("owner").id}', 'reset_password', sha256(n::text::bytea), now() - interval '50 minutes' * (1 + n % 2)
-           from generate_series(1, 10002) n;
-         insert into outbox (id, key_hash, template, data, dead_at)
-         select gen_random_uuid(), sha256(n::text::bytea), 'reset_password', '{}', now() - interval '20 days' * (1 + n % 2)
-           from generate_series(1, 10002) n`,
-      );
-      return purgeInOrder(scene);
     },
   },
 ];

@@ -18,7 +18,6 @@ import {
   codesOf,
   findAfterEach,
   letIn,
-  purgeInOrder,
   refusalsAndLocks,
   refusedAndLocked,
   staysSame,
@@ -179,20 +178,6 @@ export const ownershipCommitments: Commitment[] = [
       });
       const [purged] = await scene.ask(null, "select app.purge_expired()");
       return [purged, await scene.see("select organization_id from ownership_transfers")];
-    },
-  },
-  {
-    title: "app.purge_expired takes 5000 offers of ownership at once",
-    about: "app.purge_expired",
-    expected: [["5000"]],
-    actual: async (scene) => {
-      await scene.see(
-        `set local session_replication_role = replica; delete from ownership_transfers;
-         insert into ownership_transfers (organization_id, id, from_user_id, to_user_id, expires_at)
-         select gen_random_uuid(), gen_random_uuid(), '${id(100)}', '${id(102)}', now() + interval '1 day' * (n % 2 * 2 - 1)
-           from generate_series(1, 10002) n`,
-      );
-      return purgeInOrder(scene);
     },
   },
 ];

@@ -1,5 +1,5 @@
 import { id } from "./people.ts";
-import { codesOf, purgeInOrder, refusalsAndLocks, refusedAndLocked, staysSame, type Commitment } from "./scene.ts";
+import { codesOf, refusalsAndLocks, refusedAndLocked, staysSame, type Commitment } from "./scene.ts";
 import { create, key, mine, revoke, share, shared, theirs, write } from "./sharing.ts";
 import { admission } from "./world.ts";
 
@@ -114,20 +114,6 @@ export const shareLinkCommitments: Commitment[] = [
       await share(scene, { id: id(9803), uses: 10 });
       const [purged] = await scene.ask(null, "select app.purge_expired()");
       return [purged, await scene.see("select id from share_links order by id")];
-    },
-  },
-  {
-    title: "app.purge_expired takes 5000 share links at once",
-    about: "app.purge_expired",
-    expected: [["5000"]],
-    actual: async (scene) => {
-      await scene.see(
-        `set local session_replication_role = replica;
-         insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, expires_at)
-         select '${mine}', gen_random_uuid(), '{viewer}', sha256(n::text::bytea), '{}', 1, now() - interval '20 days' * (1 + n % 2)
-           from generate_series(1, 10002) n`,
-      );
-      return purgeInOrder(scene);
     },
   },
 ];

@@ -1,4 +1,4 @@
-import { purgeInOrder, staysSame, text, type Commitment, type Scene } from "./scene.ts";
+import { staysSame, text, type Commitment, type Scene } from "./scene.ts";
 
 export const network = "\\x" + "a1".repeat(32);
 export const account = "\\x" + "a2".repeat(32);
@@ -109,18 +109,6 @@ export const signInAttemptCommitments: Commitment[] = [
         purged = await scene.ask(null, "select app.purge_expired()");
       });
       return [purged, await counters(scene), await scene.see(kept), same];
-    },
-  },
-  {
-    title: "app.purge_expired takes 5000 counters of attempts and 5000 homes at once",
-    about: "app.purge_expired",
-    expected: [["10000"]],
-    actual: async (scene) => {
-      await scene.see(
-        `insert into throttles select sha256(n::text::bytea), 1, now() - interval '16 hours' * (1 + 47 * (n % 2)) from generate_series(1, 10002) n;
-         insert into throttles select sha256(n::text::bytea), 0, now() - interval '16 days' * (1 + n % 2) from generate_series(20001, 30002) n`,
-      );
-      return purgeInOrder(scene);
     },
   },
 ];

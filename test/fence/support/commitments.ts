@@ -1,6 +1,8 @@
 import { accountCommitments } from "./commitments-accounts.ts";
 import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
+import { deletedOrganizationCommitments } from "./commitments-deleted-organizations.ts";
+import { deletionEffectCommitments } from "./commitments-deletion-effects.ts";
 import { deletionCommitments } from "./commitments-deletions.ts";
 import { exportCommitments } from "./commitments-exports.ts";
 import { emailChangeCommitments } from "./commitments-email-changes.ts";
@@ -9,6 +11,7 @@ import { emailSignInCommitments } from "./commitments-email-sign-in.ts";
 import { emailVerificationCommitments } from "./commitments-email-verification.ts";
 import { identityCommitments } from "./commitments-identities.ts";
 import { memberCommitments } from "./commitments-members.ts";
+import { memberSearchCommitments } from "./commitments-member-search.ts";
 import { identityAddressCommitments } from "./commitments-identity-addresses.ts";
 import { identityTicketCommitments } from "./commitments-identity-tickets.ts";
 import { identityLinkCommitments } from "./commitments-identity-links.ts";
@@ -24,6 +27,8 @@ import { domainCommitments } from "./commitments-domains.ts";
 import { enrollmentCommitments } from "./commitments-enrollments.ts";
 import { messageCommitments } from "./commitments-messages.ts";
 import { messageLimitCommitments } from "./commitments-message-limits.ts";
+import { organizationExportCommitments } from "./commitments-organization-exports.ts";
+import { organizationSlugCommitments } from "./commitments-organization-slugs.ts";
 import { organizationCommitments } from "./commitments-organizations.ts";
 import { passkeyCommitments } from "./commitments-passkeys.ts";
 import { passkeySignInCommitments } from "./commitments-passkey-sign-ins.ts";
@@ -36,6 +41,9 @@ import { sessionCommitments } from "./commitments-sessions.ts";
 import { signInAttemptCommitments } from "./commitments-sign-in-attempts.ts";
 import { signInCommitments } from "./commitments-sign-ins.ts";
 import { ssoCommitments } from "./commitments-sso.ts";
+import { teamCommitments } from "./commitments-teams.ts";
+import { teamMemberCommitments } from "./commitments-team-members.ts";
+import { invitationTeamCommitments } from "./commitments-invitation-teams.ts";
 import { totpCommitments } from "./commitments-totp.ts";
 import { totpSignInCommitments } from "./commitments-totp-sign-ins.ts";
 
@@ -45,7 +53,11 @@ export const commitments = [
   ...accountCommitments,
   ...organizationCommitments,
   ...memberCommitments,
+  ...memberSearchCommitments,
   ...roleCommitments,
+  ...teamCommitments,
+  ...teamMemberCommitments,
+  ...invitationTeamCommitments,
   ...invitationCommitments,
   ...invitationManagementCommitments,
   ...receivedInvitationCommitments,
@@ -70,6 +82,10 @@ export const commitments = [
   ...signInCommitments,
   ...reauthenticationCommitments,
   ...deletionCommitments,
+  ...deletedOrganizationCommitments,
+  ...deletionEffectCommitments,
+  ...organizationSlugCommitments,
+  ...organizationExportCommitments,
   ...exportCommitments,
   ...sessionCommitments,
   ...secondFactorCommitments,

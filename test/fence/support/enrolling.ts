@@ -74,4 +74,5 @@ export const ends = [
   `update organization_domains set roles = '{viewer,gone}' where id = '${owned}'`,
   `update users set disabled_at = now() where id = '${id(100)}'`,
   `update membership_roles set role = 'admin' where organization_id = '${mine}' and user_id = '${id(100)}'`,
+  `update organizations set deleted_at = now() where id = '${mine}'`,
 ];

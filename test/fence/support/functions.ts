@@ -60,7 +60,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
       // Nobody's: only those that are there already must stay.
       relation.name.endsWith(".spent_challenges")
         ? "key_hash = sha256('spent')"
-        : /\.(users|sessions|organizations|memberships|membership_roles|roles|invitations|share_links|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
+        : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
               relation.name,
             )
           ? belongsTo(relation, strangers)

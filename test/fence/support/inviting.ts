@@ -10,14 +10,16 @@ export const columns = "ordinal, refusal, email, roles::text, invited_by";
 export interface Asked {
   email?: string;
   roles?: string[] | null;
+  teamIds?: string[] | null;
 }
 
 /** Invites one after the other: ids and keys by their place. */
 export const create = (...asked: Asked[]) => {
-  const items = asked.map(({ email = stranger, roles = ["viewer"] }, n) => ({
+  const items = asked.map(({ email = stranger, roles = ["viewer"], teamIds = [] }, n) => ({
     id: id(9400 + n),
     email,
     roles,
+    team_ids: teamIds,
     message_id: id(9500 + n),
     key: keyOf(n),
   }));

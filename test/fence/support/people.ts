@@ -87,6 +87,13 @@ export async function addPeople(client: Client): Promise<People> {
        values ($1, gen_random_uuid(), 'invited@' || $2::text || '.test', '{viewer}', sha256(('invitation of ' || $2::text)::bytea), $3, now() + interval '1 day')`,
       [organizations[slug], slug, people[inviter]?.id],
     );
+    // Everybody is in it, and nobody leads it.
+    await client.query(
+      `with team as (insert into teams (organization_id, id, name) values ($1, gen_random_uuid(), 'Team of ' || $2::text) returning organization_id, id)
+       insert into team_memberships (organization_id, team_id, user_id, role)
+       select team.organization_id, team.id, m.user_id, 'member' from team join memberships m using (organization_id)`,
+      [organizations[slug], slug],
+    );
     await client.query(
       `with domain as (
          insert into organization_domains (organization_id, id, domain, txt_record, enrollment_set_by)

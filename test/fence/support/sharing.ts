@@ -76,4 +76,5 @@ export const voids = [
   `update membership_roles set role = 'member' where organization_id = '${mine}' and user_id = '${id(100)}'`,
   `update share_links set roles = '{viewer,gone}' where id = '${shared}'`,
   `update membership_roles set role = 'only invitations:write' where organization_id = '${mine}' and user_id = '${id(100)}'; update share_links set roles = '{admin}' where id = '${shared}'`,
+  `update organizations set deleted_at = now() where id = '${mine}'`,
 ];
