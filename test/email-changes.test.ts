@@ -140,6 +140,8 @@ describe("A change to an address that has an account", () => {
       expect(body.messages).not.toEqual([]);
       return JSON.stringify([body.messages, body.oneTimeTokens])
         .replaceAll(email, "")
+        // The first attempt may be over by now, or not.
+        .replaceAll(/"attempts":\d+/g, "")
         .replaceAll(/"\d{4}-[^"]*"/g, "");
     };
     expect(await exported(grace.email)).toBe(await exported(newEmail()));
