@@ -119,7 +119,9 @@ describe("Every operation with parameters", () => {
         `${crypto.randomUUID()}x`,
         "x".repeat(5000),
       ];
-      return others.map((other) => operation.path.replace(`{${name}}`, other)).map((other) => fillPath(other, ids));
+      // "null" and "undefined" are slugs like any other.
+      const wrong = others.filter((other) => contract.requests.findErrors(schema, other, name).length > 0);
+      return wrong.map((other) => operation.path.replace(`{${name}}`, other)).map((other) => fillPath(other, ids));
     });
     expect(paths).not.toEqual([]);
     for (const wrong of paths) {
