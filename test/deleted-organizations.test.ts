@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { signUpVerified } from "./support/accounts.ts";
-import { addMember, asOwner, asWorker } from "./support/database.ts";
+import { addMember, asOwner } from "./support/database.ts";
+import { ageDeletion, purge } from "./support/deletions.ts";
 import { joinSuggested, listSuggested, newDomainHost, signUpUnverifiedAt } from "./support/domains.ts";
 import { accept, answerMine, decline, listMine, lookUp, newHost, signUpInvited } from "./support/invitations.ts";
 import { readFragment } from "./support/oauth.ts";
@@ -23,17 +24,6 @@ const restore = (by: Caller, id: string, on = service) =>
   on.call("POST", `${collection}/${id}/restore`, { token: by.token });
 const read = (by: Caller, id: string) => service.call("GET", `/v1/organizations/${id}`, { token: by.token });
 const idsOf = (answer: { body: any }): string[] => answer.body.data.map(({ id }: { id: string }) => id);
-
-/** As if that many days had passed since. */
-const age = (id: string, days: number) =>
-  asOwner(["update organizations set deleted_at = deleted_at - $2::int * interval '1 day' where id = $1", [id, days]]);
-
-const purge = async () => {
-  for (let count = 1; count > 0;) {
-    const [rows] = await asWorker(["select app.purge_expired()::int as count"]);
-    count = rows?.[0]?.["count"] ?? 0;
-  }
-};
 
 describe("A deleted organization", () => {
   it("is gone for all of its members, in the list too, and answers as one that never was", async () => {
@@ -170,8 +160,8 @@ describe("A deleted organization", () => {
     await old.enroll("suggest");
     await old.inviteSomebody();
     for (const { owner, id } of [old, young]) await remove(owner, id);
-    await age(old.id, 30);
-    await age(young.id, 29);
+    await ageDeletion(old.id, 30);
+    await ageDeletion(young.id, 29);
     expectProblem(await restore(old.owner, old.id), "not_found");
     expect(idsOf(await listDeleted(old.owner))).toEqual([]);
     await purge();

@@ -138,11 +138,13 @@ describe("A change to an address that has an account", () => {
       expect((await change(ada.token, email, down)).status).toBe(202);
       const { body } = await service.call("GET", "/v1/users/me/export", { token: ada.token });
       expect(body.messages).not.toEqual([]);
-      return JSON.stringify([body.messages, body.oneTimeTokens])
-        .replaceAll(email, "")
-        // The first attempt may be over by now, or not.
-        .replaceAll(/"attempts":\d+/g, "")
-        .replaceAll(/"\d{4}-[^"]*"/g, "");
+      return (
+        JSON.stringify([body.messages, body.oneTimeTokens])
+          .replaceAll(email, "")
+          // The first attempt may be over by now, or not.
+          .replaceAll(/"attempts":\d+/g, "")
+          .replaceAll(/"\d{4}-[^"]*"/g, "")
+      );
     };
     expect(await exported(grace.email)).toBe(await exported(newEmail()));
   });

@@ -72,7 +72,8 @@ describe("Idempotency-Key on POST /v1/organizations", () => {
     const body = { name: "Late", slug: organization.slug };
     const refused = await service.call("POST", "/v1/organizations", { token: owner.token, headers, body });
     expect(refused.status).toBe(409);
-    await asOwner(["update organizations set slug = $1 where id = $2", [`moved-${organization.id}`, organization.id]]);
+    // Its slug is free again once the organization is purged.
+    await asOwner(["delete from organizations where id = $1", [organization.id]]);
     const repeated = await service.call("POST", "/v1/organizations", { token: owner.token, headers, body });
     expect(repeated.status).toBe(201);
   });

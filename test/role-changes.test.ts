@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ageDeletion, organizationExists, purge } from "./support/deletions.ts";
 import { newDesk } from "./support/members.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService } from "./support/service.ts";
@@ -80,9 +81,14 @@ describe("DELETE /v1/organizations/{organizationId}/roles/{roleId}", () => {
 });
 
 describe("An organization with roles of its own", () => {
-  it("is deleted with them and with the members who have them", async () => {
+  it("is purged with them and with the members who have them", async () => {
     const team = await newDesk();
+    const before = await team.roles();
     expect((await service.call("DELETE", team.path, team.owner)).status).toBe(204);
+    expect(await team.roles()).toEqual(before);
+    await ageDeletion(team.id, 30);
+    await purge();
     expect(await team.roles()).toEqual({});
+    expect(await organizationExists(team.id)).toBe(false);
   });
 });

@@ -3229,7 +3229,7 @@ create function app.my_one_time_tokens(p_limit int)
 returns table (purpose text, email text, created_at timestamptz, expires_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
   select t.purpose, t.email, t.created_at, t.expires_at from public.one_time_tokens t
-   where t.user_id = app.user_id() order by t.created_at desc limit p_limit
+   where t.user_id = app.user_id() order by t.created_at desc, t.id desc limit p_limit
 $$;
 
 create function app.my_messages(p_limit int)

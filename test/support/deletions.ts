@@ -1,4 +1,4 @@
-import { asOwner } from "./database.ts";
+import { asOwner, asWorker } from "./database.ts";
 import { openService, type Person } from "./service.ts";
 
 const service = openService();
@@ -40,3 +40,15 @@ export const isLocked = (table: "users" | "organizations" | "sessions", id: stri
     () => false,
     (error: { code?: string }) => error.code === "55P03",
   );
+
+/** As if an organization had been deleted this many days before it was. */
+export const ageDeletion = (id: string, days: number) =>
+  asOwner(["update organizations set deleted_at = deleted_at - $2::int * interval '1 day' where id = $1", [id, days]]);
+
+/** The clean-up, until nothing is left to purge. */
+export async function purge(): Promise<void> {
+  for (let count = 1; count > 0;) {
+    const [rows] = await asWorker(["select app.purge_expired()::int as count"]);
+    count = rows?.[0]?.["count"] ?? 0;
+  }
+}
