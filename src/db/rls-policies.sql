@@ -1729,12 +1729,15 @@ $$;
 create function app.my_deleted_organizations(p_after uuid, p_limit int)
 returns table (id uuid, name text, slug text, deleted_at timestamptz, restorable_until timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
-  select o.id, o.name, o.slug, o.deleted_at, o.deleted_at + interval '30 days'
-    from public.memberships m join public.organizations o on o.id = m.organization_id
-   where m.user_id = app.user_id() and o.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
-     and o.deleted_at > pg_catalog.now() - interval '30 days'
-     and 'organization:delete' = any (app_private.permissions_of(o.id, app_private.roles_of(o.id, m.user_id)))
-   order by o.id limit p_limit
+  -- In the order of the page before what the person may do is asked, which is asked of those on it alone.
+  select found.id, found.name, found.slug, found.deleted_at, found.deleted_at + interval '30 days'
+    from (select m.organization_id as id, m.user_id, o.name, o.slug, o.deleted_at
+            from public.memberships m join public.organizations o on o.id = m.organization_id
+           where m.user_id = (select app.user_id()) and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+             and o.deleted_at > pg_catalog.now() - interval '30 days'
+           order by m.organization_id offset 0) found
+   where 'organization:delete' = any (app_private.permissions_of(found.id, app_private.roles_of(found.id, found.user_id)))
+   order by found.id limit p_limit
 $$;
 
 /* Takes the deletion of an organization back; one that is not deleted stays as it is. AP404 unless the signed-in person
