@@ -67,6 +67,7 @@ describe("The catalog", () => {
     ],
     ["grant update, delete on organizations to app_definer", "the fence is not as rls-policies.sql left it"],
     ["grant create on schema public to app_user", "app_user can create in a schema"],
+    ["alter function app_private.touch_updated_at() security definer", "definer function is not app_definer's"],
     [
       "grant create on schema public to app_user; create type mood as enum (); alter type mood owner to app_user",
       "app_user owns an object",

@@ -143,7 +143,8 @@ union all
 select 'definer function is not app_definer''s', p.oid::regprocedure::text || ': ' || pg_get_userbyid(p.proowner)
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace, worker
  where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
-   and has_function_privilege(worker.oid, p.oid, 'EXECUTE') and pg_get_userbyid(p.proowner) <> 'app_definer'
+   -- A trigger's function runs for whoever changes a row.
+   and (has_function_privilege(worker.oid, p.oid, 'EXECUTE') or p.prorettype = 'trigger'::regtype) and pg_get_userbyid(p.proowner) <> 'app_definer'
 union all
 select 'function claims to be leakproof', p.oid::regprocedure::text
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace

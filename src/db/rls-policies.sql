@@ -1702,7 +1702,7 @@ begin
     update public.organization_slugs s set replaced_at = pg_catalog.now() where s.slug = old.slug;
     delete from public.organization_slugs s
      where s.slug = any (array(select former.slug from public.organization_slugs former
-                                where former.organization_id = new.id and former.replaced_at is not null
+                                where former.organization_id = new.id
                                 order by former.replaced_at desc, former.slug offset 10));
   end if;
   insert into public.organization_slugs as s (slug, organization_id) values (new.slug, new.id)

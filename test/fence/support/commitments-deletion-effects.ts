@@ -1,7 +1,7 @@
 import { mine, remove, theirs, third } from "./deleting.ts";
 import { giveDomain, owned, prove, workerKeys } from "./enrolling.ts";
 import { id } from "./people.ts";
-import { asPerson, attempt, codesOf, letIn, staysSame, type Commitment, type Scene } from "./scene.ts";
+import { asPerson, attempt, codesOf, letIn, purgeInOrder, staysSame, type Commitment, type Scene } from "./scene.ts";
 
 const others = (table: string): [string, string] => [table, `organization_id <> '${mine}'`];
 const idOf = async (scene: Scene, organizationId: string): Promise<string> =>
@@ -178,6 +178,19 @@ export const deletionEffectCommitments: Commitment[] = [
         await scene.see("select id from organizations order by id"),
         await scene.see(`select ${left.join(", ")}`),
       ];
+    },
+  },
+  {
+    title: "app.purge_expired takes the members of 50 organizations, and then those organizations",
+    expected: [["100"]],
+    actual: async (scene) => {
+      await scene.see(
+        `insert into organizations (id, name, slug, deleted_at)
+         select gen_random_uuid(), 'Old', 'old-' || n, now() - interval '31 days' from generate_series(1, 51) n;
+         insert into memberships (organization_id, user_id, joined_by)
+         select id, '${scene.person("spare").id}', 'sso' from organizations where slug ^@ 'old-'`,
+      );
+      return purgeInOrder(scene);
     },
   },
 ];

@@ -128,6 +128,18 @@ export const domainCommitments: Commitment[] = [
     },
   },
   {
+    title: "app.verify_organization_domain verifies none of the same id in another organization",
+    expected: [[null]],
+    actual: async (scene) => {
+      await giveDomain(scene, { verified: false });
+      await giveDomain(scene, { organization: theirs, domain: "company.test", verified: false });
+      await scene.ask(write(scene, "owner"), prove());
+      return scene.see(
+        `select verified_at from organization_domains where organization_id = '${theirs}' and id = '${owned}'`,
+      );
+    },
+  },
+  {
     title: "app.verify_organization_domain verifies a domain for one organization",
     expected: ["23505"],
     actual: async (scene) => {

@@ -218,7 +218,7 @@ export const organizationCommitments: Commitment[] = [
   {
     title: "app.purge_expired takes 5000 rows of a table at once, by app_private.purge, and 50 organizations",
     about: "app.purge_expired",
-    expected: [["10050"]],
+    expected: [[["15050"]], [["Crowded"]]],
     actual: async (scene) => {
       await scene.see(
         `insert into idempotency_keys (scope, key, request_hash, created_at)
@@ -226,10 +226,55 @@ export const organizationCommitments: Commitment[] = [
          insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at)
          select gen_random_uuid(), '${scene.person("owner").id}', sha256(n::text::bytea), now(), now() - interval '20 days' * (1 + n % 2)
            from generate_series(1, 10002) n;
+         insert into organizations (id, name, slug, deleted_at) values ('${id(9700)}', 'Crowded', 'crowded', now() - interval '40 days');
+         set local session_replication_role = replica;
+         insert into memberships (organization_id, user_id, joined_by) select '${id(9700)}', gen_random_uuid(), 'sso' from generate_series(1, 5001);
+         set local session_replication_role = origin;
          insert into organizations (id, name, slug, deleted_at)
          select gen_random_uuid(), 'Empty', 'empty-' || n, now() - interval '20 days' * (1 + n % 2) from generate_series(1, 102) n`,
       );
-      return purgeInOrder(scene);
+      // Whose members do not go at once is not purged before them.
+      return [await purgeInOrder(scene), await scene.see(`select name from organizations where id = '${id(9700)}'`)];
+    },
+  },
+  {
+    title: "app.create_organization tries another slug where one is taken, and for nothing else",
+    expected: ["organizations_pkey", "organizations_slug_key"],
+    actual: async (scene) => {
+      const found: unknown[] = [];
+      for (const [newId, slug] of [
+        [mine, "unheard-of"],
+        [id(9701), "slug-mine"],
+      ] as const) {
+        await scene.see("savepoint creating");
+        await scene
+          .ask(asPerson(scene, "owner"), `select * from app.create_organization('${newId}', 'New', '{${slug}}')`)
+          .catch(({ constraint }: { constraint: string }) => found.push(constraint));
+        await scene.see("rollback to creating");
+      }
+      return found;
+    },
+  },
+  {
+    title: "an organization that is deleted after the admission is not changed",
+    expected: [[0], [1]],
+    actual: async (scene) => {
+      const rename =
+        "with renamed as (update organizations set name = 'Renamed' returning 1) select count(*)::int from renamed";
+      const found: unknown[] = [];
+      for (const change of [`update public.organizations set deleted_at = now() where id = '${mine}'`, "select 1"]) {
+        await scene.see("savepoint changing");
+        const rows = await scene.ask(
+          letIn(scene, "owner", "organization:update"),
+          "set local role none",
+          change,
+          "set local role app_user",
+          rename,
+        );
+        found.push(rows[0]);
+        await scene.see("rollback to changing");
+      }
+      return found;
     },
   },
   {

@@ -156,8 +156,11 @@ export class Bench {
       await client.query("rollback to layer");
       if (!found) continue;
       killers.set("matrix with a layer off", `${layer}: ${found}`);
-      break;
+      return { mutant, killers };
     }
+    // What holds in a moment that the matrix does not have, such as between an admission and a deletion.
+    const broken = await this.findBroken(client, mutant);
+    if (broken) killers.set("commitment", broken);
     return { mutant, killers };
   }
 
