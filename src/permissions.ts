@@ -16,6 +16,8 @@ export const permissionTable = {
   "domains:write": ["Add domains, and say who joins by them", ["owner"]],
   "roles:write": ["Make, change and delete roles", ["owner", "admin"]],
   "teams:write": ["Make, change and delete teams, and say who is in them", ["owner", "admin"]],
+  "api-keys:read": ["Read the API keys", ["owner", "admin"]],
+  "api-keys:write": ["Make API keys of one's own, and revoke any", ["owner", "admin"]],
   "sso:read": ["Read the identity providers", ["owner", "admin"]],
   "sso:write": ["Connect identity providers", ["owner"]],
 } as const satisfies Record<string, readonly [description: string, roles: readonly BuiltInRole[]]>;

@@ -153,18 +153,48 @@ export function openTenantDatabase(
   return { as: "tenant", organizationId, ...openDatabase(options, admit) };
 }
 
-function openDatabase(options: DatabaseOptions, admit: SQL): Database {
+/** What `app.admit_key` says of a key. */
+export interface AdmittedKey {
+  id: string;
+  /** Null where the key has no limit of its own. */
+  rateLimitPerMinute: number | null;
+}
+
+/**
+ * As a member does, with an API key: its person's or the organization's own.
+ *
+ * @param handle SHA-256 of the key, as bytea.
+ * @param onAdmission is told what the database has let in.
+ */
+export function openKeyDatabase(
+  options: DatabaseOptions,
+  handle: string,
+  organizationId: string,
+  permission: Permission,
+  { verified }: Pick<SessionRequirements, "verified">,
+  onAdmission: (key: AdmittedKey) => void,
+): TenantDatabase {
+  const admit = sql`select ${beginning}, app.admit_key(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${options.readOnly}::boolean) as admitted`;
+  return { as: "tenant", organizationId, ...openDatabase(options, admit, onAdmission) };
+}
+
+function openDatabase(options: DatabaseOptions, admit: SQL, onAdmission?: (key: AdmittedKey) => void): Database {
+  const request = async (queries: Query[]): Promise<unknown[]> => {
+    // A key's first statement notes that it was used, and ends with the transaction reading only where it shall.
+    const isReadOnly = options.readOnly && !onAdmission;
+    const [first, ...results] = await send(options, isReadOnly, [builder.execute(admit), ...queries]);
+    onAdmission?.((first as { rows: [{ admitted: AdmittedKey }] }).rows[0].admitted);
+    return results;
+  };
   return {
     messages: options.messages,
     async run(build) {
-      const batch: [Query, ...Query[]] = [builder.execute(admit), ...build(builder)];
-      const [, ...results] = await send(options, batch);
-      // The results of the caller's queries, in their order: the first one was ours.
-      return results as Results<ReturnType<typeof build>>;
+      // The results of the caller's queries, in their order.
+      return (await request([...build(builder)])) as Results<ReturnType<typeof build>>;
     },
     async create<T>(statement: SQL, status: CreatedStatus = 201) {
       const { idempotencyKey } = options;
-      const queries: [Query, ...Query[]] = [builder.execute(admit)];
+      const queries: Query[] = [];
       if (idempotencyKey) {
         const { anonymousScope, key, requestHash } = idempotencyKey;
         const claim = sql`select app.claim_idempotency_key(${anonymousScope}::bytea, ${key}, ${requestHash}::bytea)`;
@@ -174,7 +204,7 @@ function openDatabase(options: DatabaseOptions, admit: SQL): Database {
       } else {
         queries.push(builder.execute(statement));
       }
-      const results = (await send(options, queries)) as { rows: { body: T }[] }[];
+      const results = (await request(queries)) as { rows: { body: T }[] }[];
       const created = results.at(-1)?.rows[0];
       if (!created) throw new Error("a creating statement returned no row");
       return created.body;
@@ -182,8 +212,8 @@ function openDatabase(options: DatabaseOptions, admit: SQL): Database {
   };
 }
 
-async function send(options: DatabaseOptions, batch: [Query, ...Query[]]): Promise<unknown[]> {
-  const connection = connect(options.url, options.readOnly);
+async function send(options: DatabaseOptions, isReadOnly: boolean, batch: [Query, ...Query[]]): Promise<unknown[]> {
+  const connection = connect(options.url, isReadOnly);
   const started = Date.now();
   try {
     for (let attempt = 0; ; attempt++) {

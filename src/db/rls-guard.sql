@@ -25,7 +25,7 @@ asked as (
 trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app_definer')),
 -- Callable by the Worker and run with app_definer's rights. A function not on this list fails the check.
 allowed_definers (signature) as (values
-  ('app.admit(bytea,uuid,text,boolean,boolean,boolean)'), ('app.user_id()'), ('app.session_id()'), ('app.org_id(text)'),
+  ('app.admit(bytea,uuid,text,boolean,boolean,boolean)'), ('app.admit_key(bytea,uuid,text,boolean,boolean)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
   ('app.begin_totp(bytea)'), ('app.verify_totp(bytea,uuid,bytea,bigint,bytea,interval,interval)'),
@@ -57,6 +57,8 @@ allowed_definers (signature) as (values
   ('app.sign_up_invited(bytea,uuid,text,text,integer,text,text)'),
   ('app.create_share_link(uuid,text[],text[],integer,integer,bytea)'), ('app.revoke_share_link(uuid)'), ('app.find_share_link(bytea)'),
   ('app.accept_share_link(bytea)'), ('app.my_share_links(integer)'),
+  ('app.create_api_key(uuid,text,text[],boolean,integer,integer,text,bytea)'), ('app.update_api_key(uuid,jsonb)'),
+  ('app.rotate_api_key(uuid,text,interval,bytea)'), ('app.my_api_keys(integer)'),
   ('app.offer_ownership(uuid,uuid,uuid,bytea)'), ('app.ownership_transfer()'), ('app.withdraw_ownership()'), ('app.decline_ownership()'),
   ('app.accept_ownership(uuid,bytea)'), ('app.my_ownership_transfers(integer)'),
   ('app.create_domain(uuid,text,text)'), ('app.update_domain(uuid,text,text[])'), ('app.verify_organization_domain(bytea,uuid)'),

@@ -126,6 +126,9 @@ grant update (organization_id, replaced_at) on organization_slugs to app_definer
 grant select, insert, delete on idempotency_keys, one_time_tokens, outbox, throttles to app_definer;
 grant select, insert, delete on totp_factors, recovery_codes, passkeys, identities, spent_challenges to app_definer;
 grant select on sso_connections to app_definer;
+grant select, insert, delete on api_keys to app_definer;
+grant update (name, hint, scopes, rate_limit, key_hash, previous_key_hash, previous_expires_at, rotated_at, expires_at, last_used_at)
+  on api_keys to app_definer;
 grant update (domain_verified_at) on sso_connections to app_definer;
 grant update (email, last_used_at) on identities to app_definer;
 grant update (second_factor, handle_hash, expires_at) on sessions to app_definer;
@@ -178,6 +181,7 @@ create policy "Definer functions manage authenticator apps" on totp_factors for 
 create policy "Definer functions manage recovery codes" on recovery_codes for all to app_definer using (true) with check (true);
 create policy "Definer functions manage passkeys" on passkeys for all to app_definer using (true) with check (true);
 create policy "Definer functions manage identities" on identities for all to app_definer using (true) with check (true);
+create policy "Definer functions manage API keys" on api_keys for all to app_definer using (true) with check (true);
 create policy "Definer functions read connections" on sso_connections for select to app_definer using (true);
 create policy "Definer functions lock and verify connections" on sso_connections for update to app_definer using (true);
 create policy "Definer functions spend challenges" on spent_challenges for all to app_definer using (true) with check (true);
@@ -185,7 +189,7 @@ create policy "Definer functions manage idempotency keys" on idempotency_keys fo
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
 -- set_config is open to everyone, so a setting alone proves nothing. app.context carries
--- user|session|organization|permissions|pending; app.seal is its HMAC, bound to backend and transaction.
+-- user|session|organization|permissions|pending|key; app.seal is its HMAC, bound to backend and transaction.
 
 set local role app_definer;
 
@@ -206,8 +210,8 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
@@ -242,7 +246,8 @@ return (
     from app_private.seal_key
 );
 
--- Parts: 1 user, 2 session, 3 organization or '', 4 permissions joined by commas, 5 'pending' before the second factor.
+-- Parts: 1 user, or '' with a key of the organization's own; 2 session, or '' with a key; 3 organization or '';
+-- 4 permissions joined by commas; 5 'pending' before the second factor; 6 API key or ''.
 create function app_private.context() returns text[]
 language plpgsql stable parallel restricted set search_path = '' as $$
 declare
@@ -258,7 +263,13 @@ begin
 end
 $$;
 
-/* The first statement of every authenticated batch. p_handle is SHA-256 of the session's handle.
+create function app_private.set_context(p_context text) returns void
+language sql volatile set search_path = '' as $$
+  select pg_catalog.set_config('app.context', p_context, true),
+         pg_catalog.set_config('app.seal', app_private.seal(p_context), true)
+$$;
+
+/* The first statement of every batch that comes with an access token. p_handle is SHA-256 of the session's handle.
    AP401 unknown, expired or revoked session, disabled user; APMFA before its second factor, unless p_pending lets
    it in for that; with p_verified APVER for an address that is not verified; with p_fresh APFRS when the person
    authenticated over 10 minutes ago; AP404 not a member; APENR where the organization asks for a second factor that
@@ -319,20 +330,99 @@ begin
       raise exception 'no role has %', p_permission using errcode = 'AP403';
     end if;
   end if;
-  v_context := v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
+  perform app_private.set_context(v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
             || pg_catalog.array_to_string(v_permissions, ',') || '|'
-            || case when v_second_factor = 'pending' then 'pending' else '' end;
-  perform pg_catalog.set_config('app.context', v_context, true),
-          pg_catalog.set_config('app.seal', app_private.seal(v_context), true);
+            || case when v_second_factor = 'pending' then 'pending' else '' end || '|');
 end
 $$;
 
--- These three are what policies ask. Each verifies the seal; wrap each in (select …), so that it
+/* What a key may do now: its scopes, as far as its person may do the same, or an owner with one of the organization's own. */
+create function app_private.permissions_of_key(p_key public.api_keys) returns text[]
+language sql stable set search_path = '' as $$
+  select array(
+    select scope from pg_catalog.unnest(p_key.scopes) scope
+     where scope = any (case when p_key.user_id is null then app_private.role_permissions('owner')
+                             else app_private.permissions_of(p_key.organization_id,
+                                    app_private.roles_of(p_key.organization_id, p_key.user_id)) end)
+     order by scope)
+$$;
+
+/* The first statement of every batch that comes with an API key; p_handle is SHA-256 of it. The rest of the transaction
+   only reads when p_reads says so. AP401 for a key that is unknown, expired or rotated away, whose person is disabled, or
+   whose organization is deleted; AP404 outside of its organization; with p_verified APVER for a person whose address is
+   not verified; APENR for one without a second factor where the organization asks for it; AP403 without p_permission.
+   Returns {id, rateLimitPerMinute}. */
+create function app.admit_key(
+  p_handle bytea, p_organization_id uuid, p_permission text, p_verified boolean default false, p_reads boolean default true
+) returns json
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_found record;
+  v_key public.api_keys;
+  v_permissions text[];
+begin
+  select k as key, u.email_verified_at is not null as is_verified, o.mfa_required into v_found
+    from public.api_keys k
+    join public.organizations o on o.id = k.organization_id and o.deleted_at is null
+    left join public.users u on u.id = k.user_id
+   where (k.key_hash = pg_catalog.sha256(p_handle)
+          or k.previous_key_hash = pg_catalog.sha256(p_handle) and k.previous_expires_at > pg_catalog.now())
+     and (k.expires_at > pg_catalog.now()) is not false
+     and u.disabled_at is null;
+  v_key := v_found.key;
+  if v_key.id is null then
+    raise exception 'no such key' using errcode = 'AP401';
+  end if;
+  if p_organization_id is distinct from v_key.organization_id then
+    raise exception 'not its organization' using errcode = 'AP404';
+  end if;
+  if v_key.user_id is not null then
+    if p_verified and not v_found.is_verified then
+      raise exception 'the address is not verified' using errcode = 'APVER';
+    end if;
+    if v_found.mfa_required and app_private.factors(v_key.user_id) is null then
+      raise exception 'the organization asks for a second factor' using errcode = 'APENR';
+    end if;
+  end if;
+  v_permissions := app_private.permissions_of_key(v_key);
+  if (p_permission = any (v_permissions)) is not true then
+    raise exception 'the key is not for %', p_permission using errcode = 'AP403';
+  end if;
+  -- Once a minute, and without waiting for another request that does the same.
+  update public.api_keys k set last_used_at = pg_catalog.now()
+   where k.organization_id = v_key.organization_id
+     and k.id = (select due.id from public.api_keys due
+                  where due.organization_id = v_key.organization_id and due.id = v_key.id
+                    and (due.last_used_at > pg_catalog.now() - interval '1 minute') is not true
+                    for no key update skip locked);
+  perform app_private.set_context(coalesce(v_key.user_id::text, '') || '||' || v_key.organization_id || '|'
+            || pg_catalog.array_to_string(v_permissions, ',') || '||' || v_key.id);
+  if p_reads then
+    perform pg_catalog.set_config('transaction_read_only', 'on', true);
+  end if;
+  return pg_catalog.json_build_object('id', v_key.id, 'rateLimitPerMinute', v_key.rate_limit);
+end
+$$;
+
+/* The context of a session: APSES with an API key, which is good for no account and no factor. */
+create function app_private.session_context() returns text[]
+language plpgsql stable parallel restricted set search_path = '' as $$
+declare
+  v_context text[] := app_private.context();
+begin
+  if v_context[2] = '' then
+    raise exception 'an API key is no session' using errcode = 'APSES';
+  end if;
+  return v_context;
+end
+$$;
+
+-- These four are what policies ask. Each verifies the seal; wrap each in (select …), so that it
 -- runs once a statement instead of once a row.
 create function app.user_id() returns uuid
 language plpgsql stable parallel restricted security definer set search_path = '' as $$
 declare
-  v_context text[] := app_private.context();
+  v_context text[] := app_private.session_context();
 begin
   if v_context[5] <> '' then
     raise exception 'the second factor is still to be given' using errcode = 'APMFA';
@@ -341,14 +431,51 @@ begin
 end
 $$;
 
+/* The member who acts in the request's organization, by a session or by a key of theirs; null with one of the
+   organization's own. */
+create function app.member_id() returns uuid
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+declare
+  v_context text[] := app_private.context();
+begin
+  if v_context[5] <> '' then
+    raise exception 'the second factor is still to be given' using errcode = 'APMFA';
+  end if;
+  return nullif(v_context[1], '')::uuid;
+end
+$$;
+
+/* The same where somebody has to answer for it: APPER with a key of the organization's own. */
+create function app_private.answering_member_id() returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  v_user_id uuid := app.member_id();
+begin
+  if v_user_id is null then
+    raise exception 'a key of nobody''s' using errcode = 'APPER';
+  end if;
+  return v_user_id;
+end
+$$;
+
+/* Null with a session. */
+create function app_private.api_key_id() returns uuid
+language sql stable parallel restricted set search_path = ''
+return nullif((app_private.context())[6], '')::uuid;
+
+/* The same, null with any key: for what somebody may do by who they are, whatever a key of theirs is for. */
+create function app_private.in_person() returns uuid
+language sql stable set search_path = ''
+return case when app_private.api_key_id() is null then app.member_id() end;
+
 /* The person of a session that may still wait for its second factor: for what gives it, and nothing else. */
 create function app_private.claimant_id() returns uuid
 language sql stable parallel restricted set search_path = ''
-return (app_private.context())[1]::uuid;
+return (app_private.session_context())[1]::uuid;
 
 create function app.session_id() returns uuid
 language sql stable parallel restricted security definer set search_path = ''
-return (app_private.context())[2]::uuid;
+return (app_private.session_context())[2]::uuid;
 
 /* The organization of the request; null outside of one, or when p_permission is asked for and not held. */
 create function app.org_id(p_permission text default null) returns uuid
@@ -1578,20 +1705,18 @@ $$;
 
 create function app_private.idempotency_scope(p_anonymous_scope bytea) returns text
 language sql stable set search_path = ''
-return case when p_anonymous_scope is null then 'user:' || app.user_id()
+return case when p_anonymous_scope is null then coalesce('user:' || app.member_id(), 'key:' || app_private.api_key_id())
             else 'anonymous:' || pg_catalog.encode(p_anonymous_scope, 'hex') end;
 
-/* The signed-in person, whose account nobody deletes until this transaction ends; AP401 when it is gone. */
-create function app_private.hold_account() returns uuid
+/* Somebody whose account nobody deletes until this transaction ends; AP401 when it is gone. */
+create function app_private.hold_account(p_user_id uuid default app.user_id()) returns uuid
 language plpgsql volatile set search_path = '' as $$
-declare
-  v_user_id uuid := app.user_id();
 begin
-  perform from public.users u where u.id = v_user_id for key share;
+  perform from public.users u where u.id = p_user_id for key share;
   if not found then
     raise exception 'the account was deleted' using errcode = 'AP401';
   end if;
-  return v_user_id;
+  return p_user_id;
 end
 $$;
 
@@ -1603,9 +1728,9 @@ declare
   v_scope text := app_private.idempotency_scope(p_anonymous_scope);
   v_kept public.idempotency_keys;
 begin
-  if p_anonymous_scope is null then
+  if p_anonymous_scope is null and app.member_id() is not null then
     -- Else a key could outlive the account that it answers for.
-    perform app_private.hold_account();
+    perform app_private.hold_account(app.member_id());
   end if;
   insert into public.idempotency_keys as k (scope, key, request_hash) values (v_scope, p_key, p_request_hash)
   on conflict (scope, key) do update
@@ -1686,12 +1811,18 @@ $$;
 /* The organization with this slug, or that had it in the last 90 days, to its members. */
 create function app.my_organization_with_slug(p_slug text)
 returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
-language sql stable parallel restricted security definer set search_path = '' as $$
-  select o.id, o.name, o.slug, o.mfa_required, app_private.roles_of(m.organization_id, m.user_id), o.created_at, o.updated_at
-    from public.organization_slugs s
-    join public.memberships m on m.organization_id = s.organization_id and m.user_id = app.user_id()
-    join public.organizations o on o.id = s.organization_id
-   where s.slug = p_slug and (s.replaced_at > pg_catalog.now() - interval '90 days') is not false and o.deleted_at is null
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user_id uuid := app.user_id();
+begin
+  return query
+    select o.id, o.name, o.slug, o.mfa_required, app_private.roles_of(m.organization_id, m.user_id), o.created_at, o.updated_at
+      from public.organization_slugs s
+      join public.memberships m on m.organization_id = s.organization_id and m.user_id = v_user_id
+      join public.organizations o on o.id = s.organization_id
+     where s.slug = p_slug and (s.replaced_at > pg_catalog.now() - interval '90 days') is not false and o.deleted_at is null;
+end
 $$;
 
 /* As app_definer, whoever names an organization: a slug that another one had leads there for 90 days. */
@@ -1728,16 +1859,22 @@ $$;
 /* The deleted ones that the signed-in person can restore. */
 create function app.my_deleted_organizations(p_after uuid, p_limit int)
 returns table (id uuid, name text, slug text, deleted_at timestamptz, restorable_until timestamptz)
-language sql stable parallel restricted security definer set search_path = '' as $$
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user_id uuid := app.user_id();
+begin
   -- In the order of the page before what the person may do is asked, which is asked of those on it alone.
-  select found.id, found.name, found.slug, found.deleted_at, found.deleted_at + interval '30 days'
-    from (select m.organization_id as id, m.user_id, o.name, o.slug, o.deleted_at
-            from public.memberships m join public.organizations o on o.id = m.organization_id
-           where m.user_id = (select app.user_id()) and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
-             and o.deleted_at > pg_catalog.now() - interval '30 days'
-           order by m.organization_id offset 0) found
-   where 'organization:delete' = any (app_private.permissions_of(found.id, app_private.roles_of(found.id, found.user_id)))
-   order by found.id limit p_limit
+  return query
+    select found.id, found.name, found.slug, found.deleted_at, found.deleted_at + interval '30 days'
+      from (select m.organization_id as id, m.user_id, o.name, o.slug, o.deleted_at
+              from public.memberships m join public.organizations o on o.id = m.organization_id
+             where m.user_id = v_user_id and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+               and o.deleted_at > pg_catalog.now() - interval '30 days'
+             order by m.organization_id offset 0) found
+     where 'organization:delete' = any (app_private.permissions_of(found.id, app_private.roles_of(found.id, found.user_id)))
+     order by found.id limit p_limit;
+end
 $$;
 
 /* Takes the deletion of an organization back; one that is not deleted stays as it is. AP404 unless the signed-in person
@@ -1915,6 +2052,16 @@ begin
 end
 $$;
 
+/* What whoever acts in an organization may do now; nothing once they are no member, or their key is gone. */
+create function app_private.acting_permissions(p_organization_id uuid) returns text[]
+language sql stable set search_path = '' as $$
+  select case when app_private.api_key_id() is null
+    then app_private.permissions_of(p_organization_id, app_private.roles_of(p_organization_id, app.member_id()))
+    else coalesce((select app_private.permissions_of_key(k) from public.api_keys k
+                    where k.organization_id = p_organization_id and k.id = app_private.api_key_id()
+                      and (k.expires_at > pg_catalog.now()) is not false), '{}') end
+$$;
+
 /* Locks the request's organization, and the caller's present permissions in it: AP404 when it was deleted meanwhile, or
    they are no member any more, AP403 when they lack p_permission now. */
 create function app_private.hold_organization(p_permission text) returns text[]
@@ -1927,7 +2074,7 @@ begin
   if not found then
     raise exception 'the organization was deleted' using errcode = 'AP404';
   end if;
-  v_permissions := app_private.permissions_of(v_organization_id, app_private.roles_of(v_organization_id, app.user_id()));
+  v_permissions := app_private.acting_permissions(v_organization_id);
   if pg_catalog.cardinality(v_permissions) = 0 then
     raise exception 'not a member' using errcode = 'AP404';
   end if;
@@ -2215,7 +2362,8 @@ begin
   if not found then
     raise exception 'no such team' using errcode = 'AP404';
   end if;
-  if p_self is distinct from app.user_id() and not app_private.may_fill_team(app.org_id(), p_id, app.user_id(), v_mine) then
+  if (p_self = app_private.in_person()) is not true
+     and not app_private.may_fill_team(app.org_id(), p_id, app_private.in_person(), v_mine) then
     raise exception 'not theirs to fill' using errcode = 'AP403';
   end if;
 end
@@ -2256,7 +2404,7 @@ $$;
 /* Whether the mail of an invitation may be sent: 500 an hour by one person, 10 to one address, whoever asks. */
 create function app_private.take_invitation_mail(p_email text) returns boolean
 language sql volatile set search_path = '' as $$
-  select app_private.take_mail('inviter|' || app.user_id(), 500) and app_private.take_mail('invitation|' || p_email, 10)
+  select app_private.take_mail('inviter|' || app.member_id(), 500) and app_private.take_mail('invitation|' || p_email, 10)
 $$;
 
 /* Why whoever has p_permissions, in the request's organization, lets nobody into these teams: 'APTEA' unless each is one of
@@ -2267,7 +2415,7 @@ language sql stable set search_path = '' as $$
     when exists (select from pg_catalog.unnest(p_team_ids) given (team_id)
                   where not exists (select from public.teams t where t.organization_id = app.org_id() and t.id = given.team_id)) then 'APTEA'
     when exists (select from pg_catalog.unnest(p_team_ids) given (team_id)
-                  where not app_private.may_fill_team(app.org_id(), given.team_id, app.user_id(), p_permissions)) then 'APABV'
+                  where not app_private.may_fill_team(app.org_id(), given.team_id, app_private.in_person(), p_permissions)) then 'APABV'
   end
 $$;
 
@@ -2277,7 +2425,7 @@ language sql volatile set search_path = '' as $$
   insert into public.outbox (id, key_hash, recipient, template, data)
   select p_message_id, pg_catalog.sha256(p_key), p_email, 'invitation',
          pg_catalog.json_build_object('organization', o.name, 'inviter', u.name)
-    from public.organizations o, public.users u where o.id = p_organization_id and u.id = app.user_id()
+    from public.organizations o, public.users u where o.id = p_organization_id and u.id = app.member_id()
 $$;
 
 /* Whether somebody with this address is a member. */
@@ -2316,6 +2464,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   v_organization_id uuid := app.org_id();
+  v_user_id uuid := app_private.answering_member_id();
   v_mine text[] := app_private.hold_organization('invitations:write');
   v_asked record;
   v_pending bigint := (select pg_catalog.count(*) from public.invitations i
@@ -2348,7 +2497,7 @@ begin
       v_pending := v_pending + 1;
       insert into public.invitations as i (organization_id, id, email, roles, team_ids, key_hash, invited_by, expires_at)
       values (v_organization_id, v_asked.id, v_asked.email, app_private.role_set(v_asked.roles), coalesce(v_asked.team_ids, '{}'),
-              pg_catalog.sha256(v_asked.key), app.user_id(), pg_catalog.now() + interval '7 days')
+              pg_catalog.sha256(v_asked.key), v_user_id, pg_catalog.now() + interval '7 days')
       returning i.id, i.roles, i.team_ids, i.invited_by, i.created_at, i.sent_at, i.expires_at
            into id, roles, team_ids, invited_by, created_at, sent_at, expires_at;
       perform app_private.mail_invitation(v_organization_id, v_asked.email, v_asked.message_id, v_asked.key);
@@ -2385,6 +2534,7 @@ $$;
 create function app.resend_invitation(p_id uuid, p_message_id uuid, p_key bytea) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
+  v_user_id uuid := app_private.answering_member_id();
   v_mine text[] := app_private.hold_organization('invitations:write');
   v_invitation public.invitations := app_private.invitation_below(p_id, v_mine);
 begin
@@ -2396,7 +2546,7 @@ begin
     raise exception 'too many mails' using errcode = 'APLIM';
   end if;
   update public.invitations i
-     set key_hash = pg_catalog.sha256(p_key), invited_by = app.user_id(), sent_at = pg_catalog.now(),
+     set key_hash = pg_catalog.sha256(p_key), invited_by = v_user_id, sent_at = pg_catalog.now(),
          expires_at = pg_catalog.now() + interval '7 days'
    where i.organization_id = v_invitation.organization_id and i.id = v_invitation.id;
   perform app_private.mail_invitation(v_invitation.organization_id, v_invitation.email, p_message_id, p_key);
@@ -2671,7 +2821,7 @@ create function app.ownership_transfer()
 returns table (id uuid, from_user_id uuid, to_user_id uuid, created_at timestamptz, expires_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
   select t.id, t.from_user_id, t.to_user_id, t.created_at, t.expires_at from app_private.open_transfer() t
-   where app.org_id('organization:own') is not null or t.to_user_id = app.user_id()
+   where app.org_id('organization:own') is not null or t.to_user_id = app.member_id()
 $$;
 
 /* Withdraws the open offer, whichever owner made it. AP404 where there is none. */
@@ -2730,6 +2880,88 @@ begin
 end
 $$;
 
+-- ── API keys ─────────────────────────────────────────────────────────────────────────────────────
+-- A key is a member's, and goes with their membership; or the organization's own, made by an owner. Only a person makes,
+-- changes and rotates keys, so that none outlives what it was made with.
+
+/* Makes a key for p_days days, or for good; p_key is SHA-256 of it. 22023 for no such scopes, APABV for more than the
+   caller may do, AP403 for one of the organization's own by no owner, APAKL for the 101st. */
+create function app.create_api_key(
+  p_id uuid, p_name text, p_scopes text[], p_is_own boolean, p_rate_limit int, p_days int, p_hint text, p_key bytea
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_user_id uuid := app.user_id();
+  v_organization_id uuid := app.org_id();
+  v_mine text[] := app_private.hold_organization('api-keys:write');
+begin
+  if p_is_own and 'organization:own' <> all (v_mine) then
+    raise exception 'no owner' using errcode = 'AP403';
+  end if;
+  if (select pg_catalog.count(*) from public.api_keys k where k.organization_id = v_organization_id) >= 100 then
+    raise exception 'as many keys as there can be' using errcode = 'APAKL';
+  end if;
+  insert into public.api_keys (organization_id, id, user_id, created_by, name, scopes, rate_limit, lifetime_days, hint, key_hash, expires_at)
+  values (v_organization_id, p_id, case when not p_is_own then v_user_id end, v_user_id, p_name,
+          app_private.check_permissions(p_scopes, v_mine), p_rate_limit, p_days, p_hint, pg_catalog.sha256(p_key),
+          pg_catalog.now() + p_days * interval '1 day');
+end
+$$;
+
+/* A key of the request's organization, which the caller holds, that they may change: one of theirs, or as an owner one of the
+   organization's own. AP404 for none, AP403 for another's. */
+create function app_private.hold_api_key(p_id uuid, p_mine text[]) returns public.api_keys
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_key public.api_keys;
+begin
+  select * into v_key from public.api_keys k where k.organization_id = app.org_id() and k.id = p_id;
+  if v_key.id is null then
+    raise exception 'no such key' using errcode = 'AP404';
+  end if;
+  if (v_key.user_id = app.user_id() or v_key.user_id is null and 'organization:own' = any (p_mine)) is not true then
+    raise exception 'not theirs to change' using errcode = 'AP403';
+  end if;
+  return v_key;
+end
+$$;
+
+/* Changes what p_changes has of {name, scopes, rateLimitPerMinute}. AP404, AP403, 22023 and APABV as above. */
+create function app.update_api_key(p_id uuid, p_changes jsonb) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('api-keys:write');
+  v_key public.api_keys := app_private.hold_api_key(p_id, v_mine);
+begin
+  update public.api_keys k
+     set name = coalesce(p_changes ->> 'name', k.name),
+         scopes = case when p_changes ? 'scopes'
+           then app_private.check_permissions(array(select pg_catalog.jsonb_array_elements_text(p_changes -> 'scopes')), v_mine)
+           else k.scopes end,
+         rate_limit = case when p_changes ? 'rateLimitPerMinute' then (p_changes ->> 'rateLimitPerMinute')::int else k.rate_limit end
+   where k.organization_id = v_key.organization_id and k.id = v_key.id;
+end
+$$;
+
+/* Gives a key another secret for as long as it was made for; the one before is good for p_overlap longer, and no longer
+   than it was. AP404 and AP403 as above; APABV when it is for more than the caller may do by now. */
+create function app.rotate_api_key(p_id uuid, p_hint text, p_overlap interval, p_key bytea) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_mine text[] := app_private.hold_organization('api-keys:write');
+  v_key public.api_keys := app_private.hold_api_key(p_id, v_mine);
+begin
+  if not v_key.scopes <@ v_mine then
+    raise exception 'more than the caller may do' using errcode = 'APABV';
+  end if;
+  update public.api_keys k
+     set key_hash = pg_catalog.sha256(p_key), hint = p_hint, rotated_at = pg_catalog.now(), previous_key_hash = k.key_hash,
+         previous_expires_at = least(pg_catalog.now() + p_overlap, k.expires_at),
+         expires_at = pg_catalog.now() + k.lifetime_days * interval '1 day'
+   where k.organization_id = v_key.organization_id and k.id = v_key.id;
+end
+$$;
+
 -- ── Share links ──────────────────────────────────────────────────────────────────────────────────
 -- A link is for whoever has it, so its token proves no mailbox: to join takes an account with a verified address. It is
 -- good while whoever made it may still give its roles, and it never makes an owner.
@@ -2750,6 +2982,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   v_organization_id uuid := app.org_id();
+  v_user_id uuid := app_private.answering_member_id();
   v_mine text[] := app_private.hold_organization('invitations:write');
   v_roles text[] := app_private.joining_roles(v_organization_id, p_roles, v_mine);
 begin
@@ -2761,7 +2994,7 @@ begin
     insert into public.share_links as l (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
     values (v_organization_id, p_id, v_roles, pg_catalog.sha256(p_key),
             array(select distinct pg_catalog.lower(domain) from pg_catalog.unnest(p_allowed_domains) domain order by 1),
-            p_max_uses, app.user_id(), pg_catalog.now() + p_days * interval '1 day')
+            p_max_uses, v_user_id, pg_catalog.now() + p_days * interval '1 day')
     returning l.id, l.roles, l.allowed_domains, l.max_uses, l.uses, l.created_by, l.created_at, l.expires_at;
 end
 $$;
@@ -2861,6 +3094,7 @@ $$;
 create function app.update_domain(p_id uuid, p_enrollment text, p_roles text[]) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
+  v_user_id uuid := app_private.answering_member_id();
   v_mine text[] := app_private.hold_organization('domains:write');
   v_domain public.organization_domains;
 begin
@@ -2869,7 +3103,7 @@ begin
     raise exception 'no such domain' using errcode = 'AP404';
   end if;
   update public.organization_domains d
-     set enrollment = coalesce(p_enrollment, d.enrollment), enrollment_set_by = app.user_id(),
+     set enrollment = coalesce(p_enrollment, d.enrollment), enrollment_set_by = v_user_id,
          roles = app_private.joining_roles(v_domain.organization_id, coalesce(p_roles, v_domain.roles), v_mine)
    where d.organization_id = v_domain.organization_id and d.id = v_domain.id;
 end
@@ -3103,10 +3337,12 @@ create function app.begin_passkey_factor(p_challenge bytea, p_credential_id byte
 returns table (user_id uuid, public_key bytea, sign_count bigint)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
+declare
+  v_user_id uuid := app_private.claimant_id();
 begin
   if app_private.spend_challenge(p_challenge) then
     return query select p.user_id, p.public_key, p.sign_count from public.passkeys p
-                  where p.credential_id = p_credential_id and p.user_id = app_private.claimant_id();
+                  where p.credential_id = p_credential_id and p.user_id = v_user_id;
   end if;
 end
 $$;
@@ -3220,6 +3456,16 @@ language sql stable parallel restricted security definer set search_path = '' as
     from public.share_links l where l.created_by = app.user_id() order by l.id desc limit p_limit
 $$;
 
+create function app.my_api_keys(p_limit int)
+returns table (id uuid, organization_id uuid, is_organizations boolean, name text, scopes text[], hint text, rate_limit int,
+               created_at timestamptz, updated_at timestamptz, rotated_at timestamptz, previous_expires_at timestamptz,
+               expires_at timestamptz, last_used_at timestamptz)
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select k.id, k.organization_id, k.user_id is null, k.name, k.scopes, k.hint, k.rate_limit, k.created_at, k.updated_at,
+         k.rotated_at, k.previous_expires_at, k.expires_at, k.last_used_at
+    from public.api_keys k where k.created_by = app.user_id() order by k.id desc limit p_limit
+$$;
+
 create function app.my_ownership_transfers(p_limit int)
 returns table (id uuid, organization_id uuid, from_user_id uuid, to_user_id uuid, created_at timestamptz, expires_at timestamptz)
 language sql stable parallel restricted security definer set search_path = '' as $$
@@ -3317,6 +3563,14 @@ begin
                'createdBy', l.created_by, 'createdAt', app_private.iso_instant(l.created_at),
                'expiresAt', app_private.iso_instant(l.expires_at)) order by l.id), '[]')
         from public.share_links l where l.organization_id = v_id),
+    'apiKeys', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', k.id, 'userId', k.user_id, 'createdBy', k.created_by, 'name', k.name, 'scopes', k.scopes, 'hint', k.hint,
+               'rateLimitPerMinute', k.rate_limit, 'createdAt', app_private.iso_instant(k.created_at),
+               'updatedAt', app_private.iso_instant(k.updated_at), 'rotatedAt', app_private.iso_instant(k.rotated_at),
+               'previousExpiresAt', app_private.iso_instant(k.previous_expires_at), 'expiresAt', app_private.iso_instant(k.expires_at),
+               'lastUsedAt', app_private.iso_instant(k.last_used_at)) order by k.id), '[]')
+        from public.api_keys k where k.organization_id = v_id),
     'ownershipTransfers', (
       select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                'id', t.id, 'fromUserId', t.from_user_id, 'toUserId', t.to_user_id,
@@ -3374,6 +3628,7 @@ language sql volatile security definer set search_path = '' as $$
        + app_private.purge('public.spent_challenges', $c$created_at < pg_catalog.now() - interval '1 hour'$c$)
        + app_private.purge('public.invitations', $c$least(ended_at, expires_at) < pg_catalog.now() - interval '30 days'$c$)
        + app_private.purge('public.share_links', $c$expires_at < pg_catalog.now() - interval '30 days'$c$)
+       + app_private.purge('public.api_keys', $c$expires_at < pg_catalog.now() - interval '30 days'$c$)
        + app_private.purge('public.ownership_transfers', $c$expires_at < pg_catalog.now()$c$)
        + app_private.purge('public.organization_slugs', $c$replaced_at < pg_catalog.now() - interval '90 days'$c$)
        -- Members apart from their organizations: one takes all of it along at once. As an array, and with an OFFSET, so
@@ -3400,18 +3655,20 @@ reset role;
 
 -- ── Triggers ─────────────────────────────────────────────────────────────────────────────────────
 
--- Else whoever asks for it would lock themselves out, and could not take it back.
+-- Else whoever asks for it would lock themselves out, and could not take it back. APSES with a key, either way.
 create function app_private.check_mfa_required() returns trigger
 language plpgsql set search_path = '' as $$
+declare
+  v_session_id uuid := app.session_id();
 begin
-  if not exists (select from public.sessions s where s.id = (select app.session_id()) and s.second_factor = 'given') then
+  if not exists (select from public.sessions s where s.id = v_session_id and s.second_factor = 'given') then
     raise exception 'the session has no second factor' using errcode = 'APENR';
   end if;
   return new;
 end
 $$;
 create trigger check_mfa_required before update of mfa_required on organizations
-  for each row when (new.mfa_required and not old.mfa_required) execute function app_private.check_mfa_required();
+  for each row when (new.mfa_required <> old.mfa_required) execute function app_private.check_mfa_required();
 
 -- In the transaction in which the address is verified, by whatever way. Organizations can then be locked in another order
 -- than that of their ids, by whoever joins two at once: Postgres finds the deadlock, and the Worker sends the batch again.
@@ -3452,6 +3709,7 @@ $$;
 create trigger touch_updated_at before update of name, email on users for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on sso_connections for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organization_domains for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update of name, scopes, rate_limit on api_keys for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on roles for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on teams for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
@@ -3530,13 +3788,13 @@ create policy "A membership is its organization's alone" on memberships as restr
 -- One policy and not two: policies are joined by OR, and an OR costs the index its order.
 create policy "Those with members:read read the members, others their own membership" on memberships for select to app_user
   using (organization_id = (select app.org_id())
-         and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
+         and ((select app.org_id('members:read')) is not null or user_id = (select app.member_id())));
 
 create policy "A member's role is its organization's alone" on membership_roles as restrictive to app_user
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
 create policy "Those with members:read read the members' roles, others their own" on membership_roles for select to app_user
   using (organization_id = (select app.org_id())
-         and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
+         and ((select app.org_id('members:read')) is not null or user_id = (select app.member_id())));
 
 -- ── member_terms: the search's alone ─────────────────────────────────────────────────────────────
 
@@ -3570,7 +3828,7 @@ create policy "Who is in a team is its organization's alone" on team_memberships
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
 create policy "Those with members:read read who is in the teams, others where they are" on team_memberships for select to app_user
   using (organization_id = (select app.org_id())
-         and ((select app.org_id('members:read')) is not null or user_id = (select app.user_id())));
+         and ((select app.org_id('members:read')) is not null or user_id = (select app.member_id())));
 
 -- ── invitations: read under the fence, changed through functions only ────────────────────────────
 
@@ -3589,6 +3847,18 @@ create policy "A share link is its organization's alone" on share_links as restr
   using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
 create policy "Those with invitations:read read the share links" on share_links for select to app_user
   using (organization_id = (select app.org_id('invitations:read')));
+
+-- ── api_keys: read and revoked under the fence, made and changed through functions only ──────────
+
+grant select (organization_id, id, user_id, created_by, name, scopes, hint, rate_limit, created_at, updated_at, rotated_at,
+              previous_expires_at, expires_at, last_used_at), delete on api_keys to app_user;
+
+create policy "An API key is its organization's alone" on api_keys as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with api-keys:read or api-keys:write read the API keys" on api_keys for select to app_user
+  using (organization_id = coalesce((select app.org_id('api-keys:read')), (select app.org_id('api-keys:write'))));
+create policy "Those with api-keys:write revoke API keys" on api_keys for delete to app_user
+  using (organization_id = (select app.org_id('api-keys:write')));
 
 -- ── organization_domains: read and deleted under the fence, changed through functions only ──────
 

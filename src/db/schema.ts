@@ -401,6 +401,59 @@ export const shareLinks = pgTable(
 ).enableRLS();
 
 /**
+ * Keys of a member, or of the organization's own where `userId` is null. `keyHash` is SHA-256 of what the Worker sends,
+ * itself SHA-256 of the key; so is that of the one before, which a rotation leaves good until `previousExpiresAt`.
+ * `scopes` are permissions. `rateLimit` is of requests a minute; `hint` is the end of the key, to tell it by.
+ */
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    organizationId: ownOrganizationId(),
+    id: uuid("id").notNull(),
+    userId: uuid("user_id"),
+    createdBy: uuid("created_by").references(() => users.id, { onDelete: "set null" }),
+    name: text("name").notNull(),
+    scopes: text("scopes").array().notNull(),
+    rateLimit: integer("rate_limit"),
+    /** Null of one that is good for good. */
+    lifetimeDays: integer("lifetime_days"),
+    hint: text("hint").notNull(),
+    keyHash: bytea("key_hash").notNull(),
+    previousKeyHash: bytea("previous_key_hash"),
+    previousExpiresAt: instant("previous_expires_at"),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+    rotatedAt: instant("rotated_at"),
+    expiresAt: instant("expires_at"),
+    lastUsedAt: instant("last_used_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    unique("api_keys_key_hash_key").on(table.keyHash),
+    unique("api_keys_previous_key_hash_key").on(table.previousKeyHash),
+    foreignKey({
+      name: "api_keys_membership_fkey",
+      columns: [table.organizationId, table.userId],
+      foreignColumns: [memberships.organizationId, memberships.userId],
+    }).onDelete("cascade"),
+    // Not led by the organization, so that a page is read by the primary key, in its order.
+    index("api_keys_user_id_organization_id_idx").on(table.userId, table.organizationId),
+    index("api_keys_created_by_id_idx").on(table.createdBy, table.id),
+    // For the clean-up.
+    index("api_keys_expires_at_idx").on(table.expiresAt),
+    check("api_keys_name_length", sql`length(name) between 1 and 100`),
+    check("api_keys_scopes_bounded", sql`cardinality(scopes) >= 1 and not 'organization:own' = any (scopes)`),
+    check("api_keys_rate_limit_bounded", sql`rate_limit between 1 and 100000`),
+    check("api_keys_lifetime_days_bounded", sql`lifetime_days between 1 and 365`),
+    check("api_keys_expires_at_given", sql`(lifetime_days is null) = (expires_at is null)`),
+    check("api_keys_previous_whole", sql`num_nulls(previous_key_hash, previous_expires_at) in (0, 2)`),
+    check("api_keys_hint_length", sql`length(hint) = 4`),
+    check("api_keys_key_hash_length", sql`length(key_hash) = 32`),
+    check("api_keys_previous_key_hash_length", sql`length(previous_key_hash) = 32`),
+  ],
+).enableRLS();
+
+/**
  * An owner's offer to leave the organization to another member: one of each organization at most, gone once it is
  * answered. It goes with the recipient's membership, and with the owner's role of whoever made it.
  */
