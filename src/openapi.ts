@@ -1,16 +1,21 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { AppError, type ErrorCode } from "./errors.ts";
-import { headerComponents, withHeaders } from "./headers.ts";
+import { withHeaders } from "./headers.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { idempotencyKey } from "./middleware/idempotency-key.ts";
 import { rateLimit } from "./middleware/rate-limit/index.ts";
 import { jsonBody } from "./middleware/request-body.ts";
 import { queryNames } from "./middleware/request-query.ts";
-import { personContext, type SessionRules, systemContext, tenantContext } from "./middleware/tenant-context.ts";
+import {
+  personContext,
+  type SessionRules,
+  systemContext,
+  takesApiKeys,
+  tenantContext,
+} from "./middleware/tenant-context.ts";
 import type { Permission } from "./permissions.ts";
 import { errorResponses } from "./problem-responses.ts";
-import { REFRESH_COOKIE } from "./refresh-cookie.ts";
 import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
 
 /** A route as its file writes it. Who may call it, and every error it shares with others, is added here. */
@@ -49,6 +54,7 @@ function defineRoute(
     verified: _verified,
     fresh,
     pending,
+    inPerson,
     takesCookie,
     setsCookie,
     setsFlowCookie,
@@ -56,12 +62,14 @@ function defineRoute(
     ...route
   } = contract;
   const body = route.request?.body;
+  const withApiKeys = extra.permission !== undefined && takesApiKeys({ fresh, inPerson });
   const hasInput = !!(body || route.request?.params || route.request?.query || creates);
   const codes: ErrorCode[] = [
     ...(hasInput ? (["invalid_request"] as const) : []),
     ...extra.errors,
     ...(extra.security && !pending ? (["mfa_required"] as const) : []),
     ...(extra.permission ? (["mfa_enrollment_required"] as const) : []),
+    ...(extra.security && !withApiKeys ? (["session_required"] as const) : []),
     ...(extra.security && fresh ? (["reauthentication_required"] as const) : []),
     ...(extra.security && !unverified ? (["email_unverified"] as const) : []),
     ...errors,
@@ -76,7 +84,7 @@ function defineRoute(
   return createRoute({
     ...route,
     ...(creates && { request: { ...route.request, headers: IdempotencyHeaders } }),
-    ...(extra.security && { security: [{ bearer: [] }] }),
+    ...(extra.security && { security: [{ bearer: [] }, ...(withApiKeys ? [{ apiKey: [] }] : [])] }),
     ...(takesCookie && { security: [{}, { refreshCookie: [] }] }),
     ...(extra.permission && { "x-permission": extra.permission }),
     responses: withHeaders(
@@ -194,55 +202,3 @@ export const isEachOnce = (names: string[]): boolean => new Set(names).size === 
 /** The shape of every list. */
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() });
-
-const documentInfo = {
-  openapi: "3.1.0",
-  info: {
-    title: "SaaS Backend Layer",
-    version: "1.0.0",
-    description:
-      "Authentication, organizations and roles in front of Postgres, which fences every row itself. Sign up, sign in, and send the access token as `Authorization: Bearer …`.",
-    license: { name: "MIT", identifier: "MIT" },
-  },
-  tags: [
-    { name: "Auth", description: "Accounts, tokens and sessions." },
-    { name: "MFA", description: "Second factors: authenticator apps, passkeys, recovery codes." },
-    { name: "Passkeys", description: "WebAuthn credentials, which sign in without a password." },
-    { name: "Me", description: "The signed-in person." },
-    { name: "Organizations", description: "The tenants." },
-    { name: "Members", description: "Who belongs to an organization." },
-    { name: "Roles", description: "The product's permissions, and an organization's own roles of them." },
-    { name: "Teams", description: "Groups of an organization's members." },
-    { name: "Invitations", description: "How people come into an organization: by mail, or by a link." },
-    { name: "Domains", description: "A company's own e-mail domains, whose people may join." },
-    { name: "SSO", description: "A company's own identity provider, for the people of its domain." },
-    { name: "Operations", description: "For those who run the service." },
-  ],
-  security: [],
-};
-
-/** The OpenAPI 3.1 document of everything that is mounted on `app`, as JSON. Made once, at the first request. */
-export function describeApi(app: OpenAPIHono<AppEnv>): string {
-  document ??= JSON.stringify(makeDocument(app));
-  return document;
-}
-
-let document: string | undefined;
-
-function makeDocument(app: OpenAPIHono<AppEnv>) {
-  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
-    type: "http",
-    scheme: "bearer",
-    bearerFormat: "JWT",
-    description: "`accessToken` of POST /v1/auth/sign-in.",
-  });
-  app.openAPIRegistry.registerComponent("securitySchemes", "refreshCookie", {
-    type: "apiKey",
-    in: "cookie",
-    name: REFRESH_COOKIE,
-    description:
-      "Set by POST /v1/auth/sign-in with `refreshTokenIn: cookie`. Good for POST /v1/auth/refresh alone, from pages of PUBLIC_ORIGIN and CORS_ORIGINS.",
-  });
-  for (const { name, component } of headerComponents) app.openAPIRegistry.registerComponent("headers", name, component);
-  return app.getOpenAPI31Document({ ...documentInfo, servers: [{ url: "/" }] });
-}

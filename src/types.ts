@@ -1,4 +1,5 @@
 import type {
+  AdmittedKey,
   DatabaseMeter,
   DatabaseOptions,
   IdempotencyKey,
@@ -17,11 +18,23 @@ export interface Bindings {
 }
 
 /** Who a verified access token speaks for. The database decides whether the session still lives. */
-export interface Identity {
+export interface SessionIdentity {
+  by: "session";
   userId: string;
   /** SHA-256 of the session's handle, as bytea: what `app.admit` is given. */
   handle: string;
 }
+
+/** What has the shape of an API key. The database decides whether it is one. */
+export interface ApiKeyIdentity {
+  by: "apiKey";
+  /** SHA-256 of the key, as bytea: what `app.admit_key` is given. */
+  handle: string;
+  /** What the database has let in, once it has. */
+  admitted?: AdmittedKey;
+}
+
+export type Identity = SessionIdentity | ApiKeyIdentity;
 
 /** Set for every request, before any route. */
 export interface RequestVariables {

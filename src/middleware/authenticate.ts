@@ -1,11 +1,12 @@
 import { createMiddleware } from "hono/factory";
 import { AppError } from "../errors.ts";
+import { hashApiKey, isApiKey } from "../services/api-key-format.ts";
 import { hashHandle, isMfaToken, verifyAccessToken, verifyMfaToken } from "../services/tokens.ts";
 import type { AppEnv } from "../types.ts";
 
 /**
- * Verifies the access token (RFC 6750) and sets `identity`. Asks no database: whether the session
- * still lives is for `app.admit` to say, in the batch that answers the request.
+ * Verifies the access token, or an API key's checksum, as a bearer token (RFC 6750), and sets `identity`. Asks no
+ * database: whether the session or the key still lives is for it to say in the batch that answers the request.
  *
  * @param pending whether the token of a session before its second factor is taken as well
  */
@@ -14,9 +15,13 @@ export const authenticate = ({ pending }: { pending: boolean }) =>
     const [scheme = "", token = "", ...rest] = (c.req.header("authorization") ?? "").split(" ");
     if (scheme.toLowerCase() !== "bearer" || rest.length > 0) throw new AppError("unauthenticated");
     const { settings } = c.var;
+    if (isApiKey(token)) {
+      c.set("identity", { by: "apiKey", handle: await hashApiKey(settings, token) });
+      return next();
+    }
     const isPending = isMfaToken(token);
     const { userId, handle } = await (isPending ? verifyMfaToken : verifyAccessToken)(settings, token);
     if (isPending && !pending) throw new AppError("mfa_required");
-    c.set("identity", { userId, handle: await hashHandle(handle) });
-    await next();
+    c.set("identity", { by: "session", userId, handle: await hashHandle(handle) });
+    return next();
   });

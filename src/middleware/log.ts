@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
-import type { AppEnv } from "../types.ts";
+import type { AppEnv, Identity } from "../types.ts";
 
 /**
  * One JSON line a request, of allow-listed fields: the route's pattern and never the URL, so that no
@@ -29,12 +29,17 @@ export const log = () =>
         durationMs,
         databaseMs: milliseconds,
         databaseRequests: requests,
-        userId: c.var.identity?.userId,
+        ...describeCaller(c.var.identity),
         organizationId: readOrganizationId(c),
         ...(status >= 400 && describeError(c)),
       }),
     );
   });
+
+function describeCaller(identity: Identity | undefined) {
+  if (!identity) return {};
+  return identity.by === "session" ? { userId: identity.userId } : { apiKeyId: identity.admitted?.id };
+}
 
 /** Logged when it is an identifier: a path can hold anything. */
 function readOrganizationId(c: Context<AppEnv>): string | undefined {

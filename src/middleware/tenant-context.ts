@@ -1,5 +1,12 @@
 import { createMiddleware } from "hono/factory";
-import { openPersonDatabase, openSystemDatabase, openTenantDatabase, type SessionRequirements } from "../db/index.ts";
+import {
+  type AdmittedKey,
+  openKeyDatabase,
+  openPersonDatabase,
+  openSystemDatabase,
+  openTenantDatabase,
+  type SessionRequirements,
+} from "../db/index.ts";
 import { AppError } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
 import type { Identity, PersonEnv, RequestVariables, SystemEnv, TenantEnv } from "../types.ts";
@@ -29,7 +36,12 @@ export interface SessionRules {
   fresh?: boolean | undefined;
   /** Open before the session's second factor: for what gives it, and nothing else. */
   pending?: boolean | undefined;
+  /** For a person alone, and no API key: what they do for themselves. So is all that is `fresh`. */
+  inPerson?: boolean | undefined;
 }
+
+/** Whether an API key can do what a route does, where its scopes allow it. */
+export const takesApiKeys = ({ fresh, inPerson }: SessionRules): boolean => !fresh && !inPerson;
 
 const requirementsOf = (
   { unverified, verified, fresh, pending }: SessionRules,
@@ -45,7 +57,8 @@ const requirementsOf = (
 /** For routes about the signed-in person. */
 export const personContext = (rules: SessionRules) =>
   createMiddleware<PersonEnv>(async (c, next) => {
-    const { handle } = identityOf(c.var);
+    const { by, handle } = identityOf(c.var);
+    if (by === "apiKey") throw new AppError("session_required");
     c.set("database", openPersonDatabase(optionsOf(c.var), handle, requirementsOf(rules, c.var)));
     await next();
   });
@@ -54,8 +67,15 @@ export const personContext = (rules: SessionRules) =>
 export const tenantContext = (permission: Permission, rules: SessionRules) =>
   createMiddleware<TenantEnv>(async (c, next) => {
     const organizationId = c.req.param("organizationId") ?? "";
-    const { handle } = identityOf(c.var);
+    const identity = identityOf(c.var);
     const requirements = requirementsOf(rules, c.var);
-    c.set("database", openTenantDatabase(optionsOf(c.var), handle, organizationId, permission, requirements));
+    const options = optionsOf(c.var);
+    if (identity.by === "session") {
+      c.set("database", openTenantDatabase(options, identity.handle, organizationId, permission, requirements));
+    } else {
+      if (!takesApiKeys(rules)) throw new AppError("session_required");
+      const keep = (key: AdmittedKey) => void (identity.admitted = key);
+      c.set("database", openKeyDatabase(options, identity.handle, organizationId, permission, requirements, keep));
+    }
     await next();
   });

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { createRouter, json, personRoute } from "../openapi.ts";
 import { forgetCookie } from "../refresh-cookie.ts";
 import { deleteAccount, exportAccount } from "../services/accounts.ts";
+import { ApiKey } from "./api-keys.ts";
 import { Identity } from "./identities.ts";
 import { Invitation } from "./invitations.ts";
 import { JoinedBy } from "./members.ts";
@@ -98,6 +99,16 @@ const AccountExport = z
         }),
       )
       .openapi({ description: "Without their tokens." }),
+    apiKeys: z
+      .array(
+        ApiKey.omit({ createdBy: true, userId: true }).extend({
+          organizationId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04" }),
+          isOrganizations: z
+            .boolean()
+            .openapi({ description: "Whether it is the organization's own, and not theirs.", example: false }),
+        }),
+      )
+      .openapi({ description: "Those that they made; without the keys themselves." }),
     ownershipTransfers: z
       .array(
         OwnershipTransfer.extend({

@@ -128,6 +128,7 @@ const leaveRoute = tenantRoute("organization:read", {
   tags: ["Members"],
   summary: "Leave an organization",
   description: "An only owner first makes somebody else one, or deletes the organization.",
+  inPerson: true,
   request: { params: OrganizationParams },
   responses: { 204: { description: "Left." } },
   errors: ["last_owner"],

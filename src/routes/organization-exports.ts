@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { TypedResponse } from "hono";
 import { createRouter, json, tenantRoute } from "../openapi.ts";
 import { exportOrganization } from "../services/organization-exports.ts";
+import { ApiKey } from "./api-keys.ts";
 import { Domain } from "./domains.ts";
 import { Invitation } from "./invitations.ts";
 import { Member } from "./members.ts";
@@ -31,6 +32,7 @@ const OrganizationExport = z
       .array(Invitation)
       .openapi({ description: "Ended ones for 30 days; `pending` too after their 7 days. Without their tokens." }),
     shareLinks: z.array(ShareLink).openapi({ description: "Without their tokens." }),
+    apiKeys: z.array(ApiKey).openapi({ description: "Without the keys themselves." }),
     ownershipTransfers: z.array(OwnershipTransfer),
     domains: z.array(Domain),
     ssoConnections: z

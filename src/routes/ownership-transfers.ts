@@ -58,6 +58,7 @@ const withdrawRoute = tenantRoute("organization:own", {
   tags: ["Members"],
   summary: "Withdraw the offer of ownership",
   description: "Whichever owner made it.",
+  inPerson: true,
   request: { params: OrganizationParams },
   responses: { 204: { description: "Withdrawn." } },
 });
@@ -79,6 +80,7 @@ const declineRoute = tenantRoute("organization:read", {
   path: `${path}/decline`,
   tags: ["Members"],
   summary: "Decline the offer of ownership",
+  inPerson: true,
   request: { params: OrganizationParams },
   responses: { 204: { description: "Declined." } },
 });

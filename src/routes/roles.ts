@@ -26,7 +26,7 @@ const collection = "/v1/organizations/{organizationId}/roles";
 
 const PermissionName = z.enum(permissions).openapi({ example: "members:read" });
 
-const Permissions = z
+export const Permissions = z
   .array(z.enum(grantablePermissions).openapi({ example: "members:read" }))
   .min(1)
   .max(grantablePermissions.length)

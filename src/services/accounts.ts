@@ -4,6 +4,7 @@ import { isoInstant } from "../db/json.ts";
 import { identities, passkeys, recoveryCodes, sessions, totpFactors, users } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
+import type { ApiKey } from "./api-keys.ts";
 import type { Invitation } from "./invitations.ts";
 import type { Member } from "./members.ts";
 import { type Identity, identityFields } from "./identities.ts";
@@ -50,6 +51,8 @@ export interface AccountExport {
   /** With the status that is stored: `pending` too after their time is over. */
   sentInvitations: (Omit<Invitation, "invitedBy"> & { organizationId: string })[];
   shareLinks: (Omit<ShareLink, "createdBy"> & { organizationId: string })[];
+  /** Those that the person made, also for the organization. */
+  apiKeys: (Omit<ApiKey, "createdBy" | "userId"> & { organizationId: string; isOrganizations: boolean })[];
   /** Offers that the person made, or that were made to them. */
   ownershipTransfers: (OwnershipTransfer & { organizationId: string })[];
   oneTimeTokens: { purpose: string; email: string | null; createdAt: string; expiresAt: string }[];
@@ -87,6 +90,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     teamMemberships,
     sent,
     links,
+    keys,
     transfers,
     oneTimeTokens,
     messages,
@@ -150,6 +154,13 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
             'maxUses', l.max_uses, 'uses', l.uses, 'createdAt', ${isoInstant(sql`l.created_at`)}, 'expiresAt', ${isoInstant(sql`l.expires_at`)})
             as body from app.my_share_links(${EXPORT_LIMIT}::int) l`,
     ),
+    queries.execute<{ body: AccountExport["apiKeys"][number] }>(
+      sql`select json_build_object('id', k.id, 'organizationId', k.organization_id, 'isOrganizations', k.is_organizations, 'name', k.name,
+            'scopes', k.scopes, 'hint', k.hint, 'rateLimitPerMinute', k.rate_limit, 'createdAt', ${isoInstant(sql`k.created_at`)},
+            'updatedAt', ${isoInstant(sql`k.updated_at`)}, 'rotatedAt', ${isoInstant(sql`k.rotated_at`)},
+            'previousExpiresAt', ${isoInstant(sql`k.previous_expires_at`)}, 'expiresAt', ${isoInstant(sql`k.expires_at`)},
+            'lastUsedAt', ${isoInstant(sql`k.last_used_at`)}) as body from app.my_api_keys(${EXPORT_LIMIT}::int) k`,
+    ),
     queries.execute<{ body: AccountExport["ownershipTransfers"][number] }>(
       sql`select json_build_object('id', t.id, 'organizationId', t.organization_id, 'fromUserId', t.from_user_id, 'toUserId', t.to_user_id,
             'createdAt', ${isoInstant(sql`t.created_at`)}, 'expiresAt', ${isoInstant(sql`t.expires_at`)})
@@ -179,6 +190,7 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
     teams: bodies(teamMemberships),
     sentInvitations: bodies(sent),
     shareLinks: bodies(links),
+    apiKeys: bodies(keys),
     ownershipTransfers: bodies(transfers),
     oneTimeTokens: bodies(oneTimeTokens),
     messages: bodies(messages),

@@ -88,9 +88,10 @@ const organizationFields = {
   updatedAt: organizations.updatedAt,
 };
 
-const myRoles = sql<string[]>`(select json_agg(role order by role) from ${membershipRoles} where ${and(
+/** None with a key of the organization's own. */
+const myRoles = sql<string[]>`(select coalesce(json_agg(role order by role), '[]') from ${membershipRoles} where ${and(
   eq(membershipRoles.organizationId, sql`organizations.id`),
-  eq(membershipRoles.userId, sql`(select app.user_id())`),
+  eq(membershipRoles.userId, sql`(select app.member_id())`),
 )})`;
 
 export async function readOrganization(database: TenantDatabase): Promise<Organization> {

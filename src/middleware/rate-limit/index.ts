@@ -1,8 +1,10 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "../../errors.ts";
-import type { AppEnv } from "../../types.ts";
+import { type KeyLimits, rememberLimit, subjectOfKey } from "../../services/key-limits.ts";
+import type { ApiKeyIdentity, AppEnv, Bindings } from "../../types.ts";
 import { toNetwork } from "../client-address.ts";
+import type { CountedDecision } from "./rate-limiter.ts";
 import { type Decision, SlidingLog, WINDOW_MS } from "./sliding-log.ts";
 
 /** What the limiter may take of a request's time, in milliseconds: longer where its failure is a refusal. */
@@ -13,37 +15,72 @@ const MAX_FALLBACK_SUBJECTS = 10_000;
 
 const fallbackLogs = new Map<string, SlidingLog>();
 
+/** Hashes of keys that the database has let in, as many as one isolate remembers. */
+const MAX_PROVEN_KEYS = 10_000;
+
+const provenKeys = new Set<string>();
+
 interface RateLimitOptions {
   /** When the limiter does not answer: `open` counts in this isolate alone, `closed` refuses with 503. */
   onFailure: "open" | "closed";
 }
 
 /**
- * At most RATE_LIMIT_PER_MINUTE requests in any 60 seconds for a signed-in person, or for an IPv4
- * address or IPv6 /64. Answers carry RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
+ * At most RATE_LIMIT_PER_MINUTE requests in any 60 seconds for a signed-in person, for an API key, which may have a lower
+ * limit of its own, or for an IPv4 address or IPv6 /64. Answers carry RateLimit and RateLimit-Policy
+ * (draft-ietf-httpapi-ratelimit-headers).
  *
  * @throws AppError `rate_limited` with Retry-After; `unavailable` when failing closed.
  */
 export const rateLimit = ({ onFailure }: RateLimitOptions) =>
   createMiddleware<AppEnv>(async (c, next) => {
-    const limit = c.var.settings.RATE_LIMIT_PER_MINUTE;
-    const subject = c.var.identity
-      ? `user:${c.var.identity.userId}`
-      : `ip:${toNetwork(c.var.clientAddress ?? "unknown")}`;
-    const decision = await decide(c, subject, limit, onFailure);
-    const seconds = Math.ceil(decision.resetMs / 1000);
-    c.header("RateLimit-Policy", `"default";q=${limit};w=${WINDOW_MS / 1000}`);
-    c.header("RateLimit", `"default";r=${decision.remaining};t=${seconds}`);
-    if (!decision.accepted) throw new AppError("rate_limited", { headers: { "retry-after": String(seconds) } });
+    const { identity } = c.var;
+    const network = `ip:${toNetwork(c.var.clientAddress ?? "unknown")}`;
+    if (identity?.by !== "apiKey") {
+      await count(c, identity ? `user:${identity.userId}` : network, onFailure);
+      return next();
+    }
+    // Anybody can make up what looks like a key: until one has proven to be, its caller counts.
+    if (!provenKeys.has(identity.handle)) await count(c, network, onFailure);
+    const { ownLimit } = await count(c, subjectOfKey(identity.handle), onFailure);
     await next();
+    learn(c, identity, ownLimit);
   });
+
+/** The limiters of all subjects. */
+export const limitersOf =
+  ({ RATE_LIMITER }: Bindings): KeyLimits =>
+  (subject) =>
+    RATE_LIMITER.get(RATE_LIMITER.idFromName(subject));
+
+/** What the database has said of a key, for its next request. */
+function learn(c: Context<AppEnv>, { handle, admitted }: ApiKeyIdentity, ownLimit: number | null): void {
+  if (!admitted) return;
+  if (!provenKeys.has(handle)) {
+    const oldest = provenKeys.size >= MAX_PROVEN_KEYS ? provenKeys.values().next().value : undefined;
+    if (oldest !== undefined) provenKeys.delete(oldest);
+    provenKeys.add(handle);
+  }
+  if (admitted.rateLimitPerMinute === ownLimit) return;
+  c.executionCtx.waitUntil(rememberLimit(limitersOf(c.env), handle, admitted.rateLimitPerMinute));
+}
+
+/** Counts a request of the subject's. @throws AppError `rate_limited`, `unavailable`. */
+async function count(c: Context<AppEnv>, subject: string, onFailure: "open" | "closed"): Promise<CountedDecision> {
+  const decision = await decide(c, subject, c.var.settings.RATE_LIMIT_PER_MINUTE, onFailure);
+  const seconds = Math.ceil(decision.resetMs / 1000);
+  c.header("RateLimit-Policy", `"default";q=${decision.limit};w=${WINDOW_MS / 1000}`);
+  c.header("RateLimit", `"default";r=${decision.remaining};t=${seconds}`);
+  if (!decision.accepted) throw new AppError("rate_limited", { headers: { "retry-after": String(seconds) } });
+  return decision;
+}
 
 async function decide(
   c: Context<AppEnv>,
   subject: string,
   limit: number,
   onFailure: "open" | "closed",
-): Promise<Decision> {
+): Promise<CountedDecision> {
   let timer: ReturnType<typeof setTimeout> | null = null;
   try {
     const namespace = c.env.RATE_LIMITER;
@@ -56,7 +93,7 @@ async function decide(
       JSON.stringify({ level: "error", message: "rate limiter failed", requestId: c.var.requestId, onFailure }),
     );
     if (onFailure === "closed") throw new AppError("unavailable", { headers: { "retry-after": "2" }, cause: error });
-    return checkInIsolate(subject, limit);
+    return { ...checkInIsolate(subject, limit), limit, ownLimit: null };
   } finally {
     clearTimeout(timer);
   }
