@@ -100,6 +100,28 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       expires_at: "expiresAt",
     },
   },
+  api_keys: {
+    list: "apiKeys",
+    columns: {
+      organization_id: "organizationId",
+      id: "id",
+      user_id: "isOrganizations",
+      created_by: "not: the account's id",
+      name: "name",
+      scopes: "scopes",
+      rate_limit: "rateLimitPerMinute",
+      lifetime_days: "not: see expiresAt",
+      hint: "hint",
+      key_hash: "not: a secret's hash",
+      previous_key_hash: "not: a secret's hash",
+      previous_expires_at: "previousExpiresAt",
+      created_at: "createdAt",
+      updated_at: "updatedAt",
+      rotated_at: "rotatedAt",
+      expires_at: "expiresAt",
+      last_used_at: "lastUsedAt",
+    },
+  },
   ownership_transfers: {
     list: "ownershipTransfers",
     columns: {
@@ -247,9 +269,13 @@ describe("GET /v1/users/me/export", () => {
     for (const [name, table] of Object.entries(tables)) {
       if (typeof table === "string") continue;
       const column =
-        { users: "id", invitations: "invited_by", share_links: "created_by", ownership_transfers: "to_user_id" }[
-          name
-        ] ?? "user_id";
+        {
+          users: "id",
+          invitations: "invited_by",
+          share_links: "created_by",
+          api_keys: "created_by",
+          ownership_transfers: "to_user_id",
+        }[name] ?? "user_id";
       const [stored] = await asOwner([`select from ${name} where ${column} = $1`, [person.id]]);
       expect([name, listOf(body, table.list).length]).toEqual([name, stored?.length]);
     }

@@ -94,6 +94,23 @@ describe("GET /v1/users/me/export", () => {
           expiresAt: instant,
         },
       ],
+      apiKeys: [
+        {
+          id: expect.any(String),
+          organizationId: own.id,
+          isOrganizations: false,
+          name: "Given",
+          scopes: ["organization:read"],
+          hint: expect.stringMatching(/^\w{4}$/),
+          rateLimitPerMinute: null,
+          createdAt: instant,
+          updatedAt: instant,
+          rotatedAt: null,
+          previousExpiresAt: null,
+          expiresAt: instant,
+          lastUsedAt: null,
+        },
+      ],
       ownershipTransfers: [
         {
           id: expect.any(String),
@@ -121,23 +138,41 @@ describe("GET /v1/users/me/export", () => {
     const { person } = await makeFullPerson("Ada");
     const link = await giveResetToken(person.id);
     const text = JSON.stringify((await exportAccount(person)).body);
-    const [users = [], sessions = [], tokens = [], invitations = [], links = [], mails = [], apps = [], codes = []] =
-      await asOwner(
-        ["select password_salt as a, encode(password_verifier, 'hex') as b from users where id = $1", [person.id]],
-        ["select encode(handle_hash, 'hex') as a from sessions where user_id = $1", [person.id]],
-        ["select encode(key_hash, 'hex') as a, id as b from one_time_tokens where user_id = $1", [person.id]],
-        ["select encode(key_hash, 'hex') as a from invitations where invited_by = $1", [person.id]],
-        ["select encode(key_hash, 'hex') as a from share_links where created_by = $1", [person.id]],
-        ["select encode(key_hash, 'hex') as a, id as b from outbox where user_id = $1", [person.id]],
-        [
-          "select encode(key_hash, 'hex') as a, encode(sealed_seed, 'hex') as b from totp_factors where user_id = $1",
-          [person.id],
-        ],
-        ["select encode(key_hash, 'hex') as a from recovery_codes where user_id = $1", [person.id]],
-      );
-    const stored = [...users, ...sessions, ...tokens, ...invitations, ...links, ...mails, ...apps, ...codes].flatMap(
-      (row) => Object.values(row),
+    const [
+      users = [],
+      sessions = [],
+      tokens = [],
+      invitations = [],
+      links = [],
+      keys = [],
+      mails = [],
+      apps = [],
+      codes = [],
+    ] = await asOwner(
+      ["select password_salt as a, encode(password_verifier, 'hex') as b from users where id = $1", [person.id]],
+      ["select encode(handle_hash, 'hex') as a from sessions where user_id = $1", [person.id]],
+      ["select encode(key_hash, 'hex') as a, id as b from one_time_tokens where user_id = $1", [person.id]],
+      ["select encode(key_hash, 'hex') as a from invitations where invited_by = $1", [person.id]],
+      ["select encode(key_hash, 'hex') as a from share_links where created_by = $1", [person.id]],
+      ["select encode(key_hash, 'hex') as a from api_keys where created_by = $1", [person.id]],
+      ["select encode(key_hash, 'hex') as a, id as b from outbox where user_id = $1", [person.id]],
+      [
+        "select encode(key_hash, 'hex') as a, encode(sealed_seed, 'hex') as b from totp_factors where user_id = $1",
+        [person.id],
+      ],
+      ["select encode(key_hash, 'hex') as a from recovery_codes where user_id = $1", [person.id]],
     );
+    const stored = [
+      ...users,
+      ...sessions,
+      ...tokens,
+      ...invitations,
+      ...links,
+      ...keys,
+      ...mails,
+      ...apps,
+      ...codes,
+    ].flatMap((row) => Object.values(row));
     expect(stored.length).toBeGreaterThan(6);
     for (const secret of [...stored, link, person.token, person.refreshToken, person.password]) {
       expect(text).not.toContain(secret);

@@ -69,6 +69,7 @@ describe("Every operation", () => {
       "DELETE /v1/auth/sessions",
       "DELETE /v1/auth/sessions/{sessionId}",
       "DELETE /v1/organizations/{organizationId}",
+      "DELETE /v1/organizations/{organizationId}/api-keys/{apiKeyId}",
       "DELETE /v1/organizations/{organizationId}/domains/{domainId}",
       "DELETE /v1/organizations/{organizationId}/invitations/{invitationId}",
       "DELETE /v1/organizations/{organizationId}/members/{userId}",
@@ -94,6 +95,8 @@ describe("Every operation", () => {
       "GET /v1/organization-slugs/{organizationSlug}",
       "GET /v1/organizations",
       "GET /v1/organizations/{organizationId}",
+      "GET /v1/organizations/{organizationId}/api-keys",
+      "GET /v1/organizations/{organizationId}/api-keys/{apiKeyId}",
       "GET /v1/organizations/{organizationId}/domains",
       "GET /v1/organizations/{organizationId}/domains/{domainId}",
       "GET /v1/organizations/{organizationId}/export",
@@ -119,6 +122,7 @@ describe("Every operation", () => {
       "GET /v1/users/me/suggested-organizations",
       "PATCH /v1/auth/passkeys/{passkeyId}",
       "PATCH /v1/organizations/{organizationId}",
+      "PATCH /v1/organizations/{organizationId}/api-keys/{apiKeyId}",
       "PATCH /v1/organizations/{organizationId}/domains/{domainId}",
       "PATCH /v1/organizations/{organizationId}/members/{userId}",
       "PATCH /v1/organizations/{organizationId}/roles/{roleId}",
@@ -155,6 +159,8 @@ describe("Every operation", () => {
       "POST /v1/invitations/decline",
       "POST /v1/invitations/lookup",
       "POST /v1/organizations",
+      "POST /v1/organizations/{organizationId}/api-keys",
+      "POST /v1/organizations/{organizationId}/api-keys/{apiKeyId}/rotate",
       "POST /v1/organizations/{organizationId}/domains",
       "POST /v1/organizations/{organizationId}/domains/{domainId}/verify",
       "POST /v1/organizations/{organizationId}/invitations",
@@ -400,6 +406,7 @@ describe("Every operation of an organization", () => {
       await addMember(organization.id, member.id, role);
       await asOwner(
         ["update ownership_transfers set to_user_id = $2 where organization_id = $1", [organization.id, member.id]],
+        ["update api_keys set user_id = $2 where organization_id = $1", [organization.id, member.id]],
         [
           "insert into team_memberships (organization_id, team_id, user_id, role) select organization_id, id, $2, 'lead' from teams where organization_id = $1",
           [organization.id, member.id],

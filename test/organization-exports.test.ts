@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { giveApiKey } from "./support/api-keys.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { giveInvitation, giveOwnershipOffer, giveShareLink } from "./support/given-invitations.ts";
 import { newTeam } from "./support/members.ts";
@@ -25,6 +26,7 @@ async function newFullOrganization() {
   ]);
   await giveInvitation(id);
   await giveShareLink(id);
+  await giveApiKey(id, owner.id, ["organization:read"]);
   await giveOwnershipOffer(id, owner.id, team.grace.id);
   await giveDomain(id, { verified: true });
   await giveConnection(id);
@@ -133,6 +135,28 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       expires_at: "expiresAt",
     },
   },
+  api_keys: {
+    list: "apiKeys",
+    columns: {
+      organization_id: "not: the organization's id",
+      id: "id",
+      user_id: "userId",
+      created_by: "createdBy",
+      name: "name",
+      scopes: "scopes",
+      rate_limit: "rateLimitPerMinute",
+      lifetime_days: "not: see expiresAt",
+      hint: "hint",
+      key_hash: "not: a secret's hash",
+      previous_key_hash: "not: a secret's hash",
+      previous_expires_at: "previousExpiresAt",
+      created_at: "createdAt",
+      updated_at: "updatedAt",
+      rotated_at: "rotatedAt",
+      expires_at: "expiresAt",
+      last_used_at: "lastUsedAt",
+    },
+  },
   ownership_transfers: {
     list: "ownershipTransfers",
     columns: {
@@ -223,6 +247,7 @@ describe("GET /v1/organizations/{organizationId}/export", () => {
       ["roles", "roles"],
       ["invitations", "invitations"],
       ["shareLinks", "share-links"],
+      ["apiKeys", "api-keys"],
       ["domains", "domains"],
     ] as const) {
       expect([list, body[list]]).toEqual([list, byId((await read(`${path}/${at}`)).data)]);
@@ -250,11 +275,12 @@ describe("GET /v1/organizations/{organizationId}/export", () => {
       ],
       [
         `select encode(key_hash, 'hex') as v from invitations where organization_id = $1 union select encode(key_hash, 'hex') from share_links where organization_id = $1
+         union select encode(key_hash, 'hex') from api_keys where organization_id = $1
          union select encode(sealed_client_secret, 'hex') from sso_connections where organization_id = $1`,
         [mine.id],
       ],
     );
-    expect([values.length > 8, secrets.length]).toEqual([true, 3]);
+    expect([values.length > 8, secrets.length]).toEqual([true, 4]);
     for (const { v } of [...values, ...secrets]) expect(text).not.toContain(v);
   });
 

@@ -18,6 +18,7 @@ const readableColumns: Record<string, string | null> = {
   roles: "id",
   invitations: "id",
   share_links: "id",
+  api_keys: "id",
   organization_slugs: null,
   ownership_transfers: null,
   organization_domains: "id",
@@ -78,6 +79,11 @@ async function giveRows(userId: string, organizationId: string): Promise<void> {
     [
       `insert into share_links (organization_id, id, roles, key_hash, allowed_domains, max_uses, created_by, expires_at)
        values ($1::uuid, gen_random_uuid(), '{viewer}', sha256($1::text::bytea), '{}', 10, $2::uuid, now() + interval '7 days')`,
+      [organizationId, userId],
+    ],
+    [
+      `insert into api_keys (organization_id, id, user_id, name, scopes, hint, key_hash)
+       values ($1::uuid, gen_random_uuid(), $2::uuid, 'Key', '{organization:read}', '0000', sha256($1::text::bytea))`,
       [organizationId, userId],
     ],
     [
@@ -152,6 +158,7 @@ describe("The catalog", () => {
     expect(
       columns?.map((column) => `${column["table_name"]}.${column["column_name"]} ${column["udt_name"]}`).toSorted(),
     ).toEqual([
+      "api_keys.scopes _text",
       "invitations.roles _text",
       "invitations.team_ids _uuid",
       "organization_domains.roles _text",
@@ -177,6 +184,7 @@ describe("Each table", () => {
           sso_connections: "sso:read",
           invitations: "invitations:read",
           share_links: "invitations:read",
+          api_keys: "api-keys:read",
           organization_domains: "domains:read",
         }[table] ?? "organization:read",
     };
@@ -187,6 +195,7 @@ describe("Each table", () => {
         union all select id from totp_factors where user_id = $1 union all select id from passkeys where user_id = $1
         union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
         union all select id from roles where organization_id = $2 union all select id from invitations where organization_id = $2
+        union all select id from api_keys where organization_id = $2
         union all select id from share_links where organization_id = $2 union all select id from teams where organization_id = $2
         union all select id from organization_domains where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,

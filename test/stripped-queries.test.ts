@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { giveApiKey } from "./support/api-keys.ts";
 import { addMember, asOwner, openOwnDatabase } from "./support/database.ts";
 import type { Operation } from "./support/contract.ts";
 import { mangle, type Statement } from "./support/mangle.ts";
@@ -17,7 +18,7 @@ import { createOrganization, openService, signUpPerson } from "./support/service
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations organization_slugs memberships membership_roles member_terms teams team_memberships roles invitations share_links ownership_transfers organization_domains domain_bars idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
+  "users sessions organizations organization_slugs memberships membership_roles member_terms teams team_memberships roles invitations share_links api_keys ownership_transfers organization_domains domain_bars idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes sso_connections".split(
     " ",
   );
 
@@ -46,6 +47,7 @@ async function newCaller({ name }: Operation): Promise<Caller> {
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
     domainId: domain.id,
+    apiKeyId: (await giveApiKey(organization.id, person.id, ["organization:read"])).id,
     teamId: await giveTeam(organization.id),
     ...(await giveAnswerable(person, name)),
   };
@@ -80,6 +82,7 @@ const strangers = `
     union all select unnest(array[id::text, email]) from invitations t where not ${isMine}
     union all select unnest(array[id::text, domain, txt_record]) from organization_domains t where not ${isMine}
     union all select id::text from share_links t where not ${isMine}
+    union all select id::text from api_keys t where not ${isMine}
     union all select id::text from ownership_transfers t where not ${isMine}
     union all select unnest(array[id::text, name]) from teams t where not ${isMine}
     union all select unnest(array[id::text, key]) from roles t where not ${isMine}

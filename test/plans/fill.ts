@@ -57,6 +57,11 @@ const statements = [
    select ${organization("100 * (n % 1000)")}, ${factor("n")}, '{member}', sha256(n::text::bytea), '{filled.example}', 10, ${user("n % 50000")},
           now() - n * interval '96 seconds', now() + interval '7 days' - n * interval '96 seconds'
      from generate_series(0, 39999) n`,
+  `insert into api_keys (organization_id, id, user_id, created_by, name, scopes, hint, key_hash, lifetime_days, created_at, expires_at)
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, case when n % 4 > 0 then ${user("(n % 1000) % 50 + 50 * (n / 1000)")} end, ${user("n % 50000")},
+          'Key ' || n, '{members:read,organization:read}', '0000', sha256(n::text::bytea), 30,
+          now() - n * interval '96 seconds', now() + interval '7 days' - n * interval '96 seconds'
+     from generate_series(0, 39999) n`,
   `insert into ownership_transfers (organization_id, id, from_user_id, to_user_id, created_at, expires_at)
    select ${organization("n")}, ${factor("n")}, ${user("n % 50000")}, ${user("(n + 1) % 50000")},
           now() - n * interval '18 seconds', now() + interval '7 days' - n * interval '18 seconds'

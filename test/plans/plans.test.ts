@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { giveApiKey } from "../support/api-keys.ts";
 import type { Operation } from "../support/contract.ts";
 import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
@@ -130,6 +131,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       invitationId: await giveInvitation(organizationId),
       shareLinkId: await giveShareLink(organizationId),
       domainId: domain.id,
+      apiKeyId: (await giveApiKey(organizationId, person.id, ["organization:read"])).id,
       teamId: await giveTeam(organizationId),
     },
   };
@@ -139,6 +141,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
   if (path.includes("/teams") && name !== countsTeams) await giveTeams(organizationId, caller.ids.teamId, 1000);
   if (method === "GET" && path.endsWith("/domains")) await giveDomains(organizationId, 1000);
+  if (method === "GET" && path.endsWith("/api-keys")) await giveApiKeys(organizationId, person.id, 1000);
   if (method === "GET" && path.endsWith("/share-links")) await giveShareLinks(organizationId, 1000);
   if (path.includes("/invitations")) await giveInvitations(organizationId, person.email);
   if (takesColleague(name)) {
@@ -192,6 +195,16 @@ async function giveShareLinks(organizationId: string, count: number): Promise<vo
        from (select organization_id, user_id from membership_roles where organization_id = $1 and role = 'owner' limit 1) host,
             generate_series(1, $2::int)`,
     [organizationId, count],
+  ]);
+}
+
+/** More than an organization can make. */
+async function giveApiKeys(organizationId: string, userId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into api_keys (organization_id, id, user_id, created_by, name, scopes, hint, key_hash)
+     select $1::uuid, gen_random_uuid(), $2::uuid, $2::uuid, 'One of many', '{organization:read}', '0000', sha256(uuid_send(gen_random_uuid()))
+       from generate_series(1, $3::int)`,
+    [organizationId, userId, count],
   ]);
 }
 

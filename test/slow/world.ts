@@ -1,3 +1,4 @@
+import { giveApiKey } from "../support/api-keys.ts";
 import { asOwner, emptyOwnDatabase } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
@@ -76,6 +77,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
     domainId: domain.id,
+    apiKeyId: (await giveApiKey(organization.id, ada.id, ["organization:read"])).id,
     teamId,
     ...(await giveAnswerable(ada, operation?.name)),
   };
@@ -135,6 +137,7 @@ function simplify(row: string): string {
       // Of a name and an address.
       .replaceAll(/"term": "\\\\x[\da-f]+"/g, '"term": "<term>"')
       .replaceAll(/(\\\\x|anonymous:)[\da-f]{64,}/g, "<hash>")
+      .replaceAll(/"hint": "\w{4}"/g, '"hint": "<hint>"')
       .replaceAll(/"last_step": [1-9]\d*/g, "<step>")
       .replaceAll(/\$2b\$\d\d\$[./\w]{22}/g, "<salt>")
   );

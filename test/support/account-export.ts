@@ -1,3 +1,4 @@
+import { giveApiKey } from "./api-keys.ts";
 import { addMember, asOwner } from "./database.ts";
 import { giveInvitation, giveOwnershipOffer, giveShareLink } from "./given-invitations.ts";
 import { giveIdentity } from "./identities.ts";
@@ -27,6 +28,7 @@ export async function makeFullPerson(name: string) {
   await giveOwnershipOffer(shared.id, other.id, person.id);
   await giveInvitation(own.id);
   await giveShareLink(own.id);
+  await giveApiKey(own.id, person.id, ["organization:read"]);
   await giveIdentity(person.id, { email: "ada@github.example" });
   await giveTotp(person, false);
   await giveRecoveryCodes(person, 2);

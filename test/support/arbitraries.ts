@@ -33,6 +33,7 @@ const own = [
   "receivedInvitationId",
   "shareLinkId",
   "domainId",
+  "apiKeyId",
   "teamId",
   "suggestedOrganizationId",
   "deletedOrganizationId",

@@ -27,6 +27,8 @@ export interface Operation {
   method: string;
   path: string;
   isGuarded: boolean;
+  /** Whether an API key will do. */
+  takesApiKeys: boolean;
   permission: string | undefined;
   parameters: Parameter[];
   bodySchema: Schema | undefined;
@@ -97,6 +99,7 @@ function readOperation(method: string, path: string, spec: any, schemas: SchemaR
     method,
     path,
     isGuarded: spec.security?.some(({ bearer }: Schema) => bearer) === true,
+    takesApiKeys: spec.security?.some(({ apiKey }: Schema) => apiKey) === true,
     permission: spec["x-permission"],
     parameters: spec.parameters ?? [],
     bodySchema: body?.["application/json"].schema,

@@ -1,4 +1,5 @@
 import { inject } from "vitest";
+import { giveApiKey } from "./api-keys.ts";
 import { readContract, type Operation } from "./contract.ts";
 import { addMember, asOwner } from "./database.ts";
 import { giveIdentity, makeProofs } from "./identities.ts";
@@ -124,6 +125,9 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/organizations/{organizationId}/teams": (_, mark) => ({ name: mark }),
   "PATCH /v1/organizations/{organizationId}/teams/{teamId}": (_, mark) => ({ name: mark }),
   "PUT /v1/organizations/{organizationId}/teams/{teamId}/members/{userId}": () => ({ role: "lead" }),
+  "POST /v1/organizations/{organizationId}/api-keys": (_, mark) => ({ name: mark, scopes: ["organization:read"] }),
+  "PATCH /v1/organizations/{organizationId}/api-keys/{apiKeyId}": (_, mark) => ({ name: mark }),
+  "POST /v1/organizations/{organizationId}/api-keys/{apiKeyId}/rotate": () => ({ overlapSeconds: 60 }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
@@ -188,6 +192,7 @@ export interface Prepared {
     invitationId: string;
     shareLinkId: string;
     domainId: string;
+    apiKeyId: string;
     teamId: string;
     receivedInvitationId?: string;
     suggestedOrganizationId?: string;
@@ -286,6 +291,7 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
     invitationId: await giveInvitation(organization.id),
     shareLinkId: await giveShareLink(organization.id),
     domainId,
+    apiKeyId: (await giveApiKey(organization.id, person.id, ["organization:read"])).id,
     teamId: await giveTeam(organization.id),
     ...(await giveAnswerable(person, operation?.name)),
   };

@@ -30,7 +30,7 @@ export const memberCommitments: Commitment[] = [
     expected: [
       [
         [
-          "domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write",
+          "api-keys:read,api-keys:write,domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write",
         ],
       ],
       [["organization:read"]],

@@ -22,6 +22,7 @@ const lists: [table: string, list: string, columns: Record<string, string>][] = 
   ["roles", "roles", { id: "id", key: "key", name: "name", permissions: "permissions" }],
   ["invitations", "invitations", { id: "id", email: "email", roles: "roles", team_ids: "teamIds", status: "status" }],
   ["share_links", "shareLinks", { id: "id", roles: "roles", max_uses: "maxUses", created_by: "createdBy" }],
+  ["api_keys", "apiKeys", { id: "id", user_id: "userId", created_by: "createdBy", scopes: "scopes", hint: "hint" }],
   ["ownership_transfers", "ownershipTransfers", { id: "id", from_user_id: "fromUserId", to_user_id: "toUserId" }],
   ["organization_domains", "domains", { id: "id", domain: "domain", enrollment_set_by: "enrollmentSetBy" }],
   ["sso_connections", "ssoConnections", { id: "id", domain: "domain", issuer: "issuer", client_id: "clientId" }],
@@ -115,9 +116,17 @@ export const organizationExportCommitments: Commitment[] = [
   },
   {
     title: "app.export_organization has empty lists where there is nothing",
-    expected: [[0, 0, 0, 0, 0, 0, 0, 0]],
+    expected: [[0, 0, 0, 0, 0, 0, 0, 0, 0]],
     actual: async (scene) => {
-      const tables = ["roles", "teams", "invitations", "share_links", "ownership_transfers", "organization_domains"];
+      const tables = [
+        "roles",
+        "teams",
+        "invitations",
+        "share_links",
+        "api_keys",
+        "ownership_transfers",
+        "organization_domains",
+      ];
       const clear = [...tables, "sso_connections", "team_memberships"].map(
         (table) => `delete from ${table} where organization_id = '${mine}'`,
       );

@@ -1,4 +1,6 @@
 import { accountCommitments } from "./commitments-accounts.ts";
+import { apiKeyCommitments } from "./commitments-api-keys.ts";
+import { apiKeyContextCommitments } from "./commitments-api-key-contexts.ts";
 import { attemptCommitments } from "./commitments-attempts.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { deletedOrganizationCommitments } from "./commitments-deleted-organizations.ts";
@@ -50,6 +52,8 @@ import { totpSignInCommitments } from "./commitments-totp-sign-ins.ts";
 /** What every function of the fence promises. */
 export const commitments = [
   ...contextCommitments,
+  ...apiKeyContextCommitments,
+  ...apiKeyCommitments,
   ...accountCommitments,
   ...organizationCommitments,
   ...memberCommitments,

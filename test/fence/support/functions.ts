@@ -3,7 +3,7 @@ import { escapeLiteral, type Client } from "pg";
 
 import { belongsTo, type Owners, type Relation } from "./catalog.ts";
 import { foreignValuesOf, printsOf, type Cell, type Trial } from "./cells.ts";
-import { organizations, type Person } from "./people.ts";
+import { keyHandle, organizations, type Person } from "./people.ts";
 import type { World } from "./world.ts";
 
 export interface CallableFunction {
@@ -60,7 +60,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
       // Nobody's: only those that are there already must stay.
       relation.name.endsWith(".spent_challenges")
         ? "key_hash = sha256('spent')"
-        : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
+        : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|api_keys|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|sso_connections)$/.test(
               relation.name,
             )
           ? belongsTo(relation, strangers)
@@ -127,6 +127,11 @@ function planCalls(
   const byName: Record<string, (string | null)[]> = {
     "p_email text": [victim.email],
     "p_error text": ["failed", "failed", "failed", null],
+    "p_handle bytea": [hashOf(victim.handle), hashOf(keyHandle(slug.slice(5)))],
+    "p_changes jsonb": ['{"name": "Taken"}'],
+    "p_days integer": ["30"],
+    "p_hint text": ["0000"],
+    "p_scopes text[]": ["{organization:read}"],
     "p_hash text": [victim.hash.slice(0, -1)],
     "p_id uuid": [organizationId, victim.id, victim.messageId, victim.messageId],
     "p_key bytea": [hashOf(victim.messageKey)],

@@ -22,6 +22,10 @@ export type People = Record<string, Person>;
 /** The same in every run, so that outcomes can be compared: `n` in the last digits. */
 export const id = (n: number): string => `019ab0de-0000-7000-8000-${String(n).padStart(12, "0")}`;
 
+/** What the Worker would send for the API key of this name, as bytea. */
+export const keyHandle = (name: string): string =>
+  `\\x${createHash("sha256").update(`api key of ${name}`).digest("hex")}`;
+
 /** Three, so that a row of the second cannot hide, by a conflict, what is possible in the third. */
 export const organizations = { mine: id(1), theirs: id(2), third: id(3) };
 
@@ -106,6 +110,7 @@ export async function addPeople(client: Client): Promise<People> {
        values ($1, gen_random_uuid(), '{viewer}', sha256(('share link of ' || $2::text)::bytea), array[$2::text || '.test'], 10, $3, now() + interval '1 day')`,
       [organizations[slug], slug, people[inviter]?.id],
     );
+    await addApiKey(client, slug, organizations[slug], people[inviter]?.id ?? null);
     await client.query(
       `insert into ownership_transfers (organization_id, id, from_user_id, to_user_id)
        select organization_id, gen_random_uuid(), $2, user_id from memberships
@@ -114,6 +119,8 @@ export async function addPeople(client: Client): Promise<People> {
       [organizations[slug], people[slug === "mine" ? "revoked" : inviter]?.id],
     );
   }
+  await addApiKey(client, "adm", mine, people["admin"]?.id ?? null, "{members:read,members:write,organization:read}");
+  await addApiKey(client, "own", mine, null, "{organization:read,teams:write}");
   await makeTimesDistinct(client);
   const endSession = async (who: string, change: string) => client.query(change, [people[who]?.id]);
   await endSession("revoked", "update sessions set revoked_at = now() where user_id = $1 and revoked_at is null");
@@ -171,6 +178,23 @@ async function addPerson(client: Client, person: Person): Promise<void> {
      insert into outbox (id, key_hash, user_id, recipient, template, data)
      select id, key_hash, user_id, $4::text, purpose, json_build_object('name', 'Data of ' || $4::text) from token`,
     [person.messageId, person.id, person.messageKey, person.email],
+  );
+}
+
+/** A key, the one before it that is good still, and both again as the database keeps them. */
+async function addApiKey(
+  client: Client,
+  name: string,
+  organizationId: string,
+  userId: string | null,
+  scopes = "{organization:read}",
+): Promise<void> {
+  await client.query(
+    `insert into api_keys (organization_id, id, user_id, created_by, name, scopes, rate_limit, lifetime_days, hint, key_hash, previous_key_hash,
+                           previous_expires_at, rotated_at, expires_at, last_used_at)
+     values ($1, gen_random_uuid(), $2, $2, 'Key of ' || $3::text, $4, 10, 30, left($3::text, 3) || '0', sha256($5::bytea), sha256(convert_to('before ' || $3::text, 'UTF8')),
+             now() + interval '1 day', now(), now() + interval '2 days', now())`,
+    [organizationId, userId, name, scopes, keyHandle(name)],
   );
 }
 

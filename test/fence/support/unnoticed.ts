@@ -5,31 +5,33 @@
 const sameUnlessTwoAtOnce = "differs only when two transactions meet, and then only in which of them waits";
 const failsClosed =
   "the seal is bound to its transaction, so a setting that outlives it is refused; see forgery.test.ts";
-const sealedBefore = "app.org_id(), which is called before it in the same transaction, has verified the seal";
+const sealedBefore = "what is called before it in the same transaction, app.org_id() as a rule, has verified the seal";
 const sealedBeside = "app.user_id(), which is called beside it, has verified the seal";
 const asksAgain = "app_private.is_open, which is asked as well, wants it pending; this is for the index";
 
 export const unnoticed: Record<string, string> = {
   "schema app: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
   "schema app_private: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
-  "app.admit(bytea,uuid,text,boolean,boolean,boolean): false instead of true": failsClosed,
-  "app.admit(bytea,uuid,text,boolean,boolean,boolean): false instead of true (2)": failsClosed,
+  "app_private.set_context(text): false instead of true": failsClosed,
+  "app_private.set_context(text): false instead of true (2)": failsClosed,
   "app_private.purge(regclass,text,integer): nothing instead of for update skip locked": sameUnlessTwoAtOnce,
   "app_private.purge(regclass,text,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.keep_slug(): if true instead of tg_op = 'UPDATE'":
     "what a new organization had before is null: this spares it",
-  "app.leave_organization(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+  "app.admit_key(bytea,uuid,text,boolean,boolean): false instead of true":
+    "the setting is its transaction's, however it is set",
+  "app.claim_idempotency_key(bytea,text,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id() (2)":
     sealedBefore,
-  "app_private.hold_organization(text): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+  "app_private.acting_permissions(uuid): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id()":
+    sealedBefore,
+  "app_private.api_key_id(): pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|') instead of app_private.context()":
+    sealedBefore,
+  "app_private.in_person(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id()":
+    sealedBefore,
+  "app.leave_organization(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
     sealedBefore,
   "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea): without and u.password_verifier = v_user.password_verifier":
     sameUnlessTwoAtOnce,
-  "app.create_invitations(jsonb): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
-    sealedBefore,
-  "app.create_share_link(uuid,text[],text[],integer,integer,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
-    sealedBefore,
-  "app.update_domain(uuid,text,text[]): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
-    sealedBefore,
   "app_private.index_members(): without perform from public.users u where u.id in (select a.user_id from added a) order by u.id...":
     sameUnlessTwoAtOnce,
   "app_private.index_person(): without perform from public.memberships m where m.user_id = new.id order by m.organization_id f...":
@@ -39,21 +41,13 @@ export const unnoticed: Record<string, string> = {
     "it was found in the organization before, and its id is unique",
   "app_private.index_person(): without and t.organization_id = m.organization_id":
     "the person's are all meant; this is for the index",
-  "app_private.hold_team(text,uuid,uuid): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
-    sealedBefore,
-  "app_private.hold_team(text,uuid,uuid): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id() (2)":
-    sealedBefore,
-  "app_private.teams_refusal(uuid[],text[]): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
-    sealedBefore,
   "public.teams: grant SELECT": "grants what each of its columns is granted already",
   "public.organization_domains: grant SELECT": "grants what each of its columns is granted already",
   "app_private.find_enrollment(users): without and b.organization_id = d.organization_id":
     "the organization is in the hash as well; this is for the index",
-  "app.resend_invitation(uuid,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+  "app_private.mail_invitation(uuid,text,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id()":
     sealedBefore,
-  "app_private.mail_invitation(uuid,text,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
-    sealedBefore,
-  "app_private.take_invitation_mail(text): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+  "app_private.take_invitation_mail(text): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id()":
     sealedBefore,
   "app.delete_role(uuid,text): without and v_role.key = any (i.roles)":
     "array_replace changes nothing where the role is not among them",
@@ -80,8 +74,6 @@ export const unnoticed: Record<string, string> = {
   "app.my_ownership_transfers(integer): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id() (2)":
     sealedBeside,
   "app.offer_ownership(uuid,uuid,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
-    sealedBefore,
-  "app.ownership_transfer(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
     sealedBefore,
   "app_private.hold_offer(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
     sealedBefore,

@@ -5,7 +5,7 @@ import { createNeonLikeDatabase } from "../../../scripts/local/neon-like-databas
 import type { LocalPostgres } from "../../../scripts/local/postgres.ts";
 import { builtInRoles, permissions } from "../../../src/permissions.ts";
 import { createCellRunner } from "./cells.ts";
-import { addPeople, organizations, type People, type Person } from "./people.ts";
+import { addPeople, keyHandle, organizations, type People, type Person } from "./people.ts";
 
 /** Somebody who asks: how they are let in, and what is theirs. */
 export interface Actor {
@@ -90,6 +90,10 @@ export function admission(person: Person, organizationId: string | null = null, 
   return `select app.admit('${person.handle}'${rest})`;
 }
 
+/** With a key of this name, in a transaction that may write. */
+export const keyAdmission = (name: string, permission: string, organizationId = organizations.mine) =>
+  `select app.admit_key('${keyHandle(name)}', '${organizationId}', '${permission}', false, false)`;
+
 function listActors(people: People): Actor[] {
   const { mine, theirs, third } = organizations;
   const actors: Actor[] = [
@@ -118,6 +122,17 @@ function listActors(people: People): Actor[] {
   add("owner as a person", "owner", null, null);
   for (const role of builtInRoles) add(role, role, mine, "organization:read");
   for (const permission of permissions) add(`only ${permission}`, `only ${permission}`, mine, permission);
+  const addKey = (name: string, key: string, permission: string) =>
+    actors.push({
+      name,
+      userId: null,
+      organizationId: mine,
+      askedBy: people["owner"]?.id ?? null,
+      refused: false,
+      admission: keyAdmission(key, permission),
+    });
+  addKey("key of an admin", "adm", "members:write");
+  addKey("key of the organization", "own", "teams:write");
   add("viewer here, owner there", "both", mine, "organization:read");
   add("bare member", "bare", mine, "organization:read", true);
   add("bare member as a person", "bare", null, null);
