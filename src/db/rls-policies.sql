@@ -359,9 +359,11 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_found record;
   v_key public.api_keys;
-  v_permissions text[];
 begin
-  select k as key, u.email_verified_at is not null as is_verified, o.mfa_required into v_found
+  select k as key, u.email_verified_at is not null as is_verified, o.mfa_required,
+         -- Here, and not in a statement after this one, which would see what was committed in between.
+         app_private.permissions_of_key(k) as permissions
+    into v_found
     from public.api_keys k
     join public.organizations o on o.id = k.organization_id and o.deleted_at is null
     left join public.users u on u.id = k.user_id
@@ -384,8 +386,7 @@ begin
       raise exception 'the organization asks for a second factor' using errcode = 'APENR';
     end if;
   end if;
-  v_permissions := app_private.permissions_of_key(v_key);
-  if (p_permission = any (v_permissions)) is not true then
+  if (p_permission = any (v_found.permissions)) is not true then
     raise exception 'the key is not for %', p_permission using errcode = 'AP403';
   end if;
   -- Once a minute, and without waiting for another request that does the same.
@@ -396,7 +397,7 @@ begin
                     and (due.last_used_at > pg_catalog.now() - interval '1 minute') is not true
                     for no key update skip locked);
   perform app_private.set_context(coalesce(v_key.user_id::text, '') || '||' || v_key.organization_id || '|'
-            || pg_catalog.array_to_string(v_permissions, ',') || '||' || v_key.id);
+            || pg_catalog.array_to_string(v_found.permissions, ',') || '||' || v_key.id);
   if p_reads then
     perform pg_catalog.set_config('transaction_read_only', 'on', true);
   end if;
