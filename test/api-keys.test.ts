@@ -122,6 +122,29 @@ describe("POST /v1/organizations/{organizationId}/api-keys", () => {
     expectProblem(await host.rotate(host.owner, id), "reauthentication_required");
   });
 
+  it("is nobody's without a session, whoever the body says that it is for", async () => {
+    const host = await newKeyHost();
+    const { id } = await host.make();
+    const own = openService();
+    const body = {
+      name: "Mine",
+      scopes: ["members:read"],
+      userId: host.owner.id,
+      organizationId: host.id,
+      role: "owner",
+    };
+    for (const [method, path] of [
+      ["POST", host.at],
+      ["PATCH", `${host.at}/${id}`],
+      ["POST", `${host.at}/${id}/rotate`],
+      ["DELETE", `${host.at}/${id}`],
+    ] as const) {
+      expectProblem(await own.call(method, path, { body }), "unauthenticated");
+    }
+    expect(await own.databaseRequests()).toEqual([]);
+    expect((await host.listKeys(host.owner)).body.data).toHaveLength(1);
+  });
+
   it("makes 100 for an organization at most, also when many are asked for at once", async () => {
     const host = await newKeyHost();
     for (let n = 0; n < 97; n++) await giveApiKey(host.id, host.owner.id, ["organization:read"]);
