@@ -1794,19 +1794,25 @@ $$;
 
 create function app.my_organizations(p_after uuid, p_limit int)
 returns table (id uuid, name text, slug text, mfa_required boolean, roles text[], created_at timestamptz, updated_at timestamptz)
-language sql stable parallel restricted security definer set search_path = '' as $$
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_user_id uuid := app.user_id();
+begin
   -- The page first, from its index alone: a later page must not walk those before it.
-  with page as materialized (
-    select m.user_id, o.id, o.name, o.slug, o.mfa_required, o.created_at, o.updated_at
-      from public.memberships m join public.organizations o on o.id = m.organization_id
-     where m.user_id = app.user_id() and o.deleted_at is null
-       and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
-     order by m.organization_id limit p_limit
-  )
-  select page.id, page.name, page.slug, page.mfa_required,
-         array(select r.role from public.membership_roles r
-                where r.organization_id = page.id and r.user_id = page.user_id order by r.role), page.created_at, page.updated_at
-    from page order by page.id
+  return query
+    with page as materialized (
+      select m.user_id, o.id, o.name, o.slug, o.mfa_required, o.created_at, o.updated_at
+        from public.memberships m join public.organizations o on o.id = m.organization_id
+       where m.user_id = v_user_id and o.deleted_at is null
+         and m.organization_id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+       order by m.organization_id limit p_limit
+    )
+    select page.id, page.name, page.slug, page.mfa_required,
+           array(select r.role from public.membership_roles r
+                  where r.organization_id = page.id and r.user_id = page.user_id order by r.role), page.created_at, page.updated_at
+      from page order by page.id;
+end
 $$;
 
 /* The organization with this slug, or that had it in the last 90 days, to its members. */

@@ -135,18 +135,24 @@ export const apiKeyContextCommitments: Commitment[] = [
   },
   {
     title: "app.admit_key notes once a minute that this key was used",
-    expected: [[["now"], ["now"], ["59"]], [[null]]],
+    expected: [
+      [["now"], ["now"], ["59"]],
+      [[null], [null]],
+    ],
     actual: async (scene) => {
       await giveKey(scene);
       await giveKey(scene, { id: id(9702), of: null, key: nextHandle });
+      // Of the same id, which nothing forbids.
+      await giveKey(scene, { organization: theirs, of: "founder", key: "\\x0f" });
       const lastUse = `select case when last_used_at = now()::timestamptz(3) then 'now' else round(extract(epoch from now() - last_used_at))::text end
-        from api_keys where id = '${given}'`;
+        from api_keys where organization_id = '${mine}' and id = '${given}'`;
       const found = await findAfterEach(
         scene,
         [
           "select",
           ...[61, 59].map(
-            (age) => `update api_keys set last_used_at = now() - interval '${age} seconds' where id = '${given}'`,
+            (age) =>
+              `update api_keys set last_used_at = now() - interval '${age} seconds' where organization_id = '${mine}' and id = '${given}'`,
           ),
         ],
         async () => {
@@ -155,7 +161,12 @@ export const apiKeyContextCommitments: Commitment[] = [
         },
       );
       await scene.ask(null, admitKey());
-      return [found, await scene.see(`select last_used_at from api_keys where id = '${id(9702)}'`)];
+      return [
+        found,
+        await scene.see(
+          `select last_used_at from api_keys where id = '${id(9702)}' or organization_id = '${theirs}' and id = '${given}'`,
+        ),
+      ];
     },
   },
   {

@@ -18,6 +18,9 @@ export const unnoticed: Record<string, string> = {
   "app_private.purge(regclass,text,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.keep_slug(): if true instead of tg_op = 'UPDATE'":
     "what a new organization had before is null: this spares it",
+  "app.admit_key(bytea,uuid,text,boolean,boolean): nothing instead of for no key update skip locked":
+    sameUnlessTwoAtOnce,
+  "app.admit_key(bytea,uuid,text,boolean,boolean): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app.admit_key(bytea,uuid,text,boolean,boolean): false instead of true":
     "the setting is its transaction's, however it is set",
   "app.claim_idempotency_key(bytea,text,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id() (2)":
@@ -27,8 +30,6 @@ export const unnoticed: Record<string, string> = {
   "app_private.api_key_id(): pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|') instead of app_private.context()":
     sealedBefore,
   "app_private.in_person(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id()":
-    sealedBefore,
-  "app.leave_organization(): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
     sealedBefore,
   "app.sign_in(text,text,uuid,bytea,interval,text,text,integer,text,text,interval,bytea,bytea,bytea,uuid,bytea): without and u.password_verifier = v_user.password_verifier":
     sameUnlessTwoAtOnce,
