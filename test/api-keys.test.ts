@@ -320,6 +320,12 @@ describe("DELETE /v1/organizations/{organizationId}/api-keys/{apiKeyId}", () => 
 });
 
 describe("An API key of another organization", () => {
+  it("cannot be written for a member here, not even by the owner of the tables", async () => {
+    const [host, other] = [await newKeyHost(), await newKeyHost()];
+    await expect(giveApiKey(host.id, other.owner.id, ["organization:read"])).rejects.toMatchObject({ code: "23503" });
+    await expect(giveApiKey(crypto.randomUUID(), null, ["organization:read"])).rejects.toMatchObject({ code: "23503" });
+  });
+
   it("is not found by anybody's id or key, rather than forbidden", async () => {
     const [host, other] = [await newKeyHost(), await newKeyHost()];
     const { id } = await host.make();
