@@ -19,7 +19,7 @@ export interface Member {
   joinedAt: string;
 }
 
-const membership = sql.raw("user_id, joined_by, invited_by, created_at");
+const membership = sql`user_id, joined_by, invited_by, created_at`;
 
 /**
  * The members in `page`. That is taken first, under the fence; roles, and names and addresses, which belong to people
