@@ -8,6 +8,7 @@ import {
   index,
   integer,
   json,
+  jsonb,
   pgTable,
   primaryKey,
   smallint,
@@ -795,5 +796,143 @@ export const identities = pgTable(
     check("identities_connection_given", sql`(provider = 'sso') = (connection_id is not null)`),
     check("identities_subject_length", sql`length(subject) between 1 and 255`),
     check("identities_email_length", sql`length(email) <= 254`),
+  ],
+).enableRLS();
+
+/**
+ * Of an event of either trail. `id` is the time as well (UUIDv7). `before` and `after` are what was changed, by the names
+ * that the API has for it, without secrets, and without names and addresses of people.
+ */
+const eventColumns = () => ({
+  id: uuid("id")
+    .primaryKey()
+    .default(sql`uuidv7()`),
+  action: text("action").notNull(),
+  actorType: text("actor_type").notNull(),
+  actorId: uuid("actor_id"),
+  subjectType: text("subject_type").notNull(),
+  subjectId: uuid("subject_id").notNull(),
+  before: jsonb("before"),
+  after: jsonb("after"),
+  requestId: text("request_id"),
+  ipAddress: text("ip_address"),
+});
+
+/** What was done in an organization. Without a foreign key: it outlives what it tells of, and is never changed. */
+export const auditEvents = pgTable(
+  "audit_events",
+  { organizationId: uuid("organization_id").notNull(), ...eventColumns() },
+  (table) => [
+    index("audit_events_organization_id_id_idx").on(table.organizationId, table.id),
+    index("audit_events_organization_id_action_id_idx").on(table.organizationId, table.action, table.id),
+    index("audit_events_organization_id_actor_id_id_idx").on(table.organizationId, table.actorId, table.id),
+    index("audit_events_organization_id_subject_id_id_idx").on(table.organizationId, table.subjectId, table.id),
+    check("audit_events_actor_known", sql`actor_type in ('user', 'api_key', 'anonymous', 'system')`),
+    check("audit_events_actor_given", sql`(actor_type in ('user', 'api_key')) = (actor_id is not null)`),
+  ],
+).enableRLS();
+
+/** The same of a person's account: their sessions, factors, and whatever else is theirs alone. */
+export const userAuditEvents = pgTable(
+  "user_audit_events",
+  { userId: uuid("user_id").notNull(), ...eventColumns() },
+  (table) => [
+    index("user_audit_events_user_id_id_idx").on(table.userId, table.id),
+    check("user_audit_events_actor_known", sql`actor_type in ('user', 'api_key', 'anonymous', 'system')`),
+    check("user_audit_events_actor_given", sql`(actor_type in ('user', 'api_key')) = (actor_id is not null)`),
+  ],
+).enableRLS();
+
+/**
+ * Where an organization is told of its events: of those types, or of all where none is named. Secrets the Worker alone can
+ * read; the one before a rotation signs beside the present one until `previousExpiresAt`. `failingSince` is when the
+ * first attempt since the last success failed.
+ */
+export const webhookEndpoints = pgTable(
+  "webhook_endpoints",
+  {
+    organizationId: ownOrganizationId(),
+    id: uuid("id").notNull(),
+    url: text("url").notNull(),
+    description: text("description").notNull(),
+    eventTypes: text("event_types").array().notNull(),
+    sealedSecret: bytea("sealed_secret").notNull(),
+    previousSealedSecret: bytea("previous_sealed_secret"),
+    previousExpiresAt: instant("previous_expires_at"),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+    failingSince: instant("failing_since"),
+    disabledAt: instant("disabled_at"),
+    /** Null where a member has disabled it. */
+    disabledReason: text("disabled_reason"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    check("webhook_endpoints_url_length", sql`length(url) between 8 and 2048`),
+    check("webhook_endpoints_description_length", sql`length(description) <= 200`),
+    check(
+      "webhook_endpoints_event_types_bounded",
+      sql`cardinality(event_types) <= 100 and length(event_types::text) <= 8000`,
+    ),
+    index("webhook_endpoints_disabled_at_idx")
+      .on(table.disabledAt)
+      .where(sql`disabled_at is not null`),
+    check("webhook_endpoints_sealed_secret_length", sql`length(sealed_secret) <= 256`),
+    check("webhook_endpoints_previous_sealed_secret_length", sql`length(previous_sealed_secret) <= 256`),
+    check("webhook_endpoints_previous_whole", sql`num_nulls(previous_sealed_secret, previous_expires_at) in (0, 2)`),
+    check("webhook_endpoints_disabled_reason_known", sql`disabled_reason in ('failing', 'gone')`),
+  ],
+).enableRLS();
+
+/**
+ * An event on its way to an endpoint, and for 30 days what became of it. Of one subject they go one after another: where
+ * `nextAttemptAt` is null, a pending one waits for those before it. `log` is what came of each attempt, the last 20.
+ */
+export const webhookMessages = pgTable(
+  "webhook_messages",
+  {
+    organizationId: uuid("organization_id").notNull(),
+    id: uuid("id")
+      .notNull()
+      .default(sql`uuidv7()`),
+    endpointId: uuid("endpoint_id").notNull(),
+    type: text("type").notNull(),
+    subjectId: uuid("subject_id").notNull(),
+    payload: json("payload").notNull(),
+    status: text("status").notNull().default("pending"),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at"),
+    /** While somebody is at it. */
+    leasedUntil: instant("leased_until"),
+    settledAt: instant("settled_at"),
+    log: jsonb("log")
+      .notNull()
+      .default(sql`'[]'`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.id] }),
+    foreignKey({
+      name: "webhook_messages_endpoint_fkey",
+      columns: [table.organizationId, table.endpointId],
+      foreignColumns: [webhookEndpoints.organizationId, webhookEndpoints.id],
+    }).onDelete("cascade"),
+    index("webhook_messages_organization_id_endpoint_id_id_idx").on(table.organizationId, table.endpointId, table.id),
+    index("webhook_messages_organization_id_endpoint_id_status_id_idx").on(
+      table.organizationId,
+      table.endpointId,
+      table.status,
+      table.id,
+    ),
+    // In the order of their events.
+    index("webhook_messages_pending_idx")
+      .on(table.organizationId, table.endpointId, table.subjectId, table.id)
+      .where(sql`status = 'pending'`),
+    index("webhook_messages_due_idx")
+      .on(table.organizationId, table.endpointId, table.nextAttemptAt)
+      .where(sql`status = 'pending'`),
+    // For the clean-up.
+    index("webhook_messages_id_idx").on(table.id),
+    check("webhook_messages_status_known", sql`status in ('pending', 'delivered', 'dead')`),
+    check("webhook_messages_settled", sql`(status = 'pending') = (settled_at is null)`),
   ],
 ).enableRLS();
