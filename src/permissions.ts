@@ -18,6 +18,9 @@ export const permissionTable = {
   "teams:write": ["Make, change and delete teams, and say who is in them", ["owner", "admin"]],
   "api-keys:read": ["Read the API keys", ["owner", "admin"]],
   "api-keys:write": ["Make API keys of one's own, and revoke any", ["owner", "admin"]],
+  "audit-events:read": ["Read and export the audit trail", ["owner", "admin"]],
+  "webhooks:read": ["Read the webhook endpoints, and what was sent to them", ["owner", "admin"]],
+  "webhooks:write": ["Make, change and delete webhook endpoints, and send messages again", ["owner", "admin"]],
   "sso:read": ["Read the identity providers", ["owner", "admin"]],
   "sso:write": ["Connect identity providers", ["owner"]],
 } as const satisfies Record<string, readonly [description: string, roles: readonly BuiltInRole[]]>;

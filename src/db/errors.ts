@@ -50,6 +50,9 @@ const raisedCodes: Record<string, ErrorCode> = {
   APDML: "domain_limit",
   APDNA: "email_domain_not_allowed",
   APXLG: "export_too_large",
+  APWHL: "webhook_endpoint_limit",
+  APWHD: "webhook_endpoint_disabled",
+  APWHP: "webhook_message_pending",
 };
 
 /** Unique constraints a client can run into. */

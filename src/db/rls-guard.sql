@@ -25,7 +25,7 @@ asked as (
 trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app_definer')),
 -- Callable by the Worker and run with app_definer's rights. A function not on this list fails the check.
 allowed_definers (signature) as (values
-  ('app.admit(bytea,uuid,text,boolean,boolean,boolean)'), ('app.admit_key(bytea,uuid,text,boolean,boolean)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'),
+  ('app.admit(bytea,uuid,text,boolean,boolean,boolean,text,text)'), ('app.admit_key(bytea,uuid,text,boolean,boolean,text,text)'), ('app.admit_nobody(text,text)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
   ('app.begin_totp(bytea)'), ('app.verify_totp(bytea,uuid,bytea,bigint,bytea,interval,interval)'),
@@ -63,6 +63,9 @@ allowed_definers (signature) as (values
   ('app.accept_ownership(uuid,bytea)'), ('app.my_ownership_transfers(integer)'),
   ('app.create_domain(uuid,text,text)'), ('app.update_domain(uuid,text,text[])'), ('app.verify_organization_domain(bytea,uuid)'),
   ('app.my_suggested_organizations()'), ('app.join_suggested_organization(uuid)'),
+  ('app.create_webhook_endpoint(uuid,text,text,text[],bytea)'), ('app.rotate_webhook_secret(uuid,bytea,interval)'),
+  ('app.replay_webhook(uuid,uuid)'), ('app.recover_webhooks(uuid,timestamp with time zone)'),
+  ('app.claim_webhooks(bytea,integer,uuid)'), ('app.settle_webhook(bytea,uuid,uuid,integer,integer,text,integer,integer)'),
   ('app.purge_expired()'),
   ('app.verified_connection(text,uuid)'), ('app.verify_domain(bytea,uuid)'),
   ('app.spend_state(bytea)'), ('app.unlink_identity(uuid)'),
@@ -200,7 +203,7 @@ select 'secret column is readable', t.name || '.' || a.attname from tables t joi
    and has_column_privilege(worker.oid, t.oid, a.attnum, 'SELECT')
 union all
 select 'key column can be changed', t.name || '.' || a.attname from tables t join pg_attribute a on a.attrelid = t.oid, worker
- where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and a.attname in ('id', 'organization_id', 'user_id', 'expires_at', 'disabled_at')
+ where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and (a.attname in ('id', 'organization_id', 'user_id', 'expires_at') or t.name = 'users' and a.attname = 'disabled_at')
    and has_column_privilege(worker.oid, t.oid, a.attnum, 'UPDATE')
 union all
 select 'rule runs with its owner''s rights', t.name || ': ' || r.rulename from pg_rewrite r join tables t on t.oid = r.ev_class where r.rulename <> '_RETURN'

@@ -142,6 +142,11 @@ grant update (request_hash, response, created_at) on idempotency_keys to app_def
 grant update (authenticated_at) on sessions to app_definer;
 grant update (idle_expires_at) on sessions to app_definer;
 grant update (attempts, attempted_at) on throttles to app_definer;
+grant select, insert, delete on audit_events, user_audit_events to app_definer;
+grant select, insert on webhook_endpoints to app_definer;
+grant update (sealed_secret, previous_sealed_secret, previous_expires_at, failing_since, disabled_at, disabled_reason) on webhook_endpoints to app_definer;
+grant select, insert, delete on webhook_messages to app_definer;
+grant update (status, attempts, next_attempt_at, leased_until, settled_at, log) on webhook_messages to app_definer;
 
 create policy "Definer functions read users" on users for select to app_definer using (true);
 create policy "Definer functions create users" on users for insert to app_definer with check (true);
@@ -185,15 +190,23 @@ create policy "Definer functions manage API keys" on api_keys for all to app_def
 create policy "Definer functions read connections" on sso_connections for select to app_definer using (true);
 create policy "Definer functions lock and verify connections" on sso_connections for update to app_definer using (true);
 create policy "Definer functions spend challenges" on spent_challenges for all to app_definer using (true) with check (true);
+create policy "Definer functions read webhook endpoints" on webhook_endpoints for select to app_definer using (true);
+create policy "Definer functions add webhook endpoints" on webhook_endpoints for insert to app_definer with check (true);
+create policy "Definer functions lock, rotate and disable webhook endpoints" on webhook_endpoints for update to app_definer using (true);
+create policy "Definer functions manage webhook messages" on webhook_messages for all to app_definer using (true) with check (true);
+create policy "Definer functions look for audit events" on audit_events for select to app_definer using (true);
+create policy "Definer functions write audit events" on audit_events for insert to app_definer with check (true);
+create policy "Definer functions look for events of accounts" on user_audit_events for select to app_definer using (true);
+create policy "Definer functions write events of accounts" on user_audit_events for insert to app_definer with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
 -- set_config is open to everyone, so a setting alone proves nothing. app.context carries
--- user|session|organization|permissions|pending|key; app.seal is its HMAC, bound to backend and transaction.
+-- user|session|organization|permissions|pending|key|request|address; app.seal is its HMAC, bound to backend and transaction.
 
 set local role app_definer;
 
-drop type if exists app_private.signed_in;
+drop type if exists app_private.signed_in, app_private.event;
 
 create table if not exists app_private.seal_key (
   only_row boolean primary key default true check (only_row),
@@ -210,8 +223,8 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
@@ -247,37 +260,65 @@ return (
 );
 
 -- Parts: 1 user, or '' with a key of the organization's own; 2 session, or '' with a key; 3 organization or '';
--- 4 permissions joined by commas; 5 'pending' before the second factor; 6 API key or ''.
-create function app_private.context() returns text[]
+-- 4 permissions joined by commas; 5 'pending' before the second factor; 6 API key or ''; 7 the request's id; 8 the client's
+-- address. Of nobody the last two alone. Null before anybody was admitted.
+create function app_private.sealed_context() returns text[]
 language plpgsql stable parallel restricted set search_path = '' as $$
 declare
-  v_context text := pg_catalog.current_setting('app.context', true);
+  v_context text := nullif(pg_catalog.current_setting('app.context', true), '');
 begin
-  if v_context is null or v_context = '' then
-    raise exception 'no context: app.admit has not run in this transaction' using errcode = 'AP400';
-  end if;
-  if pg_catalog.current_setting('app.seal', true) is distinct from app_private.seal(v_context) then
+  if v_context is not null and pg_catalog.current_setting('app.seal', true) is distinct from app_private.seal(v_context) then
     raise exception 'the context does not match its seal' using errcode = 'AP499';
   end if;
   return pg_catalog.string_to_array(v_context, '|');
 end
 $$;
 
-create function app_private.set_context(p_context text) returns void
-language sql volatile set search_path = '' as $$
-  select pg_catalog.set_config('app.context', p_context, true),
-         pg_catalog.set_config('app.seal', app_private.seal(p_context), true)
+/* The context of a session or of a key: AP400 without. */
+create function app_private.context() returns text[]
+language plpgsql stable parallel restricted set search_path = '' as $$
+declare
+  v_context text[] := app_private.sealed_context();
+begin
+  if (v_context[2] <> '' or v_context[6] <> '') is not true then
+    raise exception 'no context: app.admit has not run in this transaction' using errcode = 'AP400';
+  end if;
+  return v_context;
+end
 $$;
+
+/* p_context is of the first six parts. */
+create function app_private.set_context(p_context text, p_request_id text, p_ip_address text) returns void
+language sql volatile set search_path = '' as $$
+  select pg_catalog.set_config('app.context', whole.context, true),
+         pg_catalog.set_config('app.seal', app_private.seal(whole.context), true)
+    from (select p_context || '|' || pg_catalog.left(pg_catalog.translate(coalesce(p_request_id, ''), '|', ''), 255)
+                           || '|' || pg_catalog.left(pg_catalog.translate(coalesce(p_ip_address, ''), '|', ''), 45)) whole (context)
+$$;
+
+/* The first statement of every batch that comes with no session and no key: it says for the audit trail which request it is
+   of, and lets nobody in. */
+create function app.admit_nobody(p_request_id text, p_ip_address text) returns void
+language sql volatile security definer set search_path = '' as $$
+  select app_private.set_context('|||||', p_request_id, p_ip_address)
+$$;
+
+/* Whether somebody is to be told of what changes in an organization. */
+create function app_private.has_webhooks(p_organization_id uuid) returns boolean
+language sql stable set search_path = ''
+return exists (select from public.webhook_endpoints e where e.organization_id = p_organization_id and e.disabled_at is null);
 
 /* The first statement of every batch that comes with an access token. p_handle is SHA-256 of the session's handle.
    AP401 unknown, expired or revoked session, disabled user; APMFA before its second factor, unless p_pending lets
    it in for that; with p_verified APVER for an address that is not verified; with p_fresh APFRS when the person
    authenticated over 10 minutes ago; AP404 not a member; APENR where the organization asks for a second factor that
-   the session has not; AP403 no role of theirs has p_permission. */
+   the session has not; AP403 no role of theirs has p_permission. The audit trail names p_request_id and p_ip_address.
+   Returns whether the organization has webhooks. */
 create function app.admit(
   p_handle bytea, p_organization_id uuid default null, p_permission text default null,
-  p_verified boolean default false, p_fresh boolean default false, p_pending boolean default false
-) returns void
+  p_verified boolean default false, p_fresh boolean default false, p_pending boolean default false,
+  p_request_id text default null, p_ip_address text default null
+) returns boolean
 language plpgsql security definer set search_path = '' as $$
 declare
   v_user_id uuid;
@@ -332,7 +373,8 @@ begin
   end if;
   perform app_private.set_context(v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
             || pg_catalog.array_to_string(v_permissions, ',') || '|'
-            || case when v_second_factor = 'pending' then 'pending' else '' end || '|');
+            || case when v_second_factor = 'pending' then 'pending' else '' end || '|', p_request_id, p_ip_address);
+  return app_private.has_webhooks(p_organization_id);
 end
 $$;
 
@@ -351,9 +393,10 @@ $$;
    only reads when p_reads says so. AP401 for a key that is unknown, expired or rotated away, whose person is disabled, or
    whose organization is deleted; AP404 outside of its organization; with p_verified APVER for a person whose address is
    not verified; APENR for one without a second factor where the organization asks for it; AP403 without p_permission.
-   Returns {id, rateLimitPerMinute}. */
+   Returns {id, rateLimitPerMinute, hasWebhooks}. */
 create function app.admit_key(
-  p_handle bytea, p_organization_id uuid, p_permission text, p_verified boolean default false, p_reads boolean default true
+  p_handle bytea, p_organization_id uuid, p_permission text, p_verified boolean default false, p_reads boolean default true,
+  p_request_id text default null, p_ip_address text default null
 ) returns json
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -397,11 +440,12 @@ begin
                     and (due.last_used_at > pg_catalog.now() - interval '1 minute') is not true
                     for no key update skip locked);
   perform app_private.set_context(coalesce(v_key.user_id::text, '') || '||' || v_key.organization_id || '|'
-            || pg_catalog.array_to_string(v_found.permissions, ',') || '||' || v_key.id);
+            || pg_catalog.array_to_string(v_found.permissions, ',') || '||' || v_key.id, p_request_id, p_ip_address);
   if p_reads then
     perform pg_catalog.set_config('transaction_read_only', 'on', true);
   end if;
-  return pg_catalog.json_build_object('id', v_key.id, 'rateLimitPerMinute', v_key.rate_limit);
+  return pg_catalog.json_build_object('id', v_key.id, 'rateLimitPerMinute', v_key.rate_limit,
+                                      'hasWebhooks', app_private.has_webhooks(v_key.organization_id));
 end
 $$;
 
@@ -459,6 +503,13 @@ begin
 end
 $$;
 
+/* Whether a session or a key was let in. */
+create function app_private.is_admitted() returns boolean
+language sql stable parallel restricted set search_path = ''
+return (
+  select (context[2] <> '' or context[6] <> '') is true from (select app_private.sealed_context()) sealed (context)
+);
+
 /* Null with a session. */
 create function app_private.api_key_id() returns uuid
 language sql stable parallel restricted set search_path = ''
@@ -488,6 +539,291 @@ begin
     return null;
   end if;
   return nullif(v_context[3], '')::uuid;
+end
+$$;
+
+-- ── The audit trail ──────────────────────────────────────────────────────────────────────────────
+-- Written by triggers, in the transaction of what they tell of, and by the functions that know more than their rows say.
+-- Who did it is what the context was sealed with: no statement says it, and none that clears the context goes untold.
+
+/* How long events are kept, after the organization and the account too. */
+create function app_private.audit_retention() returns interval
+language sql immutable set search_path = ''
+return interval '365 days';
+
+/* The first that an event of this time could have. */
+create function app_private.first_event_id(p_at timestamptz) returns uuid
+language sql stable set search_path = ''
+return (pg_catalog.lpad(pg_catalog.to_hex(greatest(0, extract(epoch from p_at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;
+
+/* An event of an organization's trail, or else of a person's. actor_id is who does what takes no session. */
+create type app_private.event as (
+  organization_id uuid, user_id uuid, action text, subject_type text, subject_id uuid, before jsonb, after jsonb, actor_id uuid
+);
+
+/* Writes events down, in their order: all of organizations, or all of people. */
+create function app_private.record_events(p_events app_private.event[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_context text[] := app_private.sealed_context();
+  v_key_id uuid := nullif(v_context[6], '');
+  v_actor_id uuid := coalesce(v_key_id, nullif(v_context[1], '')::uuid);
+  -- The clean-up, and whoever has the database itself, come with no request.
+  v_nobody text := case when coalesce(v_context[7], '') = '' then 'system' else 'anonymous' end;
+  v_request_id text := nullif(v_context[7], '');
+  v_ip_address text := nullif(v_context[8], '');
+  v_written public.audit_events[];
+begin
+  -- Who acts in one organization is nobody whom another is told of; and who is nobody leaves no address with one.
+  if v_context[3] <> '' and p_events[1].organization_id::text <> v_context[3] then
+    v_key_id := null;
+    v_actor_id := null;
+    v_nobody := 'system';
+    v_request_id := null;
+    v_ip_address := null;
+  elsif p_events[1].organization_id is not null and v_actor_id is null and p_events[1].actor_id is null then
+    v_ip_address := null;
+  end if;
+  if p_events[1].organization_id is null then
+    insert into public.user_audit_events
+      (user_id, action, actor_type, actor_id, subject_type, subject_id, before, after, request_id, ip_address)
+    select e.user_id, e.action,
+           case when v_key_id is not null then 'api_key' when coalesce(v_actor_id, e.actor_id) is not null then 'user' else v_nobody end,
+           coalesce(v_actor_id, e.actor_id), e.subject_type, e.subject_id, e.before, e.after, v_request_id, v_ip_address
+      from pg_catalog.unnest(p_events) e;
+    return;
+  end if;
+  with written as (
+    insert into public.audit_events as w
+      (organization_id, action, actor_type, actor_id, subject_type, subject_id, before, after, request_id, ip_address)
+    select e.organization_id, e.action,
+           case when v_key_id is not null then 'api_key' when coalesce(v_actor_id, e.actor_id) is not null then 'user' else v_nobody end,
+           coalesce(v_actor_id, e.actor_id), e.subject_type, e.subject_id, e.before, e.after, v_request_id, v_ip_address
+      from pg_catalog.unnest(p_events) e
+    returning w
+  )
+  select pg_catalog.array_agg(w) into v_written from written;
+  if exists (select from public.webhook_endpoints e where e.disabled_at is null
+                and e.organization_id = any (array(select distinct w.organization_id from pg_catalog.unnest(v_written) w))) then
+    perform app_private.queue_webhooks(v_written);
+  end if;
+end
+$$;
+
+/* The same of one. */
+create function app_private.record_event(
+  p_organization_id uuid, p_user_id uuid, p_action text, p_subject_type text, p_subject_id uuid,
+  p_before jsonb default null, p_after jsonb default null, p_actor_id uuid default null
+) returns void
+language sql volatile set search_path = '' as $$
+  select app_private.record_events(array[row(
+    p_organization_id, p_user_id, p_action, p_subject_type, p_subject_id, p_before, p_after, p_actor_id)::app_private.event])
+$$;
+
+/* Somebody did not sign in as this person, by that method. */
+create function app_private.record_failure(p_user_id uuid, p_method text) returns void
+language sql volatile set search_path = '' as $$
+  select app_private.record_event(null, p_user_id, 'sign_in.failed', 'user', p_user_id, null,
+                                  pg_catalog.jsonb_build_object('method', p_method))
+$$;
+
+/* What a changed row is told as; null for a change that is nobody's business. Like the two below, whose names are bound as
+   well, without a search_path of its own: it is inlined, and asked for each of many rows. */
+create function app_private.audited_action(p_subject text, p_operation text, p_old jsonb, p_new jsonb) returns text
+language sql immutable
+return case
+  when p_subject = 'session' then case
+    when p_operation <> 'UPDATE' then null
+    when p_old ->> 'revoked_at' is null and p_new ->> 'revoked_at' is not null then 'session.revoked'
+    when p_old ->> 'second_factor' = 'pending' and p_new ->> 'second_factor' = 'given' then 'session.completed'
+    when p_old -> 'refresh_generation' <> p_new -> 'refresh_generation' then 'session.refreshed'
+    when p_old -> 'authenticated_at' <> p_new -> 'authenticated_at' then 'session.reauthenticated' end
+  when p_subject = 'one_time_token' then case when p_operation = 'INSERT' then case p_new ->> 'purpose'
+    when 'reset_password' then 'password_reset.requested'
+    when 'verify_email' then 'email_verification.requested'
+    when 'change_email_new' then 'email_change.requested'
+    when 'sign_in' then 'email_sign_in.requested' end end
+  when p_operation = 'INSERT' then case
+    when p_subject in ('member', 'team_member', 'passkey') then p_subject || '.added'
+    when p_subject = 'member_role' then 'member.role_granted'
+    when p_subject = 'ownership_transfer' then 'ownership_transfer.offered'
+    when p_subject = 'identity' then 'identity.linked'
+    when p_subject = 'totp' then 'totp.enrolled'
+    else p_subject || '.created' end
+  when p_operation = 'DELETE' then case
+    when p_subject in ('member', 'team_member', 'passkey', 'totp') then p_subject || '.removed'
+    when p_subject in ('api_key', 'share_link') then p_subject || '.revoked'
+    when p_subject = 'member_role' then 'member.role_revoked'
+    when p_subject = 'ownership_transfer' then 'ownership_transfer.ended'
+    when p_subject = 'identity' then 'identity.unlinked'
+    when p_subject = 'organization' then 'organization.purged'
+    else p_subject || '.deleted' end
+  else case
+    when p_subject = 'organization' and (p_old ->> 'deleted_at' is null) <> (p_new ->> 'deleted_at' is null)
+      then case when p_new ->> 'deleted_at' is null then 'organization.restored' else 'organization.deleted' end
+    when p_subject = 'invitation' and p_old ->> 'status' <> p_new ->> 'status' then 'invitation.' || (p_new ->> 'status')
+    when p_subject = 'invitation' and p_old ->> 'sent_at' <> p_new ->> 'sent_at' then 'invitation.resent'
+    when p_subject = 'api_key' and p_old ->> 'key_hash' <> p_new ->> 'key_hash' then 'api_key.rotated'
+    when p_subject = 'domain' and p_old ->> 'verified_at' is null and p_new ->> 'verified_at' is not null then 'domain.verified'
+    when p_subject = 'sso_connection' and p_old ->> 'domain_verified_at' is null and p_new ->> 'domain_verified_at' is not null
+      then 'sso_connection.verified'
+    when p_subject = 'user' and p_old ->> 'email' <> p_new ->> 'email' then 'user.email_changed'
+    when p_subject = 'user' and p_old ->> 'email_verified_at' is null and p_new ->> 'email_verified_at' is not null
+      then 'user.email_verified'
+    when p_subject = 'user' and p_old ->> 'disabled_at' is distinct from p_new ->> 'disabled_at'
+      then case when p_new ->> 'disabled_at' is null then 'user.enabled' else 'user.disabled' end
+    when p_subject = 'totp' then case when p_old ->> 'activated_at' is null and p_new ->> 'activated_at' is not null then 'totp.activated' end
+    else p_subject || '.updated' end
+end;
+
+/* As the API writes it: ISO 8601 UTC with milliseconds. Without a search_path of its own, so that it is inlined. */
+create function app_private.iso_instant(p_instant timestamptz) returns text
+language sql stable
+return pg_catalog.to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+
+/* Of a row, what is told of it: p_columns gives each the name that the API has for it, after a '!' where its value is not told.
+   Beside p_other, which it was or became, only what differs. */
+create function app_private.told(p_row jsonb, p_other jsonb, p_columns jsonb) returns jsonb
+language sql stable
+return (
+  select pg_catalog.jsonb_object_agg(pg_catalog.ltrim(told.name, '!'), case
+           when told.name ^@ '!' then '"[redacted]"'
+           -- Nothing that a route writes is: all of an event must fit into an answer of the database.
+           when pg_catalog.length(p_row ->> told.column_name) > 8000 then '"[too long]"'
+           when told.column_name like '%\_at' then pg_catalog.to_jsonb(app_private.iso_instant((p_row ->> told.column_name)::timestamptz))
+           else p_row -> told.column_name end)
+    from pg_catalog.jsonb_each_text(p_columns) told (column_name, name)
+   where case when p_other is null then p_row ->> told.column_name is not null
+              else p_row -> told.column_name <> p_other -> told.column_name end
+);
+
+/* Of deleted rows those that were deleted for themselves: of the others, what took them along is told of. */
+create function app_private.gone_by_themselves(p_subject text, p_rows jsonb[]) returns jsonb[]
+language plpgsql stable set search_path = '' as $$
+declare
+  v_organization_ids uuid[];
+  v_team_ids uuid[];
+begin
+  if p_subject in ('organization', 'user') then
+    return p_rows;
+  end if;
+  if not p_rows[1] ? 'organization_id' then
+    return array(select r from pg_catalog.unnest(p_rows) r
+                  where (r ->> 'connection_id' is null or (r ->> 'connection_id')::uuid = any (array(
+                    select c.id from public.sso_connections c
+                     where c.id = any (array(select distinct (g ->> 'connection_id')::uuid from pg_catalog.unnest(p_rows) g)))))
+                    and (r ->> 'user_id')::uuid = any (array(
+                    select u.id from public.users u
+                     where u.id = any (array(select distinct (g ->> 'user_id')::uuid from pg_catalog.unnest(p_rows) g)))));
+  end if;
+  -- Each that they were of once, however many there are.
+  v_organization_ids := array(
+    select o.id from public.organizations o
+     where o.id = any (array(select distinct (r ->> 'organization_id')::uuid from pg_catalog.unnest(p_rows) r))
+       and (o.deleted_at > pg_catalog.now() - interval '30 days') is not false);
+  v_team_ids := case when p_subject = 'team_member' then array(
+    select t.id from public.teams t
+     where t.organization_id = any (v_organization_ids)
+       and t.id = any (array(select distinct (r ->> 'team_id')::uuid from pg_catalog.unnest(p_rows) r))) end;
+  return array(
+    select r from pg_catalog.unnest(p_rows) r
+     where case
+       when ((r ->> 'organization_id')::uuid = any (v_organization_ids)) is not true then false
+       when p_subject = 'team_member' and ((r ->> 'team_id')::uuid = any (v_team_ids)) is not true then false
+       when p_subject in ('member_role', 'team_member') then
+         exists (select from public.memberships m where m.organization_id = (r ->> 'organization_id')::uuid
+                    and m.user_id = (r ->> 'user_id')::uuid)
+       else true end);
+end
+$$;
+
+/* What is told of a row that is there, or was there, alone: p_old, p_new or both. */
+create function app_private.event_of(
+  p_subject text, p_columns jsonb, p_operation text, p_old jsonb, p_new jsonb, p_has_session boolean
+) returns app_private.event
+language sql stable
+return (
+  select row(
+    told.organization_id, told.user_id, app_private.audited_action(p_subject, p_operation, p_old, p_new),
+    case p_subject when 'member_role' then 'member' when 'one_time_token' then 'user' else p_subject end,
+    case when p_subject in ('member', 'member_role', 'team_member', 'one_time_token') then told.user_id else told.id end,
+    case when p_old is not null then app_private.told(p_old, p_new, p_columns) end,
+    case when p_new is not null then app_private.told(p_new, p_old, p_columns) end,
+    -- Without a session, whoever comes in has proven who they are; but a mail is asked for by whoever knows the address.
+    case when not p_has_session and p_subject <> 'one_time_token'
+              and (told.organization_id is null or p_subject in ('member', 'member_role', 'team_member')) then told.user_id end
+  )::app_private.event
+    from (select (case p_subject when 'organization' then r.row ->> 'id' else r.row ->> 'organization_id' end)::uuid,
+                 (case p_subject when 'user' then r.row ->> 'id' else r.row ->> 'user_id' end)::uuid, (r.row ->> 'id')::uuid
+            from (select coalesce(p_new, p_old)) r (row)) told (organization_id, user_id, id)
+);
+
+/* Whether the Worker has changed something without a session or a key. By its own statements it cannot: AP400, so that one
+   that has cleared the context hides nothing. */
+create function app_private.is_without_session(p_is_direct boolean) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  if p_is_direct then
+    perform app_private.context();
+  end if;
+  return not app_private.is_admitted() and 'app_user' in (session_user, pg_catalog.current_setting('role'));
+end
+$$;
+
+/* Tells of rows that a statement has added or deleted. Arguments: what they are, their columns as above, and whether a
+   statement of app_user has done it, or a function or a cascade. */
+create function app_private.audit_rows() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_is_without_session boolean := app_private.is_without_session(tg_argv[2] = 'direct');
+  v_one jsonb := (select pg_catalog.to_jsonb(c) from changed c limit 1);
+  v_rows jsonb[];
+  v_events app_private.event[];
+begin
+  -- Not what has expired, by the clean-up.
+  if v_one is null or tg_op = 'DELETE' and v_is_without_session and v_one ? 'organization_id' then
+    return null;
+  end if;
+  v_rows := array(select pg_catalog.to_jsonb(c) from changed c);
+  if tg_op = 'DELETE' then
+    v_rows := app_private.gone_by_themselves(tg_argv[0], v_rows);
+  end if;
+  v_events := array(
+    select e from pg_catalog.unnest(v_rows) r,
+           app_private.event_of(tg_argv[0], tg_argv[1]::jsonb, tg_op, case tg_op when 'DELETE' then r end,
+                                case tg_op when 'INSERT' then r end, not v_is_without_session) e
+     where e.action is not null);
+  if v_events <> '{}' then
+    perform app_private.record_events(v_events);
+  end if;
+  return null;
+end
+$$;
+
+/* Tells of a row that was changed. Arguments as above. */
+create function app_private.audit_change() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_event app_private.event := app_private.event_of(
+    tg_argv[0], tg_argv[1]::jsonb, 'UPDATE', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
+    not app_private.is_without_session(tg_argv[2] = 'direct'));
+begin
+  if v_event.action is not null and (v_event.after is not null or v_event.action <> tg_argv[0] || '.updated') then
+    perform app_private.record_events(array[v_event]);
+  end if;
+  return null;
+end
+$$;
+
+/* Else whoever comes to have an id that was another's would read what was theirs. */
+create function app_private.refuse_known_id() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  if exists (select from public.audit_events e where e.organization_id = new.id)
+     or exists (select from public.user_audit_events e where e.user_id = new.id) then
+    raise unique_violation using message = 'there was one with this id', constraint = tg_table_name || '_pkey';
+  end if;
+  return new;
 end
 $$;
 
@@ -627,11 +963,12 @@ language sql stable set search_path = '' as $$
 $$;
 
 /* Starts a session of somebody whose row the caller has locked. It ends after p_lifetime, or after p_idle without a
-   refresh; one that waits for a second factor, which p_factors_given did not bring along, after 10 minutes.
+   refresh; one that waits for a second factor, which p_factors_given did not bring along, after 10 minutes. p_method is
+   what the person has shown: 'password', 'email_link', 'email_code', 'passkey', or the provider.
    Where there are earlier sessions, and none with this user agent in any version, it mails p_notice_… and says so. */
 create function app_private.start_session(
   p_user public.users, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text,
-  p_user_agent text, p_notice_id uuid, p_notice_key bytea, p_factors_given boolean default false
+  p_user_agent text, p_notice_id uuid, p_notice_key bytea, p_method text, p_factors_given boolean default false
 ) returns setof app_private.signed_in
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -671,14 +1008,16 @@ begin
   values (p_session_id, p_user.id, pg_catalog.sha256(p_handle), p_ip_address, p_user_agent, v_second_factor,
           pg_catalog.now() + least(p_idle, v_lifetime), pg_catalog.now() + v_lifetime)
   returning expires_at into v_expires_at;
+  perform app_private.record_event(null, p_user.id, 'session.created', 'session', p_session_id, null,
+            pg_catalog.jsonb_build_object('method', p_method, 'secondFactor', v_second_factor), p_user.id);
   return query select p_user.id, p_user.email, p_user.email_verified_at is not null, p_user.name, p_user.created_at,
                       p_user.updated_at, v_expires_at, coalesce(v_noticed, false), v_factors;
 end
 $$;
 
 /* Starts a session when p_hash is the account's bcrypt hash, and replaces that hash by p_new_… when given.
-   Returns the account and the session; APCRD for a wrong hash, an unknown address or a disabled account;
-   no row when p_hash was made with parameters that another sign-in has replaced since they were read.
+   Returns the account and the session, of nulls for a wrong hash, an unknown address or a disabled account: no error, so
+   that the failure is told of; no row when p_hash was made with parameters that another sign-in has replaced since.
    A success forgets p_account_scope, gives p_network_scope its attempt back, and begins p_home_scope. */
 create function app.sign_in(
   p_email text, p_hash text, p_session_id uuid, p_handle bytea, p_lifetime interval, p_ip_address text, p_user_agent text,
@@ -703,7 +1042,13 @@ begin
                   and u.password_salt <> pg_catalog.left(p_hash, 29)) then
       return;
     end if;
-    raise exception 'wrong e-mail address or password' using errcode = 'APCRD';
+    perform app_private.record_failure(u.id, 'password') from public.users u where u.email = p_email;
+    if not found then
+      -- Else an address without an account would be told by the time that a commit takes. It goes within the hour.
+      insert into public.spent_challenges (key_hash) values (pg_catalog.sha256(pg_catalog.uuid_send(pg_catalog.gen_random_uuid())));
+    end if;
+    return query select (null::app_private.signed_in).*;
+    return;
   end if;
   if p_new_hash is not null then
     update public.users u
@@ -713,7 +1058,7 @@ begin
   end if;
   perform app_private.settle_sign_in_attempt(p_network_scope, p_account_scope, p_home_scope);
   return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
-                                                       p_user_agent, p_notice_id, p_notice_key);
+                                                       p_user_agent, p_notice_id, p_notice_key, 'password');
 end
 $$;
 
@@ -750,6 +1095,7 @@ begin
     and v_session.refreshed_at > pg_catalog.clock_timestamp() - interval '10 seconds' then
     return query select 'repeated', v_session.refresh_generation, v_session.user_id, v_session.id, v_session.expires_at;
   else
+    perform app_private.record_event(null, v_session.user_id, 'session.token_reused', 'session', v_session.id);
     update public.sessions s set revoked_at = pg_catalog.now() where s.id = v_session.id;
     return query select 'reused', v_session.refresh_generation, v_session.user_id, v_session.id, v_session.expires_at;
   end if;
@@ -807,7 +1153,8 @@ $$;
 create function app_private.replace_recovery_codes(p_user_id uuid, p_keys bytea[]) returns void
 language sql volatile set search_path = '' as $$
   delete from public.recovery_codes c where c.user_id = p_user_id;
-  insert into public.recovery_codes (user_id, key_hash) select p_user_id, pg_catalog.sha256(key) from unnest(p_keys) given (key)
+  insert into public.recovery_codes (user_id, key_hash) select p_user_id, pg_catalog.sha256(key) from unnest(p_keys) given (key);
+  select app_private.record_event(null, p_user_id, 'recovery_codes.replaced', 'user', p_user_id);
 $$;
 
 /* For whoever has just given a factor up: with the last one their recovery codes go, and no session has it any more. */
@@ -906,6 +1253,7 @@ begin
   delete from public.identities i where i.user_id = p_user_id;
   delete from public.totp_factors f where f.user_id = p_user_id;
   delete from public.recovery_codes c where c.user_id = p_user_id;
+  perform app_private.record_event(null, p_user_id, 'user.handed_over', 'user', p_user_id, p_actor_id => p_user_id);
   return v_user;
 end
 $$;
@@ -1036,7 +1384,7 @@ begin
     perform app_private.add_member(v_organization_id, v_user.id, '{member}', 'sso');
   end if;
   for signed_in in select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
-                                                           p_user_agent, p_notice_id, p_notice_key)
+                                                           p_user_agent, p_notice_id, p_notice_key, p_provider)
   loop
     return next;
   end loop;
@@ -1117,11 +1465,6 @@ end
 $$;
 
 /* What a notice says of the device that was the cause. */
-/* As the API writes it: ISO 8601 UTC with milliseconds. Without a search_path of its own, so that it is inlined. */
-create function app_private.iso_instant(p_instant timestamptz) returns text
-language sql stable
-return pg_catalog.to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-
 create function app_private.occasion(p_name text, p_ip_address text, p_user_agent text default null) returns json
 language sql stable set search_path = ''
 return pg_catalog.json_build_object('name', p_name, 'ipAddress', p_ip_address, 'userAgent', p_user_agent,
@@ -1279,6 +1622,7 @@ begin
          -- The token was mailed to it.
          email_verified_at = coalesce(u.email_verified_at, pg_catalog.now())
    where u.id = v_user_id returning u.* into v_user;
+  perform app_private.record_event(null, v_user_id, 'user.password_reset', 'user', v_user_id, p_actor_id => v_user_id);
   update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = v_user_id and s.revoked_at is null;
   perform app_private.end_tokens(v_user_id, '{reset_password,verify_email,change_email_old,change_email_new,sign_in}');
   perform app_private.queue_message(p_notice_id, p_notice_key, v_user_id, v_user.email, 'password_changed',
@@ -1299,7 +1643,7 @@ $$;
    factor is set up: the mail stands in for none, and until it is given the address is not proved either. */
 create function app_private.start_mailed_session(
   p_user public.users, p_session_id uuid, p_handle bytea, p_lifetime interval, p_idle interval, p_ip_address text,
-  p_user_agent text, p_notice_id uuid, p_notice_key bytea
+  p_user_agent text, p_notice_id uuid, p_notice_key bytea, p_method text
 ) returns setof app_private.signed_in
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -1310,7 +1654,7 @@ begin
     v_user := app_private.hand_over_account(v_user.id);
   end if;
   return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
-                                                       p_user_agent, p_notice_id, p_notice_key);
+                                                       p_user_agent, p_notice_id, p_notice_key, p_method);
 end
 $$;
 
@@ -1334,8 +1678,8 @@ begin
   if not found then
     raise exception 'no such token' using errcode = 'APTOK';
   end if;
-  return query select * from app_private.start_mailed_session(v_user, p_session_id, p_handle, p_lifetime, p_idle,
-                                                              p_ip_address, p_user_agent, p_notice_id, p_notice_key);
+  return query select * from app_private.start_mailed_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
+                                                              p_user_agent, p_notice_id, p_notice_key, 'email_link');
 end
 $$;
 
@@ -1365,7 +1709,9 @@ begin
       perform app_private.settle_sign_in_attempt(p_network_scope, v_account_scope, p_home_scope);
       select s.* into session
         from app_private.start_mailed_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
-                                              p_user_agent, p_notice_id, p_notice_key) s;
+                                              p_user_agent, p_notice_id, p_notice_key, 'email_code') s;
+    elsif v_user.id is not null then
+      perform app_private.record_failure(v_user.id, 'email_code');
     end if;
   end if;
   return next;
@@ -1550,6 +1896,7 @@ begin
      set password_scheme = p_scheme, password_salt = p_salt,
          password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_new_hash, 'UTF8'))
    where u.id = v_user_id returning u.* into v_user;
+  perform app_private.record_event(null, v_user_id, 'user.password_changed', 'user', v_user_id);
   update public.sessions s set revoked_at = pg_catalog.now()
    where s.user_id = v_user_id and s.id <> v_session_id and s.revoked_at is null;
   update public.sessions s set authenticated_at = pg_catalog.now() where s.id = v_session_id;
@@ -1619,9 +1966,12 @@ begin
     delete from public.recovery_codes c where c.user_id = v_pending_id and c.key_hash = pg_catalog.sha256(p_key);
     if found then
       delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+      perform app_private.record_event(null, v_user.id, 'recovery_code.used', 'user', v_user.id);
       perform app_private.queue_message(p_notice_id, p_notice_key, v_user.id, v_user.email, 'recovery_code_used',
                                         app_private.occasion(v_user.name, p_ip_address, p_user_agent));
       session := (select s from app_private.complete_session(v_user, p_handle, p_lifetime, p_idle) s);
+    else
+      perform app_private.record_failure(v_user.id, 'recovery_code');
     end if;
   end if;
   return next;
@@ -2969,6 +3319,304 @@ begin
 end
 $$;
 
+-- ── Webhooks ─────────────────────────────────────────────────────────────────────────────────────
+-- What the audit trail tells of an organization, its endpoints are told too (standardwebhooks.com). The Worker delivers, after
+-- the commit; to take messages, or to say what became of them, takes its own key, as with a provider's ticket.
+-- Of one subject an endpoint gets one message after another. Who queues one holds the endpoint FOR KEY SHARE, and who settles
+-- one FOR UPDATE: so either sees whether the other's is still in the way.
+
+/* Queues events for each of their organization's endpoints that asks for their types, in their order. */
+create function app_private.queue_webhooks(p_events public.audit_events[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_organization_ids uuid[] := array(select distinct e.organization_id from pg_catalog.unnest(p_events) e);
+begin
+  perform from public.webhook_endpoints w where w.organization_id = any (v_organization_ids) and w.disabled_at is null
+    order by w.organization_id, w.id for key share;
+  insert into public.webhook_messages (organization_id, endpoint_id, type, subject_id, payload, next_attempt_at)
+  select w.organization_id, w.id, told.action, told.subject_id, told.payload,
+         case when pg_catalog.row_number() over (partition by w.organization_id, w.id, told.subject_id order by told.id) = 1
+               and not app_private.is_in_the_way(w.organization_id, w.id, told.subject_id) then pg_catalog.now() end
+    from (select e.id, e.organization_id, e.action, e.subject_id,
+                 pg_catalog.json_build_object(
+                   'type', e.action,
+                   'timestamp', app_private.iso_instant(pg_catalog.uuid_extract_timestamp(e.id)),
+                   'data', pg_catalog.json_build_object(
+                     'id', e.id, 'organizationId', e.organization_id,
+                     'actor', pg_catalog.json_build_object('type', e.actor_type, 'id', e.actor_id),
+                     'subject', pg_catalog.json_build_object('type', e.subject_type, 'id', e.subject_id),
+                     'before', e.before, 'after', e.after, 'requestId', e.request_id)) as payload
+            from pg_catalog.unnest(p_events) e) told
+    join public.webhook_endpoints w on w.organization_id = told.organization_id and w.disabled_at is null
+         and (w.event_types = '{}' or told.action = any (w.event_types))
+   order by told.id;
+end
+$$;
+
+/* Whether a message of this subject is still to be delivered. */
+create function app_private.is_in_the_way(p_organization_id uuid, p_endpoint_id uuid, p_subject_id uuid) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select from public.webhook_messages m
+                  where m.organization_id = p_organization_id and m.endpoint_id = p_endpoint_id
+                    and m.subject_id = p_subject_id and m.status = 'pending')
+$$;
+
+/* Makes an endpoint. APWHL for the 21st. */
+create function app.create_webhook_endpoint(p_id uuid, p_url text, p_description text, p_event_types text[], p_sealed_secret bytea)
+returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_organization_id uuid := app.org_id();
+begin
+  perform app_private.hold_organization('webhooks:write');
+  if (select pg_catalog.count(*) from public.webhook_endpoints e where e.organization_id = v_organization_id) >= 20 then
+    raise exception 'as many endpoints as there can be' using errcode = 'APWHL';
+  end if;
+  insert into public.webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
+  values (v_organization_id, p_id, p_url, p_description, p_event_types, p_sealed_secret);
+end
+$$;
+
+/* Gives an endpoint of the request's organization another secret; the one before signs beside it for p_overlap. AP404. */
+create function app.rotate_webhook_secret(p_id uuid, p_sealed_secret bytea, p_overlap interval) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  update public.webhook_endpoints e
+     set sealed_secret = p_sealed_secret, previous_sealed_secret = e.sealed_secret, previous_expires_at = pg_catalog.now() + p_overlap
+   where e.organization_id = app.org_id('webhooks:write') and e.id = p_id;
+  if not found then
+    raise exception 'no such endpoint' using errcode = 'AP404';
+  end if;
+end
+$$;
+
+/* What is still to be delivered to endpoints that are disabled is dead: 2,000 messages at most, the oldest first. Returns how
+   many. All of them at once could be more than there is time for. */
+create function app_private.bury_webhooks(p_endpoint_id uuid default null) returns int
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_count int;
+begin
+  update public.webhook_messages m
+     set status = 'dead', settled_at = pg_catalog.now(), next_attempt_at = null, leased_until = null
+    from (select pending.organization_id, pending.id
+            from (select w.organization_id, w.id from public.webhook_endpoints w
+                   where case when p_endpoint_id is null then w.disabled_at is not null else w.id = p_endpoint_id end) w,
+                 lateral (select p.organization_id, p.id from public.webhook_messages p
+                           where p.organization_id = w.organization_id and p.endpoint_id = w.id and p.status = 'pending'
+                           order by p.id limit 2000) pending
+           limit 2000) due
+   where m.organization_id = due.organization_id and m.id = due.id and m.status = 'pending';
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+/* An endpoint that is disabled waits for whoever is queueing something for it, so that all of that is dead. One that is enabled
+   begins anew, and gets what was not dead yet. */
+create function app_private.switch_webhooks() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform from public.webhook_endpoints w where w.organization_id = new.organization_id and w.id = new.id for update;
+  if new.disabled_at is null then
+    new.disabled_reason := null;
+    update public.webhook_messages m set next_attempt_at = pg_catalog.now()
+     where m.organization_id = new.organization_id and m.endpoint_id = new.id and m.status = 'pending' and m.next_attempt_at is null
+       and not exists (select from public.webhook_messages earlier
+                        where earlier.organization_id = m.organization_id and earlier.endpoint_id = m.endpoint_id
+                          and earlier.subject_id = m.subject_id and earlier.status = 'pending' and earlier.id < m.id);
+  else
+    perform app_private.bury_webhooks(new.id);
+  end if;
+  return new;
+end
+$$;
+
+/* Holds an endpoint of the request's organization whose messages are sent again: AP404 for none, APWHD for a disabled one. */
+create function app_private.hold_webhook_endpoint(p_id uuid) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_disabled_at timestamptz;
+begin
+  select e.disabled_at into v_disabled_at from public.webhook_endpoints e
+   where e.organization_id = app.org_id('webhooks:write') and e.id = p_id for update;
+  if not found then
+    raise exception 'no such endpoint' using errcode = 'AP404';
+  end if;
+  if v_disabled_at is not null then
+    raise exception 'the endpoint is disabled' using errcode = 'APWHD';
+  end if;
+end
+$$;
+
+/* Sends a settled message again, at once. AP404 and APWHD as above; APWHP for one that is still to be delivered. */
+create function app.replay_webhook(p_endpoint_id uuid, p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_status text;
+begin
+  perform app_private.hold_webhook_endpoint(p_endpoint_id);
+  select m.status into v_status from public.webhook_messages m
+   where m.organization_id = app.org_id() and m.endpoint_id = p_endpoint_id and m.id = p_id;
+  if v_status is null then
+    raise exception 'no such message' using errcode = 'AP404';
+  end if;
+  if v_status = 'pending' then
+    raise exception 'still to be delivered' using errcode = 'APWHP';
+  end if;
+  update public.webhook_messages m
+     set status = 'pending', attempts = 0, settled_at = null, next_attempt_at = pg_catalog.now()
+   where m.organization_id = app.org_id() and m.id = p_id;
+  perform app_private.record_event(app.org_id(), null, 'webhook_message.replayed', 'webhook_message', p_id);
+end
+$$;
+
+/* Sends what is dead since then again, in its order: 5,000 messages at most, the oldest first. Returns how many. AP404 and
+   APWHD as above. */
+create function app.recover_webhooks(p_endpoint_id uuid, p_since timestamptz) returns int
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_count int;
+begin
+  perform app_private.hold_webhook_endpoint(p_endpoint_id);
+  with chosen as materialized (
+    select m.organization_id, m.id, pg_catalog.row_number() over (partition by m.subject_id order by m.id) as place
+      from (select * from public.webhook_messages dead
+             where dead.organization_id = app.org_id() and dead.endpoint_id = p_endpoint_id and dead.status = 'dead'
+               and dead.id >= app_private.first_event_id(p_since)
+             order by dead.id limit 5000) m
+  )
+  update public.webhook_messages m
+     set status = 'pending', attempts = 0, settled_at = null,
+         next_attempt_at = case when chosen.place = 1
+           and not app_private.is_in_the_way(m.organization_id, m.endpoint_id, m.subject_id) then pg_catalog.now() end
+    from chosen where m.organization_id = chosen.organization_id and m.id = chosen.id;
+  get diagnostics v_count = row_count;
+  perform app_private.record_event(app.org_id(), null, 'webhook_endpoint.recovered', 'webhook_endpoint', p_endpoint_id, null,
+                                   pg_catalog.jsonb_build_object('messages', v_count));
+  return v_count;
+end
+$$;
+
+/* Messages that are due, for this caller alone for five minutes: the oldest of each endpoint, 10 at most, and of one that does
+   not answer one at a time; of an organization 20 at most, and of each the first before the second of any, so that none is in
+   another's way. With p_organization_id those of that one alone. APWRK from anybody but the Worker. */
+create function app.claim_webhooks(p_worker_keys bytea, p_limit int, p_organization_id uuid default null)
+returns table (organization_id uuid, id uuid, endpoint_id uuid, url text, sealed_secret bytea, previous_sealed_secret bytea,
+               attempt int, payload json)
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  if p_organization_id is null then
+    perform app_private.bury_webhooks();
+  end if;
+  return query
+    with recursive waiting as (
+      -- Each endpoint with something pending, by one step through the index.
+      (select m.organization_id, m.endpoint_id from public.webhook_messages m
+        where m.status = 'pending' and m.organization_id = coalesce(p_organization_id, m.organization_id)
+        order by m.organization_id, m.endpoint_id limit 1)
+      union all
+      select next.organization_id, next.endpoint_id from waiting,
+             lateral (select m.organization_id, m.endpoint_id from public.webhook_messages m
+                       where m.status = 'pending' and m.organization_id = coalesce(p_organization_id, m.organization_id)
+                         and (m.organization_id, m.endpoint_id) > (waiting.organization_id, waiting.endpoint_id)
+                       order by m.organization_id, m.endpoint_id limit 1) next
+    ), due as materialized (
+      select oldest.*, pg_catalog.row_number() over (partition by oldest.organization_id order by oldest.next_attempt_at, oldest.id) as place
+        from waiting
+        join public.webhook_endpoints e on e.organization_id = waiting.organization_id and e.id = waiting.endpoint_id and e.disabled_at is null,
+             lateral (select m.organization_id, m.id, m.next_attempt_at from public.webhook_messages m
+                       where m.organization_id = e.organization_id and m.endpoint_id = e.id and m.status = 'pending'
+                         and m.next_attempt_at <= pg_catalog.now() and (m.leased_until > pg_catalog.now()) is not true
+                         and (e.failing_since is null or not exists (
+                               select from public.webhook_messages leased
+                                where leased.organization_id = e.organization_id and leased.endpoint_id = e.id
+                                  and leased.status = 'pending' and leased.leased_until > pg_catalog.now()))
+                       order by m.next_attempt_at limit case when e.failing_since is null then 10 else 1 end) oldest
+    ), chosen as (
+      select m.organization_id, m.id from public.webhook_messages m
+        join due on due.organization_id = m.organization_id and due.id = m.id
+       where due.place <= 20 and m.status = 'pending' and (m.leased_until > pg_catalog.now()) is not true
+       order by due.place, m.next_attempt_at limit p_limit for update of m skip locked
+    )
+    update public.webhook_messages m
+       set attempts = m.attempts + 1, leased_until = pg_catalog.now() + interval '5 minutes'
+      from chosen, public.webhook_endpoints e
+     where m.organization_id = chosen.organization_id and m.id = chosen.id
+       and e.organization_id = m.organization_id and e.id = m.endpoint_id
+    returning m.organization_id, m.id, m.endpoint_id, e.url, e.sealed_secret,
+              case when e.previous_expires_at > pg_catalog.now() then e.previous_sealed_secret end, m.attempts, m.payload;
+end
+$$;
+
+/* What must pass after so many failed attempts, as Standard Webhooks has it; null after the last, which is after three days. */
+create function app_private.webhook_delay(p_attempts int) returns interval
+language sql immutable set search_path = ''
+return (array['5 seconds', '5 minutes', '30 minutes', '2 hours', '5 hours', '10 hours', '14 hours', '20 hours', '24 hours'])[p_attempts]::interval;
+
+/* Says what became of a message that was claimed, at this attempt: p_status is that of the answer, or null with an error, and
+   p_retry_after is in seconds. What is delivered, or dead, lets the next of its subject go; an endpoint that answers again after
+   five minutes gets all that waits for a later attempt. One that is gone (410), or has answered nothing for five days, is
+   disabled. Nothing is done where it was settled, sent again or claimed anew meanwhile. APWRK from anybody but the Worker. */
+create function app.settle_webhook(
+  p_worker_keys bytea, p_organization_id uuid, p_id uuid, p_attempt int, p_status int, p_error text, p_duration_ms int, p_retry_after int
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_message public.webhook_messages;
+  v_endpoint public.webhook_endpoints;
+  v_is_delivered boolean := coalesce(p_status between 200 and 299, false);
+  v_delay interval;
+  v_reason text;
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  select * into v_endpoint from public.webhook_endpoints e
+   where e.organization_id = p_organization_id
+     and e.id = (select m.endpoint_id from public.webhook_messages m where m.organization_id = p_organization_id and m.id = p_id) for update;
+  select * into v_message from public.webhook_messages m
+   where m.organization_id = p_organization_id and m.id = p_id and m.status = 'pending' and m.attempts = p_attempt for update;
+  if v_message.id is null then
+    return;
+  end if;
+  v_delay := case when not v_is_delivered and p_status is distinct from 410 then app_private.webhook_delay(v_message.attempts) end;
+  update public.webhook_messages m
+     set status = case when v_is_delivered then 'delivered' when v_delay is null then 'dead' else 'pending' end,
+         settled_at = case when v_delay is null then pg_catalog.now() end,
+         leased_until = null,
+         next_attempt_at = case when v_delay is not null
+           then pg_catalog.now() + greatest(v_delay, least(coalesce(p_retry_after, 0), 21600) * interval '1 second') end,
+         log = case when pg_catalog.jsonb_array_length(m.log) < 20 then m.log else m.log - 0 end || pg_catalog.jsonb_build_object(
+           'attemptedAt', app_private.iso_instant(pg_catalog.now()), 'status', p_status,
+           'error', pg_catalog.left(p_error, 200), 'durationMs', p_duration_ms)
+   where m.organization_id = p_organization_id and m.id = p_id;
+  if v_delay is null then
+    update public.webhook_messages m set next_attempt_at = pg_catalog.now()
+     where m.organization_id = p_organization_id
+       and m.id = (select next.id from public.webhook_messages next
+                    where next.organization_id = p_organization_id and next.endpoint_id = v_endpoint.id
+                      and next.subject_id = v_message.subject_id and next.status = 'pending'
+                    order by next.id limit 1)
+       and m.next_attempt_at is null;
+  end if;
+  if not v_is_delivered then
+    v_reason := case when p_status = 410 then 'gone'
+                     when v_delay is null and v_endpoint.failing_since < pg_catalog.now() - interval '5 days' then 'failing' end;
+    update public.webhook_endpoints e
+       set failing_since = coalesce(e.failing_since, pg_catalog.now()), disabled_reason = v_reason,
+           disabled_at = case when v_reason is not null then pg_catalog.now() end
+     where e.organization_id = p_organization_id and e.id = v_endpoint.id and e.disabled_at is null;
+  elsif v_endpoint.failing_since is not null then
+    update public.webhook_endpoints e set failing_since = null where e.organization_id = p_organization_id and e.id = v_endpoint.id;
+    -- Else one success among failures would use up the attempts of those.
+    update public.webhook_messages m set next_attempt_at = pg_catalog.now()
+     where m.organization_id = p_organization_id and m.endpoint_id = v_endpoint.id and m.status = 'pending'
+       and m.next_attempt_at > pg_catalog.now() and v_endpoint.failing_since < pg_catalog.now() - interval '5 minutes';
+  end if;
+end
+$$;
+
 -- ── Share links ──────────────────────────────────────────────────────────────────────────────────
 -- A link is for whoever has it, so its token proves no mailbox: to join takes an account with a verified address. It is
 -- good while whoever made it may still give its roles, and it never makes an owner.
@@ -3330,7 +3978,7 @@ begin
   update public.throttles t set attempts = t.attempts - 1 where t.scope = p_scope and t.attempts > 0;
   delete from public.throttles t where t.scope = p_scope and t.attempts = 0;
   return query select * from app_private.start_session(v_user, p_session_id, p_handle, p_lifetime, p_idle, p_ip_address,
-                                                       p_user_agent, p_notice_id, p_notice_key, true);
+                                                       p_user_agent, p_notice_id, p_notice_key, 'passkey', true);
 end
 $$;
 
@@ -3578,6 +4226,14 @@ begin
                'previousExpiresAt', app_private.iso_instant(k.previous_expires_at), 'expiresAt', app_private.iso_instant(k.expires_at),
                'lastUsedAt', app_private.iso_instant(k.last_used_at)) order by k.id), '[]')
         from public.api_keys k where k.organization_id = v_id),
+    'webhookEndpoints', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', w.id, 'url', w.url, 'description', w.description, 'eventTypes', w.event_types, 'enabled', w.disabled_at is null,
+               'disabledAt', app_private.iso_instant(w.disabled_at), 'disabledReason', w.disabled_reason,
+               'failingSince', app_private.iso_instant(w.failing_since),
+               'previousSecretExpiresAt', app_private.iso_instant(w.previous_expires_at),
+               'createdAt', app_private.iso_instant(w.created_at), 'updatedAt', app_private.iso_instant(w.updated_at)) order by w.id), '[]')
+        from public.webhook_endpoints w where w.organization_id = v_id),
     'ownershipTransfers', (
       select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                'id', t.id, 'fromUserId', t.from_user_id, 'toUserId', t.to_user_id,
@@ -3607,15 +4263,29 @@ $$;
 
 -- ── The clean-up ─────────────────────────────────────────────────────────────────────────────────
 
-/* Deletes rows of a table for which a condition of this file's own is true, as many as p_limit that nobody has locked. */
+/* Deletes rows of a table for which a condition of this file's own is true, as many as p_limit that nobody has locked. By an
+   index: a scan would soon meet enough of them, as Postgres thinks, and what is new can all lie before what is old. */
 create function app_private.purge(p_table regclass, p_condition text, p_limit int default 5000) returns bigint
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = '' set enable_seqscan = off as $$
 declare
   v_count bigint;
 begin
   execute pg_catalog.format(
     'delete from %1$s where ctid = any (array(select ctid from %1$s where %2$s limit %3$s for update skip locked))',
     p_table, p_condition, p_limit);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+/* Deletes events of a trail that were kept for long enough. Not as above: to lock a row takes the right to change it. */
+create function app_private.purge_events(p_table regclass) returns bigint
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_count bigint;
+begin
+  execute pg_catalog.format('delete from %1$s where id = any (array(select id from %1$s where id < $1 order by id limit 5000))', p_table)
+    using app_private.first_event_id(pg_catalog.now() - app_private.audit_retention());
   get diagnostics v_count = row_count;
   return v_count;
 end
@@ -3642,6 +4312,9 @@ language sql volatile security definer set search_path = '' as $$
        -- that no plan reads all memberships.
        + app_private.purge('public.memberships', $c$organization_id = any (array(
            select id from public.organizations where deleted_at < pg_catalog.now() - interval '30 days' limit 50))$c$)
+       + app_private.purge('public.webhook_messages', $c$status <> 'pending' and id < $c$ || pg_catalog.quote_literal(
+           app_private.first_event_id(pg_catalog.now() - interval '30 days')))
+       + app_private.purge_events('public.audit_events') + app_private.purge_events('public.user_audit_events')
        + app_private.purge('public.organizations', $c$deleted_at < pg_catalog.now() - interval '30 days'
            and not exists (select from public.memberships m where m.organization_id = organizations.id offset 0)$c$, 50)
 $$;
@@ -3653,7 +4326,7 @@ begin
   execute format('grant execute on all functions in schema app to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
   -- To make the triggers below of it.
-  execute format('grant execute on function app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug() to %I',
+  execute format('grant execute on function app_private.audit_rows(), app_private.audit_change(), app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug(), app_private.refuse_known_id(), app_private.switch_webhooks() to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
 end
 $$;
@@ -3704,6 +4377,79 @@ select m.organization_id, u.id, term
  where not exists (select from member_terms);
 reset role;
 
+-- What is told of each table's rows: its columns by the names that the API has for them, after a '!' where it is told only
+-- that they were changed. Each twice, since a trigger's function does not see by whose statement it is run.
+do $$
+declare
+  audited record;
+  how text;
+  condition text;
+  arguments text;
+begin
+  for audited in select * from (values
+    ('organizations', 'organization', '{"name":"name","slug":"slug","mfa_required":"mfaRequired","member_limit":"memberLimit"}', 'insert, update, delete'),
+    ('memberships', 'member', '{"joined_by":"joinedBy"}', 'insert, update, delete'),
+    ('membership_roles', 'member_role', '{"role":"role"}', 'insert, update, delete'),
+    ('roles', 'role', '{"key":"key","name":"name","permissions":"permissions"}', 'insert, update, delete'),
+    ('teams', 'team', '{"name":"name"}', 'insert, update, delete'),
+    ('team_memberships', 'team_member', '{"team_id":"teamId","role":"role"}', 'insert, update, delete'),
+    ('invitations', 'invitation', '{"email":"email","roles":"roles","team_ids":"teamIds","status":"status","expires_at":"expiresAt"}', 'insert, update, delete'),
+    ('share_links', 'share_link', '{"roles":"roles","allowed_domains":"allowedDomains","max_uses":"maxUses","expires_at":"expiresAt"}', 'insert, update, delete'),
+    ('api_keys', 'api_key', '{"name":"name","user_id":"userId","scopes":"scopes","hint":"hint","rate_limit":"rateLimitPerMinute","expires_at":"expiresAt","previous_expires_at":"previousExpiresAt"}', 'insert, update, delete'),
+    ('ownership_transfers', 'ownership_transfer', '{"from_user_id":"fromUserId","to_user_id":"toUserId","expires_at":"expiresAt"}', 'insert, update, delete'),
+    ('organization_domains', 'domain', '{"domain":"domain","verified_at":"verifiedAt","enrollment":"enrollment","roles":"roles"}', 'insert, update, delete'),
+    ('sso_connections', 'sso_connection', '{"domain":"domain","domain_verified_at":"domainVerifiedAt","issuer":"issuer","client_id":"clientId","sealed_client_secret":"!clientSecret"}', 'insert, update, delete'),
+    ('webhook_endpoints', 'webhook_endpoint', '{"url":"!url","description":"description","event_types":"eventTypes","disabled_at":"disabledAt","disabled_reason":"disabledReason","sealed_secret":"!secret"}', 'insert, update, delete'),
+    ('users', 'user', '{"name":"!name","email":"!email"}', 'insert, update, delete'),
+    ('sessions', 'session', '{"second_factor":"secondFactor"}', 'update'),
+    ('one_time_tokens', 'one_time_token', '{}', 'insert'),
+    ('totp_factors', 'totp', '{}', 'insert, update, delete'),
+    ('passkeys', 'passkey', '{"name":"!name"}', 'insert, update, delete'),
+    ('identities', 'identity', '{"provider":"provider"}', 'insert, update, delete')
+  ) as known (table_name, subject, columns, operations)
+  loop
+    foreach how in array array['direct', 'indirect'] loop
+      condition := format('current_user %s %L', case how when 'direct' then '=' else '<>' end, 'app_user');
+      arguments := format('%L, %L, %L', audited.subject, audited.columns, how);
+      if audited.operations ~ 'insert' then
+        execute format('create trigger %I after insert on %I referencing new table as changed for each statement when (%s) execute function app_private.audit_rows(%s)',
+          'audit_insert_' || how, audited.table_name, condition, arguments);
+      end if;
+      if audited.operations ~ 'update' then
+        execute format('create trigger %I after update on %I for each row when (%s) execute function app_private.audit_change(%s)',
+          'audit_update_' || how, audited.table_name, condition, arguments);
+      end if;
+      if audited.operations ~ 'delete' then
+        execute format('create trigger %I after delete on %I referencing old table as changed for each statement when (%s) execute function app_private.audit_rows(%s)',
+          'audit_delete_' || how, audited.table_name, condition, arguments);
+      end if;
+    end loop;
+  end loop;
+end
+$$;
+
+create trigger switch_webhooks before update of disabled_at on webhook_endpoints
+  for each row when ((new.disabled_at is null) <> (old.disabled_at is null)) execute function app_private.switch_webhooks();
+
+create trigger refuse_known_id before insert on organizations for each row execute function app_private.refuse_known_id();
+create trigger refuse_known_id before insert on users for each row execute function app_private.refuse_known_id();
+
+-- For everyone, the owner too.
+create function app_private.keep_events() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if tg_op = 'DELETE' and old.id < app_private.first_event_id(pg_catalog.now() - app_private.audit_retention()) then
+    return old;
+  end if;
+  raise exception 'the audit trail is not changed' using errcode = '42501';
+end
+$$;
+create trigger keep_events before update or delete on audit_events for each row execute function app_private.keep_events();
+create trigger keep_events before update or delete on user_audit_events for each row execute function app_private.keep_events();
+create trigger keep_all_events before truncate on audit_events for each statement execute function app_private.keep_events();
+create trigger keep_all_events before truncate on user_audit_events for each statement execute function app_private.keep_events();
+grant execute on function app_private.keep_events() to app_definer;
+
 create function app_private.touch_updated_at() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -3715,6 +4461,8 @@ $$;
 -- Not for a password that is hashed anew at sign-in: nothing that anybody sees has changed.
 create trigger touch_updated_at before update of name, email on users for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on sso_connections for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update of url, description, event_types, sealed_secret, disabled_at on webhook_endpoints
+  for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organization_domains for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update of name, scopes, rate_limit on api_keys for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on roles for each row execute function app_private.touch_updated_at();
@@ -3897,6 +4645,44 @@ create policy "Those with sso:write update connections" on sso_connections for u
   using (organization_id = (select app.org_id('sso:write')));
 create policy "Those with sso:write delete connections" on sso_connections for delete to app_user
   using (organization_id = (select app.org_id('sso:write')));
+
+-- ── Webhooks: endpoints read, changed and deleted under the fence, messages read ─────────────────────
+
+grant select (organization_id, id, url, description, event_types, previous_expires_at, created_at, updated_at, failing_since, disabled_at,
+              disabled_reason), update (url, description, event_types, disabled_at), delete on webhook_endpoints to app_user;
+grant select (organization_id, id, endpoint_id, type, subject_id, payload, status, attempts, next_attempt_at, settled_at, log)
+  on webhook_messages to app_user;
+
+create policy "A webhook endpoint is its organization's alone" on webhook_endpoints as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+-- What is changed is answered too, also to whoever may change it alone.
+create policy "Those with webhooks:read or webhooks:write read the endpoints" on webhook_endpoints for select to app_user
+  using (organization_id = coalesce((select app.org_id('webhooks:read')), (select app.org_id('webhooks:write'))));
+create policy "Those with webhooks:write change endpoints" on webhook_endpoints for update to app_user
+  using (organization_id = (select app.org_id('webhooks:write')));
+create policy "Those with webhooks:write delete endpoints" on webhook_endpoints for delete to app_user
+  using (organization_id = (select app.org_id('webhooks:write')));
+create policy "A webhook message is its organization's alone" on webhook_messages as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with webhooks:read read the messages" on webhook_messages for select to app_user
+  using (organization_id = (select app.org_id('webhooks:read')));
+
+-- ── The audit trail: read under the fence, written by the database, and changed by nobody ──────────
+
+grant select on audit_events, user_audit_events to app_user;
+
+create policy "An audit event is its organization's alone" on audit_events as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with audit-events:read read the audit trail" on audit_events for select to app_user
+  using (organization_id = (select app.org_id('audit-events:read')));
+create policy "An account's event is its person's alone" on user_audit_events as restrictive to app_user
+  using (user_id = (select app.user_id())) with check (user_id = (select app.user_id()));
+create policy "People read the events of their own account" on user_audit_events for select to app_user
+  using (user_id = (select app.user_id()));
+create policy "Audit events go after their time" on audit_events for delete to app_definer
+  using (id < (select app_private.first_event_id(now() - app_private.audit_retention())));
+create policy "Events of accounts go after their time" on user_audit_events for delete to app_definer
+  using (id < (select app_private.first_event_id(now() - app_private.audit_retention())));
 
 -- ── idempotency_keys: reached through the two functions above only ───────────────────────────────
 
