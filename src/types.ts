@@ -47,6 +47,8 @@ export interface RequestVariables {
   databaseOptions: DatabaseOptions;
   identity?: Identity;
   idempotencyKey?: IdempotencyKey;
+  /** Where something was changed, and webhooks tell of it. */
+  changedOrganizationId?: string;
   /** Set by secure-headers for a page with scripts. */
   secureHeadersNonce?: string;
 }

@@ -1,50 +1,16 @@
-import { neon, neonConfig } from "@neondatabase/serverless";
 import { type SQL, sql } from "drizzle-orm";
-import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
-import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
-import { isLocalHost } from "../env.ts";
+import type { BatchResponse } from "drizzle-orm/batch";
 import type { CreatedStatus } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
-import { isRetryable, toAppError } from "./errors.ts";
+import { builder, type DatabaseMeter, type Query, send } from "./connection.ts";
 import { passGate } from "./gate.ts";
 
-/** One HTTP request to the database may take this long, a cold start of Neon included. */
-const TIMEOUT_MS = 5_000;
+export type { DatabaseMeter };
 
-/** Waits before the attempts after the first, in milliseconds; a little chance is added to each. */
-const RETRY_DELAYS_MS = [100, 400];
-
-type Query = BatchItem<"pg">;
 type Queries = readonly Query[];
 type Results<T extends Queries> = BatchResponse<T>;
 
-/** Builds queries and cannot run them: what is not handed to a batch never reaches the database. */
-const builder = drizzle.mock();
 export type QueryBuilder = Omit<typeof builder, "batch" | "transaction">;
-
-neonConfig.fetchFunction = (url: string, init: RequestInit) =>
-  fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
-
-const connections = new Map<string, NeonHttpDatabase>();
-
-function connect(url: string, readOnly: boolean): NeonHttpDatabase {
-  const name = `${readOnly ? "r" : "w"}${url}`;
-  let connection = connections.get(name);
-  if (!connection) {
-    if (isLocalHost(new URL(url).hostname)) {
-      neonConfig.fetchEndpoint = (_host, port) => `http://127.0.0.1:${port}/sql`;
-    }
-    connection = drizzle(neon(url, { readOnly, isolationLevel: "ReadCommitted" }));
-    connections.set(name, connection);
-  }
-  return connection;
-}
-
-/** What the database cost a request: for Server-Timing, the log line and the tests. */
-export interface DatabaseMeter {
-  requests: number;
-  milliseconds: number;
-}
 
 /** The key a creating request came with. `anonymousScope` (bytea) stands for those not signed in. */
 export interface IdempotencyKey {
@@ -53,14 +19,24 @@ export interface IdempotencyKey {
   anonymousScope: string | null;
 }
 
+/** What the audit trail says of where a change came from. */
+export interface RequestOrigin {
+  requestId: string;
+  clientAddress: string | null;
+}
+
 export interface DatabaseOptions {
   url: string;
+  /** Null of what no request has asked for. */
+  origin: RequestOrigin | null;
   /** GET and HEAD: the transaction is read-only, and a lost connection is tried again. */
   readOnly: boolean;
   meter: DatabaseMeter;
   /** Ids of messages that the request may have written to the outbox: sent after its answer. */
   messages: string[];
   idempotencyKey?: IdempotencyKey | undefined;
+  /** Is told of a change that was made in an organization with webhooks. */
+  onWebhooks?: ((organizationId: string) => void) | undefined;
 }
 
 /** One request to the database: a transaction whose first statement says who is asking. */
@@ -117,8 +93,14 @@ const beginning = sql.raw(
   ].join(", "),
 );
 
+const originOf = ({ origin }: DatabaseOptions) =>
+  sql`${origin?.requestId ?? null}::text, ${origin?.clientAddress ?? null}::text`;
+
 export function openSystemDatabase(options: DatabaseOptions): SystemDatabase {
-  return { as: "system", ...openDatabase(options, sql`select ${beginning}`) };
+  return {
+    as: "system",
+    ...openDatabase(options, sql`select ${beginning}, app.admit_nobody(${originOf(options)})`),
+  };
 }
 
 /** What a route asks of the session, beside that it lives. */
@@ -137,7 +119,7 @@ export function openPersonDatabase(
   handle: string,
   { verified, fresh, pending }: SessionRequirements,
 ): PersonDatabase {
-  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, null, null, ${verified}::boolean, ${fresh}::boolean, ${pending}::boolean)`;
+  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, null, null, ${verified}::boolean, ${fresh}::boolean, ${pending}::boolean, ${originOf(options)})`;
   return { as: "person", session: handle, ...openDatabase(options, admit) };
 }
 
@@ -149,8 +131,11 @@ export function openTenantDatabase(
   permission: Permission,
   { verified, fresh }: SessionRequirements,
 ): TenantDatabase {
-  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${fresh}::boolean)`;
-  return { as: "tenant", organizationId, ...openDatabase(options, admit) };
+  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${fresh}::boolean, false, ${originOf(options)}) as "hasWebhooks"`;
+  const onAdmission = (row: Record<string, unknown>) => {
+    if (row["hasWebhooks"] === true && !options.readOnly) options.onWebhooks?.(organizationId);
+  };
+  return { as: "tenant", organizationId, ...openDatabase(options, admit, { onAdmission }) };
 }
 
 /** What `app.admit_key` says of a key. */
@@ -158,13 +143,15 @@ export interface AdmittedKey {
   id: string;
   /** Null where the key has no limit of its own. */
   rateLimitPerMinute: number | null;
+  /** Whether its organization has any. */
+  hasWebhooks: boolean;
 }
 
 /**
  * As a member does, with an API key: its person's or the organization's own.
  *
  * @param handle SHA-256 of the key, as bytea.
- * @param onAdmission is told what the database has let in.
+ * @param keep is told what the database has let in.
  */
 export function openKeyDatabase(
   options: DatabaseOptions,
@@ -172,18 +159,35 @@ export function openKeyDatabase(
   organizationId: string,
   permission: Permission,
   { verified }: Pick<SessionRequirements, "verified">,
-  onAdmission: (key: AdmittedKey) => void,
+  keep: (key: AdmittedKey) => void,
 ): TenantDatabase {
-  const admit = sql`select ${beginning}, app.admit_key(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${options.readOnly}::boolean) as admitted`;
-  return { as: "tenant", organizationId, ...openDatabase(options, admit, onAdmission) };
+  const admit = sql`select ${beginning}, app.admit_key(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${options.readOnly}::boolean, ${originOf(options)}) as admitted`;
+  const onAdmission = (row: Record<string, unknown>) => {
+    // As app.admit_key builds it.
+    const admitted = row["admitted"] as AdmittedKey;
+    keep(admitted);
+    if (admitted.hasWebhooks && !options.readOnly) options.onWebhooks?.(organizationId);
+  };
+  // A key's first statement notes that it was used, and ends with the transaction reading only where it shall.
+  return { as: "tenant", organizationId, ...openDatabase(options, admit, { onAdmission, alwaysWrites: true }) };
 }
 
-function openDatabase(options: DatabaseOptions, admit: SQL, onAdmission?: (key: AdmittedKey) => void): Database {
+interface AdmissionOptions {
+  /** Is given the row of the first statement, once all is committed. */
+  onAdmission?: (row: Record<string, unknown>) => void;
+  /** Whether the first statement writes, whatever comes after it. */
+  alwaysWrites?: boolean;
+}
+
+function openDatabase(
+  options: DatabaseOptions,
+  admit: SQL,
+  { onAdmission, alwaysWrites = false }: AdmissionOptions = {},
+): Database {
   const request = async (queries: Query[]): Promise<unknown[]> => {
-    // A key's first statement notes that it was used, and ends with the transaction reading only where it shall.
-    const isReadOnly = options.readOnly && !onAdmission;
+    const isReadOnly = options.readOnly && !alwaysWrites;
     const [first, ...results] = await send(options, isReadOnly, [builder.execute(admit), ...queries]);
-    onAdmission?.((first as { rows: [{ admitted: AdmittedKey }] }).rows[0].admitted);
+    onAdmission?.((first as { rows: [Record<string, unknown>] }).rows[0]);
     return results;
   };
   return {
@@ -210,26 +214,4 @@ function openDatabase(options: DatabaseOptions, admit: SQL, onAdmission?: (key: 
       return created.body;
     },
   };
-}
-
-async function send(options: DatabaseOptions, isReadOnly: boolean, batch: [Query, ...Query[]]): Promise<unknown[]> {
-  const connection = connect(options.url, isReadOnly);
-  const started = Date.now();
-  try {
-    for (let attempt = 0; ; attempt++) {
-      options.meter.requests++;
-      try {
-        return await connection.batch(batch);
-      } catch (error) {
-        const delay = RETRY_DELAYS_MS[attempt];
-        const late = Date.now() - started >= TIMEOUT_MS - 1_000;
-        if (delay === undefined || late || !isRetryable(error, options.readOnly)) {
-          throw toAppError(error, options.readOnly);
-        }
-        await new Promise((resolve) => setTimeout(resolve, delay * (1 + Math.random() / 4)));
-      }
-    }
-  } finally {
-    options.meter.milliseconds += Date.now() - started;
-  }
 }

@@ -11,7 +11,7 @@ export const outbox = () =>
     const { url, messages } = databaseOptions;
     if (messages.length === 0) return;
     const meter = { requests: 0, milliseconds: 0 };
-    const database = openSystemDatabase({ url, readOnly: false, meter, messages: [] });
+    const database = openSystemDatabase({ url, origin: null, readOnly: false, meter, messages: [] });
     const sending = sendMessages(database, settings, c.env.EMAIL, messages.slice(0, PASS_SIZE)).catch(
       (error: unknown) => {
         const reason = error instanceof Error ? error.name : "unknown";

@@ -111,8 +111,8 @@ async function trySignIn(
 
   const session = await newSession(settings, database);
   const [signedIn] = await database.run((queries) => [
-    queries.execute<SignedInRow>(sql`
-      select ${signedInColumns}
+    queries.execute<SignedInRow & { refused: boolean }>(sql`
+      select ${signedInColumns}, u.id is null as refused
         from app.sign_in(${input.email}, ${hash}, ${session.id}::uuid, ${session.handleHash}::bytea,
           ${session.lifetime}, ${input.ipAddress}::text, ${input.userAgent}::text,
           ${renewed?.scheme ?? null}::int, ${renewed?.salt ?? null}::text, ${renewed?.hash ?? null}::text,
@@ -120,6 +120,7 @@ async function trySignIn(
           ${scopes.home}::bytea, ${session.notice.id}::uuid, ${session.notice.key}::bytea) u`),
   ]);
   const row = signedIn.rows[0];
+  if (row?.refused) throw new AppError("invalid_credentials");
   return row && session.answer(row, input.carrier);
 }
 

@@ -1,6 +1,5 @@
 import { sql } from "drizzle-orm";
 import type { SystemDatabase } from "../db/index.ts";
-import guard from "../db/rls-guard.sql";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
 
@@ -16,6 +15,7 @@ export interface Readiness {
  * @throws AppError `not_ready`: for a weak fence everywhere, for a login above the fence in production.
  */
 export async function checkReadiness(database: SystemDatabase, settings: Settings): Promise<Readiness> {
+  const { default: guard } = await import("../db/rls-guard.sql");
   // The file is ours and takes no values, so nothing of a request can get into it.
   const [result] = await database
     .run((queries) => [queries.execute<{ problem: string; object: string }>(sql.raw(guard))])
