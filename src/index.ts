@@ -10,12 +10,14 @@ import { AppError, ReplayedResponse } from "./errors.ts";
 import { readClientAddress } from "./middleware/client-address.ts";
 import { log } from "./middleware/log.ts";
 import { outbox } from "./middleware/outbox.ts";
+import { tellUndelivered, webhooks } from "./middleware/webhooks.ts";
 import { bodyLimit } from "./middleware/request-body.ts";
 import { challenges } from "./headers.ts";
 import { createRouter } from "./openapi.ts";
 import { describeApi } from "./openapi-document.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { apiKeyRoutes } from "./routes/api-keys.ts";
+import { auditEventRoutes } from "./routes/audit-events.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { changePasswordRoutes } from "./routes/change-password.ts";
 import { docsRoutes } from "./routes/docs.ts";
@@ -49,6 +51,8 @@ import { totpRoutes } from "./routes/totp.ts";
 import { ssoConnectionRoutes } from "./routes/sso-connections.ts";
 import { ssoRoutes } from "./routes/sso.ts";
 import { userRoutes } from "./routes/users.ts";
+import { webhookEndpointRoutes } from "./routes/webhook-endpoints.ts";
+import { webhookMessageRoutes } from "./routes/webhook-messages.ts";
 import { importSigningKeys } from "./services/jwks.ts";
 import { purgeExpired } from "./services/maintenance.ts";
 import { sendDueMessages } from "./services/outbox.ts";
@@ -94,7 +98,10 @@ app.use(async (c, next) => {
   await importSigningKeys(settings);
   c.set("settings", settings);
   const readOnly = c.req.method === "GET" || c.req.method === "HEAD";
-  c.set("databaseOptions", { url: settings.DATABASE_URL, readOnly, meter: c.var.meter, messages: [] });
+  const { meter, requestId, clientAddress } = c.var;
+  const origin = { requestId, clientAddress };
+  const onWebhooks = (organizationId: string) => c.set("changedOrganizationId", organizationId);
+  c.set("databaseOptions", { url: settings.DATABASE_URL, origin, readOnly, meter, messages: [], onWebhooks });
   await next();
 });
 app.use(async (c, next) => {
@@ -120,6 +127,7 @@ app.use(
 );
 app.use(bodyLimit());
 app.use(outbox());
+app.use(webhooks());
 
 app.route("/", authRoutes);
 app.route("/", passwordResetRoutes);
@@ -138,7 +146,8 @@ app.route("/", userRoutes);
 app.route("/", accountRoutes);
 app.route("/", organizationRoutes).route("/", deletedOrganizationRoutes).route("/", organizationExportRoutes);
 app.route("/", memberRoutes).route("/", roleRoutes).route("/", ownershipTransferRoutes);
-app.route("/", apiKeyRoutes);
+app.route("/", apiKeyRoutes).route("/", auditEventRoutes);
+app.route("/", webhookEndpointRoutes).route("/", webhookMessageRoutes);
 app.route("/", teamRoutes).route("/", teamMemberRoutes);
 app.route("/", invitationRoutes).route("/", receivedInvitationRoutes);
 app.route("/", shareLinkRoutes).route("/", receivedShareLinkRoutes);
@@ -175,9 +184,19 @@ const challengeOf = ({ code }: AppError) => challenges[code] ?? challenges.unaut
 async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<void> {
   const settings = readSettings(env);
   const meter = { requests: 0, milliseconds: 0 };
-  const database = openSystemDatabase({ url: settings.DATABASE_URL, readOnly: false, meter, messages: [] });
+  const database = openSystemDatabase({
+    url: settings.DATABASE_URL,
+    origin: null,
+    readOnly: false,
+    meter,
+    messages: [],
+  });
   if (cron === "* * * * *") {
-    await sendDueMessages(database, settings, env.EMAIL);
+    const { deliverDueWebhooks } = await import("./services/webhook-deliveries.ts");
+    await Promise.all([
+      sendDueMessages(database, settings, env.EMAIL),
+      deliverDueWebhooks(database, settings).catch((error: unknown) => tellUndelivered(error)),
+    ]);
     return;
   }
   const rows = await purgeExpired(database);

@@ -21,6 +21,14 @@ const documentInfo = {
     { name: "Members", description: "Who belongs to an organization." },
     { name: "Roles", description: "The product's permissions, and an organization's own roles of them." },
     { name: "API keys", description: "What programs come with, in place of a person's access token." },
+    {
+      name: "Webhooks",
+      description: "Where an organization's servers are told of its events, after Standard Webhooks.",
+    },
+    {
+      name: "Audit trail",
+      description: "Who changed what, when, and from where: written by the database, changed by nobody.",
+    },
     { name: "Teams", description: "Groups of an organization's members." },
     { name: "Invitations", description: "How people come into an organization: by mail, or by a link." },
     { name: "Domains", description: "A company's own e-mail domains, whose people may join." },

@@ -13,6 +13,7 @@ import { ShareLink } from "./share-links.ts";
 import { Connection } from "./sso-connections.ts";
 import { TeamMember } from "./team-members.ts";
 import { Team } from "./teams.ts";
+import { WebhookEndpoint } from "./webhook-endpoints.ts";
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
 
@@ -33,6 +34,7 @@ const OrganizationExport = z
       .openapi({ description: "Ended ones for 30 days; `pending` too after their 7 days. Without their tokens." }),
     shareLinks: z.array(ShareLink).openapi({ description: "Without their tokens." }),
     apiKeys: z.array(ApiKey).openapi({ description: "Without the keys themselves." }),
+    webhookEndpoints: z.array(WebhookEndpoint).openapi({ description: "Without their secrets." }),
     ownershipTransfers: z.array(OwnershipTransfer),
     domains: z.array(Domain),
     ssoConnections: z
@@ -47,7 +49,7 @@ const exportRoute = tenantRoute("organization:export", {
   tags: ["Organizations"],
   summary: "Export an organization",
   description:
-    "All that is kept of it, as an attachment of 16 MiB at most, which is about 45,000 members. No secret, token or hash is in it.",
+    "All that is kept of it, as an attachment of 16 MiB at most, which is about 45,000 members. No secret, token or hash is in it; the audit trail has an export of its own.",
   fresh: true,
   request: { params: OrganizationParams },
   responses: { 200: json(OrganizationExport, "All of it.") },

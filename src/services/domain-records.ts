@@ -1,23 +1,8 @@
 import { base64url } from "jose";
-import * as z from "zod";
 import { randomBytes } from "../crypto.ts";
 import type { Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
-import { readText } from "../response-text.ts";
-
-const TIMEOUT_MS = 5_000;
-
-/** Bytes; a name with hundreds of records has less. */
-const MAX_BYTES = 65_536;
-
-const TXT = 16;
-const NO_ERROR = 0;
-const NXDOMAIN = 3;
-
-const Answer = z.object({
-  Status: z.int(),
-  Answer: z.array(z.object({ type: z.int(), data: z.string() })).optional(),
-});
+import { readRecords } from "./dns.ts";
 
 export interface TxtRecord {
   name: string;
@@ -38,24 +23,10 @@ export async function requireTxtRecord(settings: Settings, { name, value }: TxtR
   });
 }
 
-/**
- * The TXT records of a name, as the resolver of `DNS_OVER_HTTPS_URL` has them
- * (https://developers.cloudflare.com/1.1.1.1/encryption/dns-over-https/make-api-requests/dns-json/).
- *
- * @throws AppError `unavailable` when it does not say, which is another thing than that there is none.
- */
-async function readTxtRecords({ DNS_OVER_HTTPS_URL }: Settings, name: string): Promise<string[]> {
+/** @throws AppError `unavailable` when the resolver does not say, which is another thing than that there is none. */
+async function readTxtRecords(settings: Settings, name: string): Promise<string[]> {
   try {
-    const response = await fetch(`${DNS_OVER_HTTPS_URL}?name=${encodeURIComponent(name)}&type=TXT`, {
-      headers: { accept: "application/dns-json" },
-      redirect: "manual",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    const text = await readText(response, MAX_BYTES);
-    if (response.status !== 200) throw new Error(`status ${response.status}`);
-    const { Status: status, Answer: records = [] } = Answer.parse(JSON.parse(text));
-    if (status !== NO_ERROR && status !== NXDOMAIN) throw new Error(`DNS status ${status}`);
-    return records.filter(({ type }) => type === TXT).map(({ data }) => joinStrings(data));
+    return (await readRecords(settings, name, "TXT")).map(joinStrings);
   } catch (error) {
     throw new AppError("unavailable", {
       detail: "The DNS did not say which records the domain has. Try again in a moment.",
