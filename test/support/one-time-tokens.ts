@@ -33,3 +33,11 @@ export async function giveMailedTokens(userId: string): Promise<MailedTokens> {
     change_email_new: await giveToken(userId, "change_email_new", `${crypto.randomUUID()}@example.com`),
   };
 }
+
+/** Those of somebody to whom nothing was mailed. */
+export const noMailedTokens = (): MailedTokens => ({
+  reset_password: crypto.randomUUID(),
+  verify_email: crypto.randomUUID(),
+  sign_in: crypto.randomUUID(),
+  change_email_new: crypto.randomUUID(),
+});

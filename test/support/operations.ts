@@ -17,10 +17,11 @@ import {
   takesDeleted,
   takesShareLink,
 } from "./given-invitations.ts";
-import { giveMailedTokens } from "./one-time-tokens.ts";
+import { giveMailedTokens, noMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
 import { giveConnection, giveDomain } from "./sso.ts";
+import { deafUrl, giveWebhookEndpoint } from "./webhooks.ts";
 
 /** The service's contract as /openapi.json states it, so that a new route is held to everything by being mounted. */
 export const contract = await readContract();
@@ -128,6 +129,16 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/organizations/{organizationId}/api-keys": (_, mark) => ({ name: mark, scopes: ["organization:read"] }),
   "PATCH /v1/organizations/{organizationId}/api-keys/{apiKeyId}": (_, mark) => ({ name: mark }),
   "POST /v1/organizations/{organizationId}/api-keys/{apiKeyId}/rotate": () => ({ overlapSeconds: 60 }),
+  "POST /v1/organizations/{organizationId}/webhook-endpoints": (_, mark) => ({ url: deafUrl, description: mark }),
+  "PATCH /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}": (_, mark) => ({
+    description: mark,
+  }),
+  "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/rotate-secret": () => ({
+    overlapSeconds: 60,
+  }),
+  "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/recover": () => ({
+    since: "2026-01-01T00:00:00.000Z",
+  }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
@@ -198,6 +209,9 @@ export interface Prepared {
     suggestedOrganizationId?: string;
     deletedOrganizationId?: string;
     passkeyId?: string;
+    /** Disabled, but for what is done with it: else whatever else is done would be told to it. */
+    webhookEndpointId: string;
+    webhookMessageId: string;
     /** Of another member. */
     userId?: string;
   };
@@ -269,30 +283,44 @@ export async function giveAnswerable(
   return { receivedInvitationId: id };
 }
 
-/** A person with an organization, the real ids for a path, and what else the operation needs to succeed. */
+/** Whether it is done with a webhook endpoint. */
+export const takesWebhooks = (operation = ""): boolean => operation.includes("/webhook-endpoints/");
+
+/**
+ * A person with an organization, the real ids for a path, and what else the operation needs to succeed. Where it is given,
+ * there is nothing that it has nothing to do with: that would be a dozen requests for each of thousands of tests.
+ */
 export async function prepare(service: Service, name?: string, operation?: Pick<Operation, "name">): Promise<Prepared> {
   const person = await signUpPerson(service, name);
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
-  person.mailedTokens = await giveMailedTokens(person.id);
-  person.flowProofs = await makeProofs(person.id);
-  const identityId = await giveIdentity(person.id);
-  const sessionId = String(rows?.[0]?.["id"]);
-  const { id: connectionId } = await giveConnection(organization.id);
-  const { id: domainId } = await giveDomain(organization.id, { verified: true });
+  const isAbout = (what: RegExp) => !operation || what.test(operation.name) || operation.name.endsWith("/export");
+  const give = async (what: RegExp, make: () => Promise<string>) => (isAbout(what) ? make() : crypto.randomUUID());
+  const { id: organizationId } = organization;
+  person.mailedTokens = isAbout(/reset-password|verify|confirm|email-sign-in/)
+    ? await giveMailedTokens(person.id)
+    : noMailedTokens();
+  if (isAbout(/oauth|identities/)) person.flowProofs = await makeProofs(person.id);
+  const webhooks = isAbout(/webhook-endpoints/)
+    ? await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(operation?.name) })
+    : { webhookEndpointId: crypto.randomUUID(), webhookMessageId: crypto.randomUUID() };
   const ids = {
-    organizationId: organization.id,
+    organizationId,
     organizationSlug: organization.slug,
-    sessionId,
-    identityId,
-    connectionId,
+    sessionId: String(rows?.[0]?.["id"]),
+    identityId: await give(/oauth|identities/, () => giveIdentity(person.id)),
+    connectionId: await give(/sso/, async () => (await giveConnection(organizationId)).id),
     provider: "google",
-    roleId: await giveRole(organization.id),
-    invitationId: await giveInvitation(organization.id),
-    shareLinkId: await giveShareLink(organization.id),
-    domainId,
-    apiKeyId: (await giveApiKey(organization.id, person.id, ["organization:read"])).id,
-    teamId: await giveTeam(organization.id),
+    roleId: await give(/roles/, () => giveRole(organizationId)),
+    invitationId: await give(/invitations/, () => giveInvitation(organizationId)),
+    shareLinkId: await give(/share-links/, () => giveShareLink(organizationId)),
+    domainId: await give(/domains/, async () => (await giveDomain(organizationId, { verified: true })).id),
+    apiKeyId: await give(
+      /api-keys/,
+      async () => (await giveApiKey(organizationId, person.id, ["organization:read"])).id,
+    ),
+    teamId: await give(/teams/, () => giveTeam(organizationId)),
+    ...webhooks,
     ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);

@@ -65,6 +65,15 @@ export async function setTxtRecords(domain: string, values: string[]): Promise<v
   await fetch(url, { method: "PUT", body: JSON.stringify(values) });
 }
 
+/** As if none of an organization's domains had been verified, though each has its record. */
+export async function makeVerifiable(organizationId: string): Promise<void> {
+  const changed = await asOwner(
+    ["update organization_domains set verified_at = null where organization_id = $1 returning *", [organizationId]],
+    ["update sso_connections set domain_verified_at = null where organization_id = $1 returning *", [organizationId]],
+  );
+  for (const row of changed.flat()) await setTxtRecords(row["domain"], [row["txt_record"]]);
+}
+
 export async function beginSso(service: Service, email: string): Promise<Answer> {
   const query = new URLSearchParams({ email, codeChallenge: await challengeOf(codeVerifier) });
   return service.call("GET", `/v1/auth/sso?${query.toString()}`);
