@@ -1,3 +1,4 @@
+import type { Server as HttpServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 
 /**
@@ -14,4 +15,11 @@ export async function listenOnLoopback(server: Server, port = 0): Promise<number
   });
   // A TCP server's address is an object; only pipes have a string.
   return (server.address() as AddressInfo).port;
+}
+
+/** Ends it with all that is connected to it, and waits until its port is free. */
+export async function closeServer(server: HttpServer): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
 }

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 
-import { listenOnLoopback } from "./listen.ts";
+import { closeServer, listenOnLoopback } from "./listen.ts";
 import { Control } from "./mailbox/control.ts";
 import { MessageStore } from "./mailbox/message-store.ts";
 import { answerRequest } from "./mailbox/routes.ts";
@@ -42,10 +42,5 @@ export async function startMailbox(options: MailboxOptions = {}): Promise<Mailbo
   const server = createServer((request, response) => void answerRequest(request, response, route));
   const port = await listenOnLoopback(server, options.port);
 
-  const close = async (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-  };
-  return { url: `http://127.0.0.1:${port}`, port, close };
+  return { url: `http://127.0.0.1:${port}`, port, close: () => closeServer(server) };
 }

@@ -1,5 +1,5 @@
 import { createServer, type ServerResponse } from "node:http";
-import { listenOnLoopback } from "../../scripts/local/listen.ts";
+import { closeServer, listenOnLoopback } from "../../scripts/local/listen.ts";
 
 interface Question {
   name: string;
@@ -57,7 +57,7 @@ const answers: Record<string, (response: ServerResponse, question: Question) => 
 
 /**
  * Starts a model of a resolver with DNS over HTTPS, in JSON, at `/<answer>/dns-query`. PUT /records/<name> with an
- * array sets the TXT records of a name; how often one was asked for is at GET /asked/<name>.
+ * array sets the TXT records of a name, or the addresses of a host; how often one was asked for is at GET /asked/<name>.
  */
 export async function startDnsServer(): Promise<{ url: string; close(): Promise<void> }> {
   const records = new Map<string, string[]>();
@@ -76,6 +76,13 @@ export async function startDnsServer(): Promise<{ url: string; close(): Promise<
       return;
     }
     const name = url.searchParams.get("name") ?? "";
+    const type = url.searchParams.get("type") ?? "";
+    // Of a host that has them set: A and AAAA, told apart by their colons.
+    if (kind === "ok" && (type === "A" || type === "AAAA")) {
+      const values = (records.get(name) ?? []).filter((value) => value.includes(":") === (type === "AAAA"));
+      const Answer = values.map((data) => ({ name, type: type === "A" ? 1 : 28, TTL: 60, data }));
+      return answerJson(response, { Status: values.length > 0 ? 0 : 3, Answer });
+    }
     asked.set(name, (asked.get(name) ?? 0) + 1);
     const isQuestion = url.searchParams.get("type") === "TXT" && request.headers.accept === "application/dns-json";
     const answer = isQuestion && path === "dns-query" ? answers[kind] : undefined;
@@ -83,10 +90,5 @@ export async function startDnsServer(): Promise<{ url: string; close(): Promise<
     else response.writeHead(400).end();
   });
   const port = await listenOnLoopback(server);
-  const close = async (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-  };
-  return { url: `http://127.0.0.1:${port}`, close };
+  return { url: `http://127.0.0.1:${port}`, close: () => closeServer(server) };
 }

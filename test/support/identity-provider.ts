@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
-import { listenOnLoopback } from "../../scripts/local/listen.ts";
+import { closeServer, listenOnLoopback } from "../../scripts/local/listen.ts";
 
 /** A client of the provider, as it is registered there. */
 export interface ProviderClient {
@@ -41,12 +41,7 @@ export async function startIdentityProvider(clients: ProviderClient[]): Promise<
   });
   const answer = provider.callback();
   server.on("request", (request, response) => void answer(request, response));
-  const close = async (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-  };
-  return { issuer, close };
+  return { issuer, close: () => closeServer(server) };
 }
 
 const claimsOf = (login: string) => ({

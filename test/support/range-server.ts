@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { closeServer } from "../../scripts/local/listen.ts";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
@@ -67,10 +68,5 @@ export async function startRangeServer(): Promise<{ url: string; close(): Promis
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // A TCP server's address is an object; only pipes have a string.
   const { port } = server.address() as AddressInfo;
-  const close = async (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-  };
-  return { url: `http://127.0.0.1:${port}`, close };
+  return { url: `http://127.0.0.1:${port}`, close: () => closeServer(server) };
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { exportJWK, exportPKCS8, exportSPKI, generateKeyPair, importSPKI, jwtVerify, SignJWT } from "jose";
-import { listenOnLoopback } from "../../scripts/local/listen.ts";
+import { closeServer, listenOnLoopback } from "../../scripts/local/listen.ts";
 
 /** What a code of this provider says, in base64url of JSON: how the exchange of it ends. */
 interface Script {
@@ -128,12 +128,7 @@ export async function startScriptedProvider(): Promise<ScriptedProvider> {
     else if (pathname.startsWith("/github/api/")) answerApi(request, response, pathname);
     else void answerToken(place, request, response).catch(() => failures.error(response));
   });
-  const close = async (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-  };
-  return { url, applePrivateKey: await exportPKCS8(apple.privateKey), close };
+  return { url, applePrivateKey: await exportPKCS8(apple.privateKey), close: () => closeServer(server) };
 }
 
 const metadataOf = (issuer: string, base: string) => ({
