@@ -34,13 +34,15 @@ const own = [
   "shareLinkId",
   "domainId",
   "apiKeyId",
+  "webhookEndpointId",
+  "webhookMessageId",
   "teamId",
   "suggestedOrganizationId",
   "deletedOrganizationId",
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */
-const secrets = ["token", "code", "codeVerifier", "issuer", "domain"];
+const secrets = ["token", "code", "codeVerifier", "issuer", "domain", "url"];
 
 /** What no sender has, and may leave out. */
 const neverRight = ["invitationToken"];

@@ -10,6 +10,7 @@ import { startDnsServer } from "./dns-server.ts";
 import { startIdentityProvider } from "./identity-provider.ts";
 import { startRangeServer } from "./range-server.ts";
 import { startScriptedProvider } from "./scripted-provider.ts";
+import { startWebhookReceiver } from "./webhook-receiver.ts";
 
 /** A fresh Postgres with the fence, behind the local Neon endpoint, for one run of the tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -34,6 +35,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   ]);
   const dns = await startDnsServer();
   const scripted = await startScriptedProvider();
+  const receiver = await startWebhookReceiver();
 
   const owner = new URL(ownerUrl);
   project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
@@ -46,7 +48,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("scriptedProviderUrl", scripted.url);
   project.provide("applePrivateKey", scripted.applePrivateKey);
   project.provide("dnsUrl", dns.url);
+  project.provide("webhookReceiverUrl", receiver.url);
   return async () => {
+    await receiver.close();
     await dns.close();
     await scripted.close();
     await identities.close();

@@ -20,6 +20,8 @@ declare module "vitest" {
     scriptedProviderUrl: string;
     /** The address of the model of a resolver with DNS over HTTPS. */
     dnsUrl: string;
+    /** The address of a receiver of webhooks. */
+    webhookReceiverUrl: string;
     /** The key that Apple's model knows. */
     applePrivateKey: string;
   }

@@ -34,6 +34,8 @@ export interface Answer<T = any> {
 
 /** A client of the service, with an address and settings of its own, and its own tag at the database endpoint. */
 export interface Service {
+  /** What it calls from. */
+  address: string;
   call<T = any>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
   fetch(request: Request, settings?: SettingsOverride): Promise<Response>;
   /** What was asked of the database since the start or the last call of this, for an answer: the outbox comes after it. */
@@ -78,6 +80,7 @@ export function openService(overrides: SettingsOverride = {}): Service {
   const address = newAddress();
 
   const service: Service = {
+    address,
     async fetch(request, own) {
       const context = createExecutionContext();
       const response = await worker.fetch(request, settingsWith(own), context);
@@ -99,11 +102,12 @@ export function openService(overrides: SettingsOverride = {}): Service {
         own,
       );
       const text = await response.text();
-      const isJson = /json/.test(response.headers.get("content-type") ?? "");
+      const type = response.headers.get("content-type");
+      const isJson = /json(;|$)/.test(type ?? "");
       return {
         status: response.status,
         headers: response.headers,
-        body: isJson ? JSON.parse(text) : text || undefined,
+        body: isJson ? JSON.parse(text) : type === null ? text || undefined : text,
       };
     },
     async databaseRequests() {
@@ -132,7 +136,9 @@ const override = (settings: Record<string, unknown>, overrides: SettingsOverride
 
 /** Made after the answer, to send the mails that the request has queued. */
 const isOutboxRequest = ({ statements }: DatabaseRequest) =>
-  statements.some(({ query }) => /\bapp\.(due_messages|claim_messages|settle_message)\(\$/.test(query));
+  statements.some(({ query }) =>
+    /\bapp\.(due_messages|claim_messages|settle_message|claim_webhooks|settle_webhook)\(\$/.test(query),
+  );
 
 export interface Person {
   id: string;
