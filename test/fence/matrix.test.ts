@@ -64,7 +64,10 @@ describe("The isolation matrix: every relation, every operation, every kind of p
   it.each(["policies without the grants", "floors alone", "permissive policies alone"] as const)(
     "holds with %s",
     async (layer) => {
-      const results = await run(shortTrials, ...layers[layer]);
+      // No floor asks for a permission, so whoever has one of them alone is as good as all who do.
+      const isLike = (actor: string) => actor.startsWith("only ") && actor !== "only members:read";
+      const tried = layer === "floors alone" ? chooseCells(shortTrials, (_, actor) => !isLike(actor)) : shortTrials;
+      const results = await run(tried, ...layers[layer]);
       expect(leaksOf(results)).toEqual([]);
     },
   );

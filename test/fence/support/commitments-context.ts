@@ -70,7 +70,7 @@ export const contextCommitments: Commitment[] = [
         `select string_agg(p, ',' order by p) from unnest(app_private.role_permissions('${role}')) p`,
       );
       const sealed = await scene.ask(letIn(scene, role), setting("context"));
-      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions, "", ""].join("|");
+      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions, "", "", "", ""].join("|");
     },
   })),
   {
@@ -169,12 +169,12 @@ export const contextCommitments: Commitment[] = [
     expected: [
       [
         "admin",
-        "api-keys:read,api-keys:write,domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write",
+        "api-keys:read,api-keys:write,audit-events:read,domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write,webhooks:read,webhooks:write",
       ],
       ["member", "members:read,organization:read"],
       [
         "owner",
-        "api-keys:read,api-keys:write,domains:read,domains:write,invitations:read,invitations:write,members:read,members:write,organization:delete,organization:export,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write,teams:write",
+        "api-keys:read,api-keys:write,audit-events:read,domains:read,domains:write,invitations:read,invitations:write,members:read,members:write,organization:delete,organization:export,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write,teams:write,webhooks:read,webhooks:write",
       ],
       ["viewer", "organization:read"],
     ],

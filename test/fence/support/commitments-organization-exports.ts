@@ -26,6 +26,11 @@ const lists: [table: string, list: string, columns: Record<string, string>][] = 
   ["ownership_transfers", "ownershipTransfers", { id: "id", from_user_id: "fromUserId", to_user_id: "toUserId" }],
   ["organization_domains", "domains", { id: "id", domain: "domain", enrollment_set_by: "enrollmentSetBy" }],
   ["sso_connections", "ssoConnections", { id: "id", domain: "domain", issuer: "issuer", client_id: "clientId" }],
+  [
+    "webhook_endpoints",
+    "webhookEndpoints",
+    { id: "id", url: "url", description: "description", event_types: "eventTypes" },
+  ],
 ];
 
 const pick = (row: Record<string, any>, names: string[]) => names.map((name) => row[name]);
@@ -57,7 +62,9 @@ export const organizationExportCommitments: Commitment[] = [
          insert into organization_domains (organization_id, id, domain, txt_record) values ('${mine}', '${id(9603)}', 'second.test', 'proof of the second domain');
          insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
            values ('${mine}', '${id(9604)}', 'second.test', 'proof of the second domain', 'https://second.test', 'second', sha256('second'));
-         insert into roles (organization_id, id, key, name, permissions) values ('${mine}', '${id(9605)}', 'second', 'Second', '{organization:read}')`,
+         insert into roles (organization_id, id, key, name, permissions) values ('${mine}', '${id(9605)}', 'second', 'Second', '{organization:read}');
+         insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
+           values ('${mine}', '${id(9606)}', 'https://second.test/', 'Second', '{team.created}', 'second')`,
       );
       const found = await exportOf(scene, "owner");
       const same: boolean[] = [];
@@ -116,7 +123,7 @@ export const organizationExportCommitments: Commitment[] = [
   },
   {
     title: "app.export_organization has empty lists where there is nothing",
-    expected: [[0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    expected: [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
     actual: async (scene) => {
       const tables = [
         "roles",
@@ -127,7 +134,7 @@ export const organizationExportCommitments: Commitment[] = [
         "ownership_transfers",
         "organization_domains",
       ];
-      const clear = [...tables, "sso_connections", "team_memberships"].map(
+      const clear = [...tables, "sso_connections", "webhook_endpoints", "team_memberships"].map(
         (table) => `delete from ${table} where organization_id = '${mine}'`,
       );
       await scene.see(

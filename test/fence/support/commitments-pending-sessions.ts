@@ -38,7 +38,7 @@ const asking = [
 const start = (scene: Scene, who: string, isGiven: boolean, idle = "2 days") =>
   scene.see(
     `select s.id, s.expires_at is not null, s.noticed, s.factors
-       from users u, app_private.start_session(u, '${id(8001)}', '\\x08', '7 days', '${idle}', null, null, null, null, ${isGiven}) s
+       from users u, app_private.start_session(u, '${id(8001)}', '\\x08', '7 days', '${idle}', null, null, null, null, 'given', ${isGiven}) s
       where u.id = '${scene.person(who).id}'`,
   );
 
@@ -63,7 +63,7 @@ export const pendingSessionCommitments: Commitment[] = [
   },
   {
     title: "app.admit lets a complete session in where another may wait, and seals whether it does",
-    expected: [["||"], ["||"], ["|pending|"]],
+    expected: [["||||"], ["||||"], ["|pending|||"]],
     actual: async (scene) => {
       const found: unknown[] = [];
       const { person } = await makeClaimant(scene);

@@ -2,6 +2,22 @@ import { accountCommitments } from "./commitments-accounts.ts";
 import { apiKeyCommitments } from "./commitments-api-keys.ts";
 import { apiKeyContextCommitments } from "./commitments-api-key-contexts.ts";
 import { attemptCommitments } from "./commitments-attempts.ts";
+import { auditAccessCommitments } from "./commitments-audit-access.ts";
+import { auditAccountCommitments } from "./commitments-audit-accounts.ts";
+import { auditActionCommitments } from "./commitments-audit-actions.ts";
+import { auditActorCommitments } from "./commitments-audit-actors.ts";
+import { auditCascadeCommitments } from "./commitments-audit-cascades.ts";
+import { auditOrganizationCommitments } from "./commitments-audit-organizations.ts";
+import { auditSignInCommitments } from "./commitments-audit-sign-ins.ts";
+import { auditStatementCommitments } from "./commitments-audit-statements.ts";
+import { auditTrailCommitments } from "./commitments-audit-trail.ts";
+import { webhookDeliveryCommitments } from "./commitments-webhook-deliveries.ts";
+import { webhookEndpointCommitments } from "./commitments-webhook-endpoints.ts";
+import { webhookFailureCommitments } from "./commitments-webhook-failures.ts";
+import { webhookQueueCommitments } from "./commitments-webhook-queues.ts";
+import { webhookReplayCommitments } from "./commitments-webhook-replays.ts";
+import { webhookResultCommitments } from "./commitments-webhook-results.ts";
+import { webhookSwitchCommitments } from "./commitments-webhook-switches.ts";
 import { contextCommitments } from "./commitments-context.ts";
 import { deletedOrganizationCommitments } from "./commitments-deleted-organizations.ts";
 import { deletionEffectCommitments } from "./commitments-deletion-effects.ts";
@@ -101,4 +117,20 @@ export const commitments = [
   ...identityTicketCommitments,
   ...identityLinkCommitments,
   ...ssoCommitments,
+  ...auditActionCommitments,
+  ...auditOrganizationCommitments,
+  ...auditAccessCommitments,
+  ...auditAccountCommitments,
+  ...auditActorCommitments,
+  ...auditStatementCommitments,
+  ...auditCascadeCommitments,
+  ...auditSignInCommitments,
+  ...auditTrailCommitments,
+  ...webhookEndpointCommitments,
+  ...webhookQueueCommitments,
+  ...webhookDeliveryCommitments,
+  ...webhookResultCommitments,
+  ...webhookFailureCommitments,
+  ...webhookReplayCommitments,
+  ...webhookSwitchCommitments,
 ];

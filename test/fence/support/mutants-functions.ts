@@ -54,7 +54,7 @@ function mutateBody(body: string, permissions: readonly string[]): TextMutant[] 
     ...replaceEach(body, /\[[1-6]\]/g, ([found]) => `[${(Number(found?.[1]) % 6) + 1}]`),
     ...replaceEach(body, /\bfor (no key )?update( of \w+)?( skip locked)?/gi, () => ""),
     ...replaceEach(body, /\bskip locked/gi, () => ""),
-    ...replaceEach(body, /\blimit \w+/gi, () => ""),
+    ...replaceEach(body, /\blimit (?!case\b)\w+/gi, () => ""),
     ...replaceEach(body, /interval '[^']*'/gi, () => "interval '1 second'"),
     ...replaceEach(body, /interval '[^']*'/gi, () => "interval '100 years'"),
     ...replaceEach(body, /(?<=[+-] )1\b/g, () => "2"),
@@ -76,11 +76,15 @@ const rawContext = "pg_catalog.string_to_array(pg_catalog.current_setting('app.c
 /** Each assignment of `set a = …, b = …` left out, where there are several. */
 function dropAssignments(body: string): TextMutant[] {
   const tokens = tokenize(body);
-  const ends = new Set(["where", ";", "returning"]);
+  const ends = new Set(["where", "from", ";", "returning"]);
   return tokens.flatMap((token, index) => {
     if (token.text.toLowerCase() !== "set") return [];
     const end = tokens.findIndex(
-      (other, at) => at > index && other.depth === token.depth && ends.has(other.text.toLowerCase()),
+      (other, at) =>
+        at > index &&
+        other.depth === token.depth &&
+        ends.has(other.text.toLowerCase()) &&
+        tokens[at - 1]?.text.toLowerCase() !== "distinct",
     );
     const commas = tokens.flatMap((other, at) =>
       at > index && at < end && other.depth === token.depth && other.text === "," ? [at] : [],

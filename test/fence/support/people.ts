@@ -64,6 +64,15 @@ export async function addPeople(client: Client): Promise<People> {
       [organizationId, slug],
     );
     await client.query(
+      `with endpoint as (
+         insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
+         values ($1, gen_random_uuid(), 'https://hooks.' || $2::text || '.test/', 'Endpoint of ' || $2::text, '{organization.purged}', sha256(('webhook of ' || $2::text)::bytea))
+         returning organization_id, id)
+       insert into webhook_messages (organization_id, endpoint_id, type, subject_id, payload, status, settled_at)
+       select organization_id, id, 'team.created', gen_random_uuid(), json_build_object('message of', $2::text), 'dead', now() from endpoint`,
+      [organizationId, slug],
+    );
+    await client.query(
       `insert into roles (organization_id, id, key, name, permissions)
        values ($1, gen_random_uuid(), 'role-of-' || $2::text, 'Role of ' || $2::text, '{organization:read}')`,
       [organizationId, slug],

@@ -47,7 +47,7 @@ export function dropOperands(sql: string): TextMutant[] {
   for (const operator of ["and", "or", "||"]) {
     const seen = new Set<number>();
     for (const [index, token] of tokens.entries()) {
-      if (token.text.toLowerCase() !== operator || seen.has(index)) continue;
+      if (token.text.toLowerCase() !== operator || seen.has(index) || isOfBetween(tokens, index)) continue;
       const ends = operator === "||" ? boundaries : logicalEnds;
       const isEnd = (other: Token | undefined) =>
         !other ||
@@ -59,7 +59,12 @@ export function dropOperands(sql: string): TextMutant[] {
       while (!isEnd(tokens[last + 1])) last++;
       const joints = [];
       for (let at = first; at <= last; at++) {
-        if (tokens[at]?.depth === token.depth && tokens[at]?.text.toLowerCase() === operator) joints.push(at);
+        if (
+          tokens[at]?.depth === token.depth &&
+          tokens[at]?.text.toLowerCase() === operator &&
+          !isOfBetween(tokens, at)
+        )
+          joints.push(at);
       }
       for (const joint of joints) seen.add(joint);
       const edges = [first - 1, ...joints, last + 1];
@@ -85,6 +90,28 @@ function isLooser(text: string, operator: string): boolean {
   return operator === "and" && word === "or";
 }
 
+/** Whether an AND is that of `between … and …`, which joins nothing. */
+function isOfBetween(tokens: Token[], index: number): boolean {
+  const depth = tokens[index]?.depth;
+  for (let at = index - 1; tokens[at] && (tokens[at]?.depth ?? 0) >= (depth ?? 0); at--) {
+    const word = tokens[at]?.depth === depth ? tokens[at]?.text.toLowerCase() : "";
+    if (word === "between") return true;
+    if (word === "and" || word === "or") return false;
+  }
+  return false;
+}
+
+/** Where the CASE ends that begins at a token. */
+function endOfCase(tokens: Token[], index: number): number {
+  let open = 0;
+  for (let at = index; tokens[at]; at++) {
+    const word = tokens[at]?.text.toLowerCase();
+    if (word === "case") open++;
+    if (word === "end" && --open === 0) return at;
+  }
+  return index;
+}
+
 /** The whole condition after WHERE, ON or IF, where it is not a chain. */
 export function openConditions(sql: string): TextMutant[] {
   const tokens = tokenize(sql);
@@ -97,6 +124,7 @@ export function openConditions(sql: string): TextMutant[] {
     let last = index;
     const isEnd = (other: Token | undefined) =>
       !other || other.depth < token.depth || (other.depth === token.depth && logicalEnds.has(other.text.toLowerCase()));
+    if (tokens[index + 1]?.text.toLowerCase() === "case") last = endOfCase(tokens, index + 1);
     while (!isEnd(tokens[last + 1])) last++;
     const from = tokens[index + 1];
     const to = tokens[last];

@@ -7,21 +7,23 @@ const failsClosed =
   "the seal is bound to its transaction, so a setting that outlives it is refused; see forgery.test.ts";
 const sealedBefore = "what is called before it in the same transaction, app.org_id() as a rule, has verified the seal";
 const sealedBeside = "app.user_id(), which is called beside it, has verified the seal";
+const forTheIndex = "what is found is looked at by its own ids again; this is for the index";
+const sparesWork = "changes nothing where there is nothing to do; this spares the work";
 const asksAgain = "app_private.is_open, which is asked as well, wants it pending; this is for the index";
 
 export const unnoticed: Record<string, string> = {
   "schema app: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
   "schema app_private: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
-  "app_private.set_context(text): false instead of true": failsClosed,
-  "app_private.set_context(text): false instead of true (2)": failsClosed,
+  "app_private.set_context(text,text,text): false instead of true": failsClosed,
+  "app_private.set_context(text,text,text): false instead of true (2)": failsClosed,
   "app_private.purge(regclass,text,integer): nothing instead of for update skip locked": sameUnlessTwoAtOnce,
   "app_private.purge(regclass,text,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.keep_slug(): if true instead of tg_op = 'UPDATE'":
     "what a new organization had before is null: this spares it",
-  "app.admit_key(bytea,uuid,text,boolean,boolean): nothing instead of for no key update skip locked":
+  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text): nothing instead of for no key update skip locked":
     sameUnlessTwoAtOnce,
-  "app.admit_key(bytea,uuid,text,boolean,boolean): nothing instead of skip locked": sameUnlessTwoAtOnce,
-  "app.admit_key(bytea,uuid,text,boolean,boolean): false instead of true":
+  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text): nothing instead of skip locked": sameUnlessTwoAtOnce,
+  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text): false instead of true":
     "the setting is its transaction's, however it is set",
   "app.claim_idempotency_key(bytea,text,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id() (2)":
     sealedBefore,
@@ -81,4 +83,38 @@ export const unnoticed: Record<string, string> = {
   "app_private.mail_about_ownership(uuid,text,uuid,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
     sealedBefore,
   "public.ownership_transfers: grant UPDATE (from_role)": "Postgres refuses every update of a generated column",
+  "app_private.refuse_known_id(): security invoker":
+    "whoever adds an organization or a person is app_definer, or reads past row security",
+  "app_private.audit_rows(): without or v_one is null": sparesWork,
+  "app_private.audit_rows(): if true instead of v_events <> '{}'": sparesWork,
+  "app_private.gone_by_themselves(text,jsonb[]): without and t.id = any (array(select distinct (r ->> 'team_id')::uuid from pg_catalog.unnest(p_rows...":
+    forTheIndex,
+  "app_private.gone_by_themselves(text,jsonb[]): where true instead of c.id = any (array(select distinct (g ->> 'connection_id')::uuid from pg_catalog.unnest(...":
+    forTheIndex,
+  "app_private.gone_by_themselves(text,jsonb[]): where true instead of u.id = any (array(select distinct (g ->> 'user_id')::uuid from pg_catalog.unnest(p_rows...":
+    forTheIndex,
+  "app_private.record_events(app_private.event[]): [4] instead of [3]":
+    "there are permissions in a context wherever there is an organization",
+  "app_private.record_events(app_private.event[]): without and e.disabled_at is null": sparesWork,
+  "app_private.record_events(app_private.event[]): without and e.organization_id = any (array(select distinct w.organization_id from pg_catalog.unnest...":
+    sparesWork,
+  "app_private.record_events(app_private.event[]): where true instead of e.disabled_at is null and e.organization_id = any (array(select distinct w.organization...":
+    sparesWork,
+  "app_private.record_events(app_private.event[]): if true instead of exists (select from public.webhook_endpoints e where e.disabled_at is null and e.organi...":
+    sparesWork,
+  "app.claim_webhooks(bytea,integer,uuid): without and m.status = 'pending'": forTheIndex,
+  "app.claim_webhooks(bytea,integer,uuid): without and m.status = 'pending' (2)": forTheIndex,
+  "app.claim_webhooks(bytea,integer,uuid): without and m.status = 'pending' (4)": sameUnlessTwoAtOnce,
+  "app.claim_webhooks(bytea,integer,uuid): without and (m.leased_until > pg_catalog.now()) is not true (2)":
+    sameUnlessTwoAtOnce,
+  "app.claim_webhooks(bytea,integer,uuid): nothing instead of for update of m skip locked": sameUnlessTwoAtOnce,
+  "app.claim_webhooks(bytea,integer,uuid): nothing instead of skip locked": sameUnlessTwoAtOnce,
+  "app.settle_webhook(bytea,uuid,uuid,integer,integer,text,integer,integer): nothing instead of for update (2)":
+    sameUnlessTwoAtOnce,
+  "app_private.switch_webhooks(): without perform from public.webhook_endpoints w where w.organization_id = new.organization_id a...":
+    sameUnlessTwoAtOnce,
+  "app_private.switch_webhooks(): nothing instead of for update": sameUnlessTwoAtOnce,
+  "app_private.bury_webhooks(uuid,uuid): without and m.status = 'pending'": sameUnlessTwoAtOnce,
+  "app_private.bury_webhooks(uuid,uuid): nothing instead of limit 2000":
+    "the limit around it is the same; this spares reading on",
 };
