@@ -11,10 +11,15 @@ const session = (number: string) => id("0003", number);
 const factor = (number: string) => id("0005", number);
 const message = (number: string) => id("0004", number);
 
+/** An id that begins with its time, as a UUIDv7 does. */
+const eventOf = (number: string) =>
+  `(lpad(to_hex((extract(epoch from now() - case when ${number} % 20 = 0 then interval '366 days' else interval '20 days' end) * 1000)::bigint
+           - 30000::bigint * ${number}), 12, '0') || '70008000' || lpad(to_hex(${number}), 12, '0'))::uuid`;
+
 /**
  * 1,000 organizations of 1,000 members among 50,000 people, 99,000 more without any, 200,000 sessions, of which
  * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails counted attempts, factors,
- * identities and connections, 40,000 each of invitations, share links, former slugs, offers of ownership and people who
+ * identities and connections, 200,000 events in either audit trail and on their way to webhooks, 40,000 each of invitations, share links, former slugs, offers of ownership and people who
  * have left.
  * A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
@@ -107,6 +112,19 @@ const statements = [
   `insert into identities (id, user_id, provider, connection_id, subject, email)
    select ${factor("n")}, ${user("n % 50000")}, case when n % 2 = 0 then 'google' else 'sso' end, case when n % 2 = 1 then ${factor("n")} end, n::text, null
      from generate_series(0, 99999) n`,
+  // Every twentieth is over 365 days old, and 30 seconds older than the one before.
+  `insert into audit_events (organization_id, id, action, actor_type, actor_id, subject_type, subject_id)
+   select ${organization("100 * (n % 1000)")}, ${eventOf("n")}, 'team.created', 'user', ${user("n % 50000")}, 'team', ${factor("n % 10000")}
+     from generate_series(0, 199999) n`,
+  `insert into user_audit_events (user_id, id, action, actor_type, actor_id, subject_type, subject_id)
+   select ${user("n % 50000")}, ${eventOf("n")}, 'session.refreshed', 'user', ${user("n % 50000")}, 'session', ${session("n % 200000")}
+     from generate_series(0, 199999) n`,
+  `insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'https://hooks.example/', '', '{organization.purged}', '' from generate_series(0, 9999) n`,
+  `insert into webhook_messages (organization_id, id, endpoint_id, type, subject_id, payload, status, next_attempt_at, settled_at)
+   select ${organization("100 * (n % 1000)")}, ${eventOf("n")}, ${factor("n % 10000")}, 'team.created', ${factor("n % 10000")}, '{}',
+          case when n % 20 = 1 then 'pending' else 'delivered' end, case when n % 20 = 1 then now() + interval '1 hour' end, case when n % 20 <> 1 then now() end
+     from generate_series(0, 199999) n`,
   "vacuum analyze",
 ];
 

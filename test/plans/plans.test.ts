@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { giveApiKey } from "../support/api-keys.ts";
+import { giveEvents } from "../support/audit-events.ts";
 import type { Operation } from "../support/contract.ts";
 import { asOwner } from "../support/database.ts";
 import { giveIdentity, makeProofs } from "../support/identities.ts";
@@ -14,11 +15,13 @@ import {
   giveTeam,
   operations,
   takesColleague,
+  takesWebhooks,
 } from "../support/operations.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type DatabaseRequest, openService, type Person, signUpPerson } from "../support/service.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
+import { giveWebhookEndpoint } from "../support/webhooks.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
 import { insertMembers } from "../support/members-sql.ts";
@@ -55,6 +58,8 @@ const ownedFor = (name: string): number => {
   if (name === "POST /v1/organizations/{organizationId}/invitations") return maxPending;
   // Which of the caller's are deleted.
   if (name === "GET /v1/users/me/deleted-organizations") return ownedByCaller;
+  // A page of 1,000.
+  if (name === "GET /v1/organizations/{organizationId}/audit-events/export") return 1_000;
   // Members, with their roles and accounts.
   if (name === "GET /v1/organizations/{organizationId}/export") return 2_000;
   // Of each on the page also its organization, its sender, and what they may give.
@@ -133,6 +138,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       domainId: domain.id,
       apiKeyId: (await giveApiKey(organizationId, person.id, ["organization:read"])).id,
       teamId: await giveTeam(organizationId),
+      ...(await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(name) })),
     },
   };
   Object.assign(caller.ids, await giveAnswerable(person, name));
@@ -141,8 +147,12 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   if (method === "GET" && path.endsWith("/roles")) await giveRoles(organizationId, 1000);
   if (path.includes("/teams") && name !== countsTeams) await giveTeams(organizationId, caller.ids.teamId, 1000);
   if (method === "GET" && path.endsWith("/domains")) await giveDomains(organizationId, 1000);
+  if (path.endsWith("/users/me/audit-events")) await giveUserEvents(person.id, 1000);
   if (method === "GET" && path.endsWith("/api-keys")) await giveApiKeys(organizationId, person.id, 1000);
   if (method === "GET" && path.endsWith("/share-links")) await giveShareLinks(organizationId, 1000);
+  if (method === "GET" && path.endsWith("/webhook-endpoints")) await giveWebhookEndpoints(organizationId, 1000);
+  if (method === "GET" && path.endsWith("/messages")) await giveWebhookMessages(caller.ids.webhookEndpointId, 1000);
+  if (path.endsWith("/audit-events")) await giveEvents(organizationId, 1000);
   if (path.includes("/invitations")) await giveInvitations(organizationId, person.email);
   if (takesColleague(name)) {
     const userId = await giveColleague(service, organizationId, name, person);
@@ -208,6 +218,32 @@ async function giveApiKeys(organizationId: string, userId: string, count: number
   ]);
 }
 
+/** More than an organization can make. */
+async function giveWebhookEndpoints(organizationId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret, disabled_at)
+     select $1::uuid, gen_random_uuid(), 'https://hooks.example/', 'One of many', '{}', '', now() from generate_series(1, $2::int)`,
+    [organizationId, count],
+  ]);
+}
+
+async function giveWebhookMessages(webhookEndpointId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into webhook_messages (organization_id, endpoint_id, type, subject_id, payload, status, settled_at)
+     select organization_id, id, 'team.created', gen_random_uuid(), '{}', 'delivered', now() from webhook_endpoints, generate_series(1, $2::int)
+      where id = $1`,
+    [webhookEndpointId, count],
+  ]);
+}
+
+async function giveUserEvents(userId: string, count: number): Promise<void> {
+  await asOwner([
+    `insert into user_audit_events (user_id, action, actor_type, actor_id, subject_type, subject_id)
+     select $1::uuid, 'session.refreshed', 'user', $1::uuid, 'session', gen_random_uuid() from generate_series(1, $2::int)`,
+    [userId, count],
+  ]);
+}
+
 /** A thousand to one organization, and by each of a thousand to somebody. */
 async function giveInvitations(organizationId: string, email: string): Promise<void> {
   const values = "'{viewer}', sha256(uuid_send(gen_random_uuid())), user_id, now() + interval '7 days'";
@@ -266,7 +302,8 @@ function findExcess({ first, last, plans }: Measurement, query: string, owned = 
       ...work.sequentialScans.map((table) => `${when}: reads the whole of ${table}`),
       ...(rows > maxRows ? [`${when}: ${rows} rows, of ${JSON.stringify(work.read)}`] : []),
       ...Object.entries(work.calls)
-        .filter(([, calls]) => calls > maxCallsFor(name, query))
+        // What is told of a changed row is asked for each.
+        .filter(([, calls]) => calls > maxCallsFor(name, query) + 2 * work.changed)
         .map(([called, calls]) => `${when}: ${calls} calls of ${called}`),
     ];
   };
@@ -361,8 +398,9 @@ describe("The hourly clean-up", () => {
   it("reads what it removes", async () => {
     const measurement = await measure(purge);
     // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges, invitations, share links, API keys, offers of
-    // ownership and former slugs 5,000 each, and 50 organizations with the one slug that each has.
-    expect(measurement.first.changed).toBe(60_100);
+    // ownership, former slugs, webhook messages and events of either audit trail 5,000 each, and 50 organizations with the one slug that each
+    // has, and the event that tells of it.
+    expect(measurement.first.changed).toBe(75_150);
     expect(findExcess(measurement, "")).toEqual([]);
   });
 
