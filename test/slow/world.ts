@@ -17,6 +17,7 @@ import {
   newMark,
   optionsOf,
   takesColleague,
+  takesWebhooks,
   targetOf,
 } from "../support/operations.ts";
 import {
@@ -29,6 +30,7 @@ import {
   signUpPerson,
 } from "../support/service.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
+import { giveWebhookEndpoint } from "../support/webhooks.ts";
 
 /** A person with an organization, a second session, and a name that is in all they create. */
 export interface World {
@@ -79,6 +81,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     domainId: domain.id,
     apiKeyId: (await giveApiKey(organization.id, ada.id, ["organization:read"])).id,
     teamId,
+    ...(await giveWebhookEndpoint(organization.id, { enabled: takesWebhooks(operation?.name) })),
     ...(await giveAnswerable(ada, operation?.name)),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };
