@@ -16,7 +16,7 @@ const resetPassword = (token: string) =>
 const signUpAs = (email: string) => signUp({ email, password: goodPassword, name: "Somebody else" });
 
 describe("DELETE /v1/users/me", () => {
-  it("leaves nothing of the person in any table", async () => {
+  it("leaves nothing of the person in any table, but their id in the audit trail", async () => {
     const ada = await signUpPerson(withoutMail);
     const grace = await signUpPerson(service);
     await createOrganization(withoutMail, ada);

@@ -147,6 +147,10 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       expires_at: "expiresAt",
     },
   },
+  audit_events: "the organizations'",
+  webhook_endpoints: "the organizations'",
+  webhook_messages: "the organizations'",
+  user_audit_events: "a list of its own, page by page",
   identities: {
     list: "identities",
     columns: {

@@ -129,8 +129,8 @@ const spellings: Record<string, (path: string) => string> = {
 /** The statements that a request sent, and what its transaction was admitted to. */
 async function traceOf(service: Service) {
   const [request] = await service.databaseRequests();
-  // The handle, the tenant if there is one, and what is asked of the session.
-  const admission = (request?.statements[0]?.params ?? []).slice(1).map((value) => String(value).toLowerCase());
+  // The handle, the tenant if there is one, what is asked of the session, and where the request came from.
+  const admission = (request?.statements[0]?.params ?? []).slice(1, -2).map((value) => String(value).toLowerCase());
   return {
     statements: request?.statements.map(({ query }) => query),
     admission: admission.filter((value) => value !== "true" && value !== "false"),

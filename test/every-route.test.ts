@@ -79,6 +79,7 @@ describe("Every operation", () => {
       "DELETE /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "DELETE /v1/organizations/{organizationId}/teams/{teamId}",
       "DELETE /v1/organizations/{organizationId}/teams/{teamId}/members/{userId}",
+      "DELETE /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}",
       "DELETE /v1/users/me",
       "DELETE /v1/users/me/identities/{identityId}",
       "GET /.well-known/jwks.json",
@@ -97,6 +98,8 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}",
       "GET /v1/organizations/{organizationId}/api-keys",
       "GET /v1/organizations/{organizationId}/api-keys/{apiKeyId}",
+      "GET /v1/organizations/{organizationId}/audit-events",
+      "GET /v1/organizations/{organizationId}/audit-events/export",
       "GET /v1/organizations/{organizationId}/domains",
       "GET /v1/organizations/{organizationId}/domains/{domainId}",
       "GET /v1/organizations/{organizationId}/export",
@@ -112,8 +115,13 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}/teams",
       "GET /v1/organizations/{organizationId}/teams/{teamId}",
       "GET /v1/organizations/{organizationId}/teams/{teamId}/members",
+      "GET /v1/organizations/{organizationId}/webhook-endpoints",
+      "GET /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}",
+      "GET /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages",
+      "GET /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages/{webhookMessageId}",
       "GET /v1/permissions",
       "GET /v1/users/me",
+      "GET /v1/users/me/audit-events",
       "GET /v1/users/me/deleted-organizations",
       "GET /v1/users/me/export",
       "GET /v1/users/me/identities",
@@ -128,6 +136,7 @@ describe("Every operation", () => {
       "PATCH /v1/organizations/{organizationId}/roles/{roleId}",
       "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "PATCH /v1/organizations/{organizationId}/teams/{teamId}",
+      "PATCH /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}",
       "PATCH /v1/users/me",
       "POST /v1/auth/change-email",
       "POST /v1/auth/change-email/confirm",
@@ -174,6 +183,10 @@ describe("Every operation", () => {
       "POST /v1/organizations/{organizationId}/sso-connections",
       "POST /v1/organizations/{organizationId}/sso-connections/{connectionId}/verify-domain",
       "POST /v1/organizations/{organizationId}/teams",
+      "POST /v1/organizations/{organizationId}/webhook-endpoints",
+      "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages/{webhookMessageId}/replay",
+      "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/recover",
+      "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/rotate-secret",
       "POST /v1/share-links/accept",
       "POST /v1/share-links/lookup",
       "POST /v1/users/me/deleted-organizations/{deletedOrganizationId}/restore",
@@ -208,12 +221,13 @@ describe("Every operation", () => {
       const service = openService();
       const { person, organization, ids } = await prepare(service, undefined, operation);
       await service.databaseRequests();
-      await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
+      const answer = await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
+      const origin = [answer.headers.get("x-request-id"), service.address];
       const [request] = await service.databaseRequests();
       expect(request?.batch).toBe(true);
       expect(request?.isolationLevel).toBe("ReadCommitted");
       expect(request?.statements[0]?.query).toMatch(
-        /^select (.*, )?set_config\('role', 'app_user', true\), .*\bapp\.admit\([^()]*\)$/,
+        /^select (.*, )?set_config\('role', 'app_user', true\), .*\bapp\.admit\([^()]*\)( as "hasWebhooks")?$/,
       );
       const [handle, ...rest] = request?.statements[0]?.params ?? [];
       expect(handle).toMatch(/^\\x[\da-f]{64}$/);
@@ -221,7 +235,9 @@ describe("Every operation", () => {
       const pending = String(takesPending(operation));
       const verified = String(asksVerified(operation.name));
       expect(rest).toEqual(
-        operation.permission ? [organization.id, operation.permission, verified, fresh] : [verified, fresh, pending],
+        operation.permission
+          ? [organization.id, operation.permission, verified, fresh, ...origin]
+          : [verified, fresh, pending, ...origin],
       );
     },
   );

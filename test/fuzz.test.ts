@@ -24,6 +24,7 @@ import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
 import { giveConnection, giveDomain } from "./support/sso.ts";
+import { deafUrl } from "./support/webhooks.ts";
 import { forgetAttempts } from "./support/throttles.ts";
 
 const service = openService();
@@ -68,6 +69,7 @@ function fillIn(text: string, { person, ids }: Prepared, body: Record<string, un
     codeVerifier: String(body["codeVerifier"]),
     issuer: inject("identityProviderUrl"),
     domain: String(body["domain"]),
+    url: deafUrl,
     userId: person.id,
     ...ids,
     "canary.userId": canary.person.id,

@@ -223,7 +223,7 @@ describe("POST /v1/auth/mfa/verify", () => {
       expect((await verify(counted, mfaToken, proof)).status).toBe(200);
       const requests = await counted.databaseRequests();
       expect(requests).toHaveLength(isCode ? 2 : 1);
-      for (const { statements } of requests) expect(statements[0]?.params.at(-1)).toBe("true");
+      for (const { statements } of requests) expect(statements[0]?.params[3]).toBe("true");
     }
   });
 });

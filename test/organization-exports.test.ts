@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { giveApiKey } from "./support/api-keys.ts";
+import { giveWebhookEndpoint } from "./support/webhooks.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { giveInvitation, giveOwnershipOffer, giveShareLink } from "./support/given-invitations.ts";
 import { newTeam } from "./support/members.ts";
@@ -30,6 +31,7 @@ async function newFullOrganization() {
   await giveOwnershipOffer(id, owner.id, team.grace.id);
   await giveDomain(id, { verified: true });
   await giveConnection(id);
+  await giveWebhookEndpoint(id);
   return team;
 }
 
@@ -201,6 +203,26 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   },
   member_terms: "made from the names and addresses, to find members",
   domain_bars: "known by a keyed hash, which names nobody",
+  webhook_endpoints: {
+    list: "webhookEndpoints",
+    columns: {
+      organization_id: "not: the organization's id",
+      id: "id",
+      url: "url",
+      description: "description",
+      event_types: "eventTypes",
+      sealed_secret: "not: a secret",
+      previous_sealed_secret: "not: a secret",
+      previous_expires_at: "previousSecretExpiresAt",
+      created_at: "createdAt",
+      updated_at: "updatedAt",
+      failing_since: "failingSince",
+      disabled_at: "disabledAt",
+      disabled_reason: "disabledReason",
+    },
+  },
+  webhook_messages: "what the audit trail tells, on its way",
+  audit_events: "has an export of its own",
 };
 
 const listOf = (body: any, list: string): any[] =>
@@ -249,6 +271,7 @@ describe("GET /v1/organizations/{organizationId}/export", () => {
       ["shareLinks", "share-links"],
       ["apiKeys", "api-keys"],
       ["domains", "domains"],
+      ["webhookEndpoints", "webhook-endpoints"],
     ] as const) {
       expect([list, body[list]]).toEqual([list, byId((await read(`${path}/${at}`)).data)]);
     }
@@ -276,11 +299,12 @@ describe("GET /v1/organizations/{organizationId}/export", () => {
       [
         `select encode(key_hash, 'hex') as v from invitations where organization_id = $1 union select encode(key_hash, 'hex') from share_links where organization_id = $1
          union select encode(key_hash, 'hex') from api_keys where organization_id = $1
-         union select encode(sealed_client_secret, 'hex') from sso_connections where organization_id = $1`,
+         union select encode(sealed_client_secret, 'hex') from sso_connections where organization_id = $1
+         union select encode(sealed_secret, 'hex') from webhook_endpoints where organization_id = $1`,
         [mine.id],
       ],
     );
-    expect([values.length > 8, secrets.length]).toEqual([true, 4]);
+    expect([values.length > 8, secrets.length]).toEqual([true, 5]);
     for (const { v } of [...values, ...secrets]) expect(text).not.toContain(v);
   });
 

@@ -33,6 +33,10 @@ const readableColumns: Record<string, string | null> = {
   identities: "id",
   sso_connections: "id",
   spent_challenges: null,
+  audit_events: "id",
+  user_audit_events: "id",
+  webhook_endpoints: "id",
+  webhook_messages: "id",
 };
 
 interface Tenant {
@@ -85,6 +89,14 @@ async function giveRows(userId: string, organizationId: string): Promise<void> {
       `insert into api_keys (organization_id, id, user_id, name, scopes, hint, key_hash)
        values ($1::uuid, gen_random_uuid(), $2::uuid, 'Key', '{organization:read}', '0000', sha256($1::text::bytea))`,
       [organizationId, userId],
+    ],
+    [
+      `with endpoint as (
+         insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
+         values ($1::uuid, gen_random_uuid(), 'https://hooks.test/', '', '{organization.purged}', 'secret') returning organization_id, id)
+       insert into webhook_messages (organization_id, endpoint_id, type, subject_id, payload)
+       select organization_id, id, 'team.created', $1::uuid, '{}' from endpoint`,
+      [organizationId],
     ],
     [
       `insert into organization_domains (organization_id, id, domain, txt_record)
@@ -159,12 +171,18 @@ describe("The catalog", () => {
       columns?.map((column) => `${column["table_name"]}.${column["column_name"]} ${column["udt_name"]}`).toSorted(),
     ).toEqual([
       "api_keys.scopes _text",
+      "audit_events.after jsonb",
+      "audit_events.before jsonb",
       "invitations.roles _text",
       "invitations.team_ids _uuid",
       "organization_domains.roles _text",
       "roles.permissions _text",
       "share_links.allowed_domains _text",
       "share_links.roles _text",
+      "user_audit_events.after jsonb",
+      "user_audit_events.before jsonb",
+      "webhook_endpoints.event_types _text",
+      "webhook_messages.log jsonb",
     ]);
   });
 });
@@ -185,6 +203,9 @@ describe("Each table", () => {
           invitations: "invitations:read",
           share_links: "invitations:read",
           api_keys: "api-keys:read",
+          audit_events: "audit-events:read",
+          webhook_endpoints: "webhooks:read",
+          webhook_messages: "webhooks:read",
           organization_domains: "domains:read",
         }[table] ?? "organization:read",
     };
@@ -196,6 +217,9 @@ describe("Each table", () => {
         union all select id from identities where user_id = $1 union all select id from sso_connections where organization_id = $2
         union all select id from roles where organization_id = $2 union all select id from invitations where organization_id = $2
         union all select id from api_keys where organization_id = $2
+        union all select id from audit_events where organization_id = $2
+        union all select id from webhook_endpoints where organization_id = $2 union all select id from webhook_messages where organization_id = $2
+        union all select id from user_audit_events where user_id = $1
         union all select id from share_links where organization_id = $2 union all select id from teams where organization_id = $2
         union all select id from organization_domains where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
