@@ -561,9 +561,9 @@ create type app_private.event as (
   organization_id uuid, user_id uuid, action text, subject_type text, subject_id uuid, before jsonb, after jsonb, actor_id uuid
 );
 
-/* Writes events down, in their order: all of organizations, or all of people. */
+/* Writes events down, in their order: all of organizations, or all of people. By indexes, of however many organizations. */
 create function app_private.record_events(p_events app_private.event[]) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = '' set enable_seqscan = off as $$
 declare
   v_context text[] := app_private.sealed_context();
   v_key_id uuid := nullif(v_context[6], '');
@@ -3327,7 +3327,7 @@ $$;
 
 /* Queues events for each of their organization's endpoints that asks for their types, in their order. */
 create function app_private.queue_webhooks(p_events public.audit_events[]) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = '' set enable_seqscan = off as $$
 declare
   v_organization_ids uuid[] := array(select distinct e.organization_id from pg_catalog.unnest(p_events) e);
 begin
