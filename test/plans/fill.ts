@@ -120,9 +120,9 @@ const statements = [
    select ${user("n % 50000")}, ${eventOf("n")}, 'session.refreshed', 'user', ${user("n % 50000")}, 'session', ${session("n % 200000")}
      from generate_series(0, 199999) n`,
   `insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
-   select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'https://hooks.example/', '', '{organization.purged}', '' from generate_series(0, 9999) n`,
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'https://hooks.example/', '', '{organization.purged}', '' from generate_series(0, 999) n`,
   `insert into webhook_messages (organization_id, id, endpoint_id, type, subject_id, payload, status, next_attempt_at, settled_at)
-   select ${organization("100 * (n % 1000)")}, ${eventOf("n")}, ${factor("n % 10000")}, 'team.created', ${factor("n % 10000")}, '{}',
+   select ${organization("100 * (n % 1000)")}, ${eventOf("n")}, ${factor("n % 1000")}, 'team.created', ${factor("n % 10000")}, '{}',
           case when n % 20 = 1 then 'pending' else 'delivered' end, case when n % 20 = 1 then now() + interval '1 hour' end, case when n % 20 <> 1 then now() end
      from generate_series(0, 199999) n`,
   "vacuum analyze",
