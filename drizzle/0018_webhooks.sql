@@ -12,7 +12,7 @@ CREATE TABLE "webhook_endpoints" (
 	"failing_since" timestamp(3) with time zone,
 	"disabled_at" timestamp(3) with time zone,
 	"disabled_reason" text,
-	CONSTRAINT "webhook_endpoints_organization_id_id_pk" PRIMARY KEY("organization_id","id"),
+	CONSTRAINT "webhook_endpoints_id_organization_id_pk" PRIMARY KEY("id","organization_id"),
 	CONSTRAINT "webhook_endpoints_url_length" CHECK (length(url) between 8 and 2048),
 	CONSTRAINT "webhook_endpoints_description_length" CHECK (length(description) <= 200),
 	CONSTRAINT "webhook_endpoints_event_types_bounded" CHECK (cardinality(event_types) <= 100 and length(event_types::text) <= 8000),
@@ -43,7 +43,8 @@ CREATE TABLE "webhook_messages" (
 --> statement-breakpoint
 ALTER TABLE "webhook_messages" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "webhook_messages" ADD CONSTRAINT "webhook_messages_endpoint_fkey" FOREIGN KEY ("organization_id","endpoint_id") REFERENCES "public"."webhook_endpoints"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "webhook_messages" ADD CONSTRAINT "webhook_messages_endpoint_fkey" FOREIGN KEY ("endpoint_id","organization_id") REFERENCES "public"."webhook_endpoints"("id","organization_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "webhook_endpoints_organization_id_id_idx" ON "webhook_endpoints" USING btree ("organization_id","id");--> statement-breakpoint
 CREATE INDEX "webhook_endpoints_disabled_at_idx" ON "webhook_endpoints" USING btree ("disabled_at") WHERE disabled_at is not null;--> statement-breakpoint
 CREATE INDEX "webhook_messages_organization_id_endpoint_id_id_idx" ON "webhook_messages" USING btree ("organization_id","endpoint_id","id");--> statement-breakpoint
 CREATE INDEX "webhook_messages_organization_id_endpoint_id_status_id_idx" ON "webhook_messages" USING btree ("organization_id","endpoint_id","status","id");--> statement-breakpoint

@@ -867,7 +867,9 @@ export const webhookEndpoints = pgTable(
     disabledReason: text("disabled_reason"),
   },
   (table) => [
-    primaryKey({ columns: [table.organizationId, table.id] }),
+    // In the order of the alphabet, as the key of roles.
+    primaryKey({ columns: [table.id, table.organizationId] }),
+    index("webhook_endpoints_organization_id_id_idx").on(table.organizationId, table.id),
     check("webhook_endpoints_url_length", sql`length(url) between 8 and 2048`),
     check("webhook_endpoints_description_length", sql`length(description) <= 200`),
     check(
@@ -913,8 +915,8 @@ export const webhookMessages = pgTable(
     primaryKey({ columns: [table.organizationId, table.id] }),
     foreignKey({
       name: "webhook_messages_endpoint_fkey",
-      columns: [table.organizationId, table.endpointId],
-      foreignColumns: [webhookEndpoints.organizationId, webhookEndpoints.id],
+      columns: [table.endpointId, table.organizationId],
+      foreignColumns: [webhookEndpoints.id, webhookEndpoints.organizationId],
     }).onDelete("cascade"),
     index("webhook_messages_organization_id_endpoint_id_id_idx").on(table.organizationId, table.endpointId, table.id),
     index("webhook_messages_organization_id_endpoint_id_status_id_idx").on(
