@@ -63,12 +63,20 @@ export const users = pgTable(
     passwordScheme: smallint("password_scheme"),
     passwordSalt: text("password_salt"),
     passwordVerifier: bytea("password_verifier"),
-    disabledAt: instant("disabled_at"),
+    suspendedAt: instant("suspended_at"),
+    suspensionReason: text("suspension_reason"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
   (table) => [
     unique("users_email_key").on(table.email),
+    // For the platform's lists: addresses that begin with what is looked for.
+    index("users_email_idx").on(table.email.op("text_pattern_ops")),
+    index("users_suspended_idx")
+      .on(table.email.op("text_pattern_ops"))
+      .where(sql`suspended_at is not null`),
+    check("users_suspension_reason_known", sql`suspended_at is not null or suspension_reason is null`),
+    check("users_suspension_reason_length", sql`length(suspension_reason) between 1 and 500`),
     check("users_email_canonical", sql`email = lower(email) and length(email) between 3 and 254`),
     check("users_name_length", sql`length(name) between 1 and 100`),
     check("users_password_salt_shape", sql`password_salt ~ '^\\$2[aby]\\$[0-9]{2}\\$[./A-Za-z0-9]{22}$'`),
@@ -82,7 +90,8 @@ export const users = pgTable(
  * refresh tokens' family. `handleHash` is SHA-256 of what the Worker sends, itself SHA-256 of `sid`.
  * `authenticatedAt` is when the person last proved who they are; a session ends at `expiresAt`, or when it was not
  * refreshed until `idleExpiresAt`. `secondFactor` is 'pending' until it is given, 'given' then, and null for
- * whoever has none.
+ * whoever has none. `impersonatorId` is a platform administrator who acts as the person; without a foreign key, so that
+ * it outlives their account.
  */
 export const sessions = pgTable(
   "sessions",
@@ -104,9 +113,16 @@ export const sessions = pgTable(
     idleExpiresAt: instant("idle_expires_at").notNull(),
     expiresAt: instant("expires_at").notNull(),
     revokedAt: instant("revoked_at"),
+    impersonatorId: uuid("impersonator_id"),
+    impersonationReason: text("impersonation_reason"),
   },
   (table) => [
     unique("sessions_handle_hash_key").on(table.handleHash),
+    index("sessions_impersonations_idx")
+      .on(table.id)
+      .where(sql`impersonator_id is not null`),
+    check("sessions_impersonation_whole", sql`(impersonator_id is null) = (impersonation_reason is null)`),
+    check("sessions_impersonation_reason_length", sql`length(impersonation_reason) between 1 and 500`),
     // A person's sessions are kept for 30 days after their end; only those that live are listed.
     index("sessions_user_id_id_idx")
       .on(table.userId, table.id)
@@ -119,6 +135,12 @@ export const sessions = pgTable(
     check("sessions_user_agent_length", sql`length(user_agent) <= 512`),
   ],
 ).enableRLS();
+
+/** Who administers the platform: beside all tenants, and put here by whoever has the database. */
+export const platformAdmins = pgTable("platform_admins", {
+  userId: ownUserId().primaryKey(),
+  createdAt: createdAt(),
+}).enableRLS();
 
 export const organizations = pgTable(
   "organizations",
@@ -133,9 +155,18 @@ export const organizations = pgTable(
     updatedAt: updatedAt(),
     /** For 30 days it can be restored, and is nowhere to be seen. */
     deletedAt: instant("deleted_at"),
+    suspendedAt: instant("suspended_at"),
+    suspensionReason: text("suspension_reason"),
   },
   (table) => [
     unique("organizations_slug_key").on(table.slug),
+    // For the platform's lists, as those of users.
+    index("organizations_slug_idx").on(table.slug.op("text_pattern_ops")),
+    index("organizations_suspended_idx")
+      .on(table.slug.op("text_pattern_ops"))
+      .where(sql`suspended_at is not null`),
+    check("organizations_suspension_reason_known", sql`suspended_at is not null or suspension_reason is null`),
+    check("organizations_suspension_reason_length", sql`length(suspension_reason) between 1 and 500`),
     check("organizations_member_limit_positive", sql`member_limit > 0`),
     check("organizations_name_length", sql`length(name) between 1 and 100`),
     index("organizations_deleted_at_idx")
@@ -810,6 +841,8 @@ const eventColumns = () => ({
   action: text("action").notNull(),
   actorType: text("actor_type").notNull(),
   actorId: uuid("actor_id"),
+  /** The platform administrator who acted as the actor. */
+  impersonatorId: uuid("impersonator_id"),
   subjectType: text("subject_type").notNull(),
   subjectId: uuid("subject_id").notNull(),
   before: jsonb("before"),
@@ -827,8 +860,11 @@ export const auditEvents = pgTable(
     index("audit_events_organization_id_action_id_idx").on(table.organizationId, table.action, table.id),
     index("audit_events_organization_id_actor_id_id_idx").on(table.organizationId, table.actorId, table.id),
     index("audit_events_organization_id_subject_id_id_idx").on(table.organizationId, table.subjectId, table.id),
-    check("audit_events_actor_known", sql`actor_type in ('user', 'api_key', 'anonymous', 'system')`),
-    check("audit_events_actor_given", sql`(actor_type in ('user', 'api_key')) = (actor_id is not null)`),
+    check("audit_events_actor_known", sql`actor_type in ('user', 'api_key', 'platform_admin', 'anonymous', 'system')`),
+    check(
+      "audit_events_actor_given",
+      sql`(actor_type in ('user', 'api_key', 'platform_admin')) = (actor_id is not null)`,
+    ),
   ],
 ).enableRLS();
 
@@ -838,8 +874,14 @@ export const userAuditEvents = pgTable(
   { userId: uuid("user_id").notNull(), ...eventColumns() },
   (table) => [
     index("user_audit_events_user_id_id_idx").on(table.userId, table.id),
-    check("user_audit_events_actor_known", sql`actor_type in ('user', 'api_key', 'anonymous', 'system')`),
-    check("user_audit_events_actor_given", sql`(actor_type in ('user', 'api_key')) = (actor_id is not null)`),
+    check(
+      "user_audit_events_actor_known",
+      sql`actor_type in ('user', 'api_key', 'platform_admin', 'anonymous', 'system')`,
+    ),
+    check(
+      "user_audit_events_actor_given",
+      sql`(actor_type in ('user', 'api_key', 'platform_admin')) = (actor_id is not null)`,
+    ),
   ],
 ).enableRLS();
 
