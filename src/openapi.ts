@@ -9,6 +9,7 @@ import { jsonBody } from "./middleware/request-body.ts";
 import { queryNames } from "./middleware/request-query.ts";
 import {
   personContext,
+  platformContext,
   type SessionRules,
   systemContext,
   takesApiKeys,
@@ -16,7 +17,7 @@ import {
 } from "./middleware/tenant-context.ts";
 import type { Permission } from "./permissions.ts";
 import { errorResponses } from "./problem-responses.ts";
-import type { AppEnv, PersonEnv, SystemEnv, TenantEnv } from "./types.ts";
+import type { AppEnv, PersonEnv, PlatformEnv, SystemEnv, TenantEnv } from "./types.ts";
 
 /** A route as its file writes it. Who may call it, and every error it shares with others, is added here. */
 type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> &
@@ -68,9 +69,10 @@ function defineRoute(
     ...(hasInput ? (["invalid_request"] as const) : []),
     ...extra.errors,
     ...(extra.security && !pending ? (["mfa_required"] as const) : []),
-    ...(extra.permission ? (["mfa_enrollment_required"] as const) : []),
+    ...(extra.permission ? (["mfa_enrollment_required", "organization_suspended"] as const) : []),
     ...(extra.security && !withApiKeys ? (["session_required"] as const) : []),
     ...(extra.security && fresh ? (["reauthentication_required"] as const) : []),
+    ...(extra.security && (fresh || route.method !== "get") ? (["impersonation_refused"] as const) : []),
     ...(extra.security && !unverified ? (["email_unverified"] as const) : []),
     ...errors,
     "payload_too_large",
@@ -132,6 +134,16 @@ export function personRoute<const R extends Contract>(contract: R) {
     security: true,
     errors: ["unauthenticated"],
   }) as unknown as Guarded<R, MiddlewareHandler<PersonEnv>>;
+}
+
+/** A route for the platform's administrators, with a second factor; for everybody else there is nothing. */
+export function platformRoute<const R extends Contract>(contract: R) {
+  // As above.
+  return defineRoute(contract, {
+    guards: [platformContext(contract)],
+    security: true,
+    errors: ["unauthenticated", "not_found", "mfa_enrollment_required", "impersonation_refused"],
+  }) as unknown as Guarded<R, MiddlewareHandler<PlatformEnv>>;
 }
 
 /** A route below `/organizations/{organizationId}`, for members whose role has `permission`. */

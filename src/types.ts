@@ -4,6 +4,7 @@ import type {
   DatabaseOptions,
   IdempotencyKey,
   PersonDatabase,
+  PlatformDatabase,
   SystemDatabase,
   TenantDatabase,
 } from "./db/index.ts";
@@ -23,6 +24,8 @@ export interface SessionIdentity {
   userId: string;
   /** SHA-256 of the session's handle, as bytea: what `app.admit` is given. */
   handle: string;
+  /** The administrator who acts as the user, as the token says. */
+  impersonatorId: string | undefined;
 }
 
 /** What has the shape of an API key. The database decides whether it is one. */
@@ -64,6 +67,10 @@ export interface SystemEnv extends AppEnv {
 
 export interface PersonEnv extends AppEnv {
   Variables: RequestVariables & { database: PersonDatabase };
+}
+
+export interface PlatformEnv extends AppEnv {
+  Variables: RequestVariables & { database: PlatformDatabase };
 }
 
 export interface TenantEnv extends AppEnv {

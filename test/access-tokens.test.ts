@@ -199,7 +199,7 @@ describe("a live access token is refused with 401 on its next request", () => {
     const grace = await signUpPerson(service);
     await disableUser(grace.id);
     expectChallenge(await readMe(grace.token));
-    await asOwner(["update users set disabled_at = null where id = $1", [grace.id]]);
+    await asOwner(["update users set suspended_at = null where id = $1", [grace.id]]);
     expect((await readMe(grace.token)).status).toBe(200);
   });
 

@@ -75,7 +75,7 @@ describe("What an API key may do", () => {
     await disableUser(disabled.id);
     expect((await deleteAccount(deleted)).status).toBe(204);
     for (const key of keys) expectProblem(await host.read(key), "unauthenticated");
-    await asOwner(["update users set disabled_at = null where id = $1", [disabled.id]]);
+    await asOwner(["update users set suspended_at = null where id = $1", [disabled.id]]);
     expect((await Promise.all(keys.map((key) => host.read(key)))).map(({ status }) => status)).toEqual([200, 401]);
   });
 
@@ -86,7 +86,7 @@ describe("What an API key may do", () => {
     expect((await host.members(key)).body.data).toHaveLength(2);
     await disableUser(maker.id);
     expect((await host.members(key)).status).toBe(200);
-    await asOwner(["update users set disabled_at = null where id = $1", [maker.id]]);
+    await asOwner(["update users set suspended_at = null where id = $1", [maker.id]]);
     expect((await host.removeMember(host.owner, maker.id)).status).toBe(204);
     expect(
       (await service.call("POST", `${host.path}/teams`, { token: key.token, body: { name: "Night" } })).status,

@@ -90,7 +90,7 @@ describe("Every guarded operation", () => {
     async (_, operation) => {
       const service = openService();
       for (const change of [
-        "update users set disabled_at = now() where id = $1",
+        "update users set suspended_at = now() where id = $1",
         "update sessions set expires_at = now() - interval '1 second' where user_id = $1",
         "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1",
       ]) {

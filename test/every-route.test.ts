@@ -14,6 +14,7 @@ import {
   strangePath,
   takesPending,
 } from "./support/operations.ts";
+import { takesAdmin } from "./support/platform.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, signUpPerson } from "./support/service.ts";
 
@@ -80,6 +81,7 @@ describe("Every operation", () => {
       "DELETE /v1/organizations/{organizationId}/teams/{teamId}",
       "DELETE /v1/organizations/{organizationId}/teams/{teamId}/members/{userId}",
       "DELETE /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}",
+      "DELETE /v1/platform/impersonations/{impersonationId}",
       "DELETE /v1/users/me",
       "DELETE /v1/users/me/identities/{identityId}",
       "GET /.well-known/jwks.json",
@@ -120,6 +122,11 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages",
       "GET /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages/{webhookMessageId}",
       "GET /v1/permissions",
+      "GET /v1/platform/impersonations",
+      "GET /v1/platform/organizations",
+      "GET /v1/platform/organizations/{organizationId}",
+      "GET /v1/platform/users",
+      "GET /v1/platform/users/{userId}",
       "GET /v1/users/me",
       "GET /v1/users/me/audit-events",
       "GET /v1/users/me/deleted-organizations",
@@ -187,6 +194,11 @@ describe("Every operation", () => {
       "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages/{webhookMessageId}/replay",
       "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/recover",
       "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/rotate-secret",
+      "POST /v1/platform/impersonations",
+      "POST /v1/platform/organizations/{organizationId}/suspend",
+      "POST /v1/platform/organizations/{organizationId}/unsuspend",
+      "POST /v1/platform/users/{userId}/suspend",
+      "POST /v1/platform/users/{userId}/unsuspend",
       "POST /v1/share-links/accept",
       "POST /v1/share-links/lookup",
       "POST /v1/users/me/deleted-organizations/{deletedOrganizationId}/restore",
@@ -227,13 +239,16 @@ describe("Every operation", () => {
       expect(request?.batch).toBe(true);
       expect(request?.isolationLevel).toBe("ReadCommitted");
       expect(request?.statements[0]?.query).toMatch(
-        /^select (.*, )?set_config\('role', 'app_user', true\), .*\bapp\.admit\([^()]*\)( as "hasWebhooks")?$/,
+        /^select (.*, )?set_config\('role', 'app_user', true\), .*\bapp\.admit(_platform_admin)?\([^()]*\)( as "hasWebhooks")?$/,
       );
       const [handle, ...rest] = request?.statements[0]?.params ?? [];
       expect(handle).toMatch(/^\\x[\da-f]{64}$/);
       const fresh = String(says(operation, "reauthentication_required"));
       const pending = String(takesPending(operation));
       const verified = String(asksVerified(operation.name));
+      const isForAdmins = request?.statements[0]?.query.includes("app.admit_platform_admin");
+      expect(isForAdmins).toBe(takesAdmin(operation.name));
+      if (isForAdmins) return expect(rest).toEqual([fresh, ...origin]);
       expect(rest).toEqual(
         operation.permission
           ? [organization.id, operation.permission, verified, fresh, ...origin]

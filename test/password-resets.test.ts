@@ -51,7 +51,7 @@ describe("POST /v1/auth/forgot-password", () => {
 
   it("mails nothing to a disabled account", async () => {
     const ada = await signUpPerson(service);
-    await asOwner(["update users set disabled_at = now() where id = $1", [ada.id]]);
+    await asOwner(["update users set suspended_at = now() where id = $1", [ada.id]]);
     expect((await forget(ada.email)).status).toBe(202);
     expect(await mailsTo(ada.email)).toEqual([]);
   });

@@ -260,7 +260,7 @@ describe("Each table", () => {
   });
 
   it("users shows no password material, even of one's own", async () => {
-    for (const column of ["password_salt", "password_verifier", "password_scheme", "disabled_at"]) {
+    for (const column of ["password_salt", "password_verifier", "password_scheme", "suspended_at"]) {
       await expect(asMember(mine.admission, `select ${column} from users`)).rejects.toMatchObject({ code: "42501" });
     }
   });

@@ -65,7 +65,7 @@ describe("PATCH /v1/users/me", () => {
     ["another e-mail address", { name: "Ada King", email: "ada@example.com" }, "body"],
     ["another id", { name: "Ada King", id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a02" }, "body"],
     ["a password", { name: "Ada King", password: "a quiet harbour" }, "body"],
-    ["a column of the table", { name: "Ada King", disabled_at: null }, "body"],
+    ["a column of the table", { name: "Ada King", suspended_at: null }, "body"],
     ["a list", [{ name: "Ada King" }], "body"],
     ["null", null, "body"],
   ])("refuses %s with 400 and changes nothing", async (_, change, path) => {

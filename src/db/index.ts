@@ -69,6 +69,11 @@ export interface PersonDatabase extends Database {
   readonly session: string;
 }
 
+/** Runs as an administrator of the platform: reaches the functions that are theirs, and no more rows than any person. */
+export interface PlatformDatabase extends Database {
+  readonly as: "platform";
+}
+
 /** Runs as a member of one organization who holds the route's permission. */
 export interface TenantDatabase extends Database {
   readonly as: "tenant";
@@ -170,6 +175,20 @@ export function openKeyDatabase(
   };
   // A key's first statement notes that it was used, and ends with the transaction reading only where it shall.
   return { as: "tenant", organizationId, ...openDatabase(options, admit, { onAdmission, alwaysWrites: true }) };
+}
+
+/**
+ * As an administrator of the platform, outside of any organization.
+ *
+ * @param handle SHA-256 of the session's handle, as bytea.
+ */
+export function openPlatformDatabase(
+  options: DatabaseOptions,
+  handle: string,
+  { fresh }: Pick<SessionRequirements, "fresh">,
+): PlatformDatabase {
+  const admit = sql`select ${beginning}, app.admit_platform_admin(${handle}::bytea, ${fresh}::boolean, ${originOf(options)})`;
+  return { as: "platform", ...openDatabase(options, admit) };
 }
 
 interface AdmissionOptions {

@@ -22,10 +22,18 @@ asked as (
          lateral (values (pg_get_expr(p.polqual, p.polrelid)), (pg_get_expr(p.polwithcheck, p.polrelid))) e (text)
    where worker.oid = any (p.polroles) and e.text is not null and e.text <> 'false'
 ),
-trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app_definer')),
--- Callable by the Worker and run with app_definer's rights. A function not on this list fails the check.
+trusted as (select oid, rolname from pg_roles where rolname in ('app_user', 'app_definer', 'app_platform')),
+platform as (select oid from pg_roles where rolname = 'app_platform'),
+-- Run with app_platform's rights, and the others with app_definer's. A function on neither list fails the check.
+platform_definers (signature) as (values
+  ('app.platform_users(text,boolean,text,integer)'), ('app.platform_user(uuid)'), ('app.platform_user_organizations(uuid)'),
+  ('app.suspend_user(uuid,text)'), ('app.unsuspend_user(uuid)'),
+  ('app.platform_organizations(text,boolean,text,integer)'), ('app.platform_organization(uuid)'), ('app.platform_organization_owners(uuid)'),
+  ('app.suspend_organization(uuid,text)'), ('app.unsuspend_organization(uuid)'),
+  ('app.impersonate(uuid,uuid,bytea,text,interval)'), ('app.platform_impersonations(uuid,integer)'), ('app.end_impersonation(uuid)')
+),
 allowed_definers (signature) as (values
-  ('app.admit(bytea,uuid,text,boolean,boolean,boolean,text,text)'), ('app.admit_key(bytea,uuid,text,boolean,boolean,text,text)'), ('app.admit_nobody(text,text)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'),
+  ('app.admit(bytea,uuid,text,boolean,boolean,boolean,text,text)'), ('app.admit_key(bytea,uuid,text,boolean,boolean,text,text)'), ('app.admit_nobody(text,text)'), ('app.admit_platform_admin(bytea,boolean,text,text)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'), ('app.platform_admin_id()'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
   ('app.begin_totp(bytea)'), ('app.verify_totp(bytea,uuid,bytea,bigint,bytea,interval,interval)'),
@@ -138,18 +146,26 @@ select 'definer function is not on the list', p.oid::regprocedure::text
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace, worker
  where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
    and has_schema_privilege(worker.oid, n.oid, 'USAGE') and has_function_privilege(worker.oid, p.oid, 'EXECUTE')
-   and p.oid::regprocedure::text not in (select signature from allowed_definers)
+   and p.oid::regprocedure::text not in (select signature from allowed_definers union all select signature from platform_definers)
 union all
 select 'definer function has an open search_path', p.oid::regprocedure::text
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
  where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
    and not coalesce('search_path=""' = any (p.proconfig), false)
 union all
-select 'definer function is not app_definer''s', p.oid::regprocedure::text || ': ' || pg_get_userbyid(p.proowner)
+select 'definer function has another owner', p.oid::regprocedure::text || ': ' || pg_get_userbyid(p.proowner)
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace, worker
  where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
    -- A trigger's function runs for whoever changes a row.
-   and (has_function_privilege(worker.oid, p.oid, 'EXECUTE') or p.prorettype = 'trigger'::regtype) and pg_get_userbyid(p.proowner) <> 'app_definer'
+   and (has_function_privilege(worker.oid, p.oid, 'EXECUTE') or p.prorettype = 'trigger'::regtype)
+   and pg_get_userbyid(p.proowner) <> case when p.oid::regprocedure::text in (select signature from platform_definers) then 'app_platform' else 'app_definer' end
+union all
+-- Its policies are all that holds the platform's functions.
+select 'policy of app_platform does not ask for an administrator', t.name || ': ' || p.polname
+  from pg_policy p join tables t on t.oid = p.polrelid, platform,
+       lateral (values (pg_get_expr(p.polqual, p.polrelid)), (pg_get_expr(p.polwithcheck, p.polrelid))) e (text)
+ where platform.oid = any (p.polroles) and e.text is not null
+   and e.text !~ '^(\(\( SELECT app\.platform_admin_id\(\) AS platform_admin_id\) IS NOT NULL\)$|\(\(\( SELECT app\.platform_admin_id\(\) AS platform_admin_id\) IS NOT NULL\) AND |\(\(impersonator_id = \( SELECT app\.platform_admin_id\(\) AS platform_admin_id\)\) AND )'
 union all
 select 'function claims to be leakproof', p.oid::regprocedure::text
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -170,7 +186,7 @@ select distinct 'default privilege reaches the Worker', pg_get_userbyid(d.defacl
 union all
 -- Postgres lets everybody call a new function, until that default is revoked.
 select 'default privilege reaches the Worker', r.rolname || ' in every schema' from pg_roles r
- where (r.rolname = 'app_definer' or r.oid = (select relowner from pg_class where oid = to_regclass('public.users')))
+ where (r.rolname in ('app_definer', 'app_platform') or r.oid = (select relowner from pg_class where oid = to_regclass('public.users')))
    and not exists (select from pg_default_acl d where d.defaclrole = r.oid and d.defaclnamespace = 0 and d.defaclobjtype = 'f')
 union all
 select 'the seal''s key is readable', t.name from tables t, worker
@@ -198,12 +214,12 @@ union all
 select 'privilege on every column', t.name || ': ' || privilege from tables t, unnest(array['INSERT', 'UPDATE']) privilege, worker
  where t.relkind in ('r', 'p') and has_table_privilege(worker.oid, t.oid, privilege)
 union all
-select 'secret column is readable', t.name || '.' || a.attname from tables t join pg_attribute a on a.attrelid = t.oid, worker
+select 'secret column is readable', t.name || '.' || a.attname from tables t join pg_attribute a on a.attrelid = t.oid, (table worker union all table platform) reader
  where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and a.attname ~ '(password|secret|salt|hash|verifier|token|seed)'
-   and has_column_privilege(worker.oid, t.oid, a.attnum, 'SELECT')
+   and has_column_privilege(reader.oid, t.oid, a.attnum, 'SELECT')
 union all
 select 'key column can be changed', t.name || '.' || a.attname from tables t join pg_attribute a on a.attrelid = t.oid, worker
- where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and (a.attname in ('id', 'organization_id', 'user_id', 'expires_at') or t.name = 'users' and a.attname = 'disabled_at')
+ where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and (a.attname in ('id', 'organization_id', 'user_id', 'expires_at') or t.name in ('organizations', 'users') and a.attname = 'suspended_at')
    and has_column_privilege(worker.oid, t.oid, a.attnum, 'UPDATE')
 union all
 select 'rule runs with its owner''s rights', t.name || ': ' || r.rulename from pg_rewrite r join tables t on t.oid = r.ev_class where r.rulename <> '_RETURN'
@@ -216,8 +232,8 @@ select 'role lacks a setting', wanted from unnest(array['statement_timeout=5s', 
 union all
 select 'app_user owns a large object', l.oid::text from pg_largeobject_metadata l join worker on worker.oid = l.lomowner
 union all
-select 'somebody else can become app_definer', pg_get_userbyid(m.member) from pg_auth_members m
- where m.roleid = (select oid from pg_roles where rolname = 'app_definer')
-   and m.member <> (select relowner from pg_class where oid = to_regclass('public.users'))
+select 'somebody else can become ' || role.rolname, pg_get_userbyid(m.member)
+  from pg_auth_members m join pg_roles role on role.oid = m.roleid and role.rolname in ('app_definer', 'app_platform')
+ where m.member <> (select relowner from pg_class where oid = to_regclass('public.users'))
    and not (select rolsuper from pg_roles where oid = m.member)
 order by 1, 2

@@ -25,8 +25,11 @@ begin
   if not exists (select from pg_roles where rolname = 'app_definer') then
     create role app_definer nologin noinherit nobypassrls nocreatedb nocreaterole noreplication;
   end if;
+  if not exists (select from pg_roles where rolname = 'app_platform') then
+    create role app_platform nologin noinherit nobypassrls nocreatedb nocreaterole noreplication;
+  end if;
   -- app_user too, so that a Worker given the owner's URL by mistake can still step down to it.
-  execute format('grant app_user, app_definer to %I with inherit false, set true', current_user);
+  execute format('grant app_user, app_definer, app_platform to %I with inherit false, set true', current_user);
   execute format('revoke all on database %I from public', current_database());
   execute format('grant connect on database %I to app_user', current_database());
 end
@@ -41,17 +44,21 @@ alter role app_user set idle_in_transaction_session_timeout = '10s';
 
 create schema if not exists app_private;
 
-revoke all on schema public, app, app_private from public, app_user, app_definer;
+revoke all on schema public, app, app_private from public, app_user, app_definer, app_platform;
 grant usage on schema public, app to app_user;
-grant usage on schema public to app_definer;
+grant usage on schema public to app_definer, app_platform;
 grant usage, create on schema app, app_private to app_definer;
+grant usage, create on schema app to app_platform;
+grant usage on schema app_private to app_platform;
 
 alter default privileges revoke execute on functions from public;
 set local role app_definer;
 alter default privileges revoke execute on functions from public;
+set local role app_platform;
+alter default privileges revoke execute on functions from public;
 reset role;
 
-revoke all on app.gate from public, app_user, app_definer;
+revoke all on app.gate from public, app_user, app_definer, app_platform;
 grant select on app.gate to app_user;
 alter table app.gate enable row level security, force row level security;
 drop policy if exists "The gate is only to be passed" on app.gate;
@@ -67,7 +74,7 @@ begin
     select c.oid::regclass as name from pg_class c
      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
   loop
-    execute format('revoke all on %s from public, app_user, app_definer', item.name);
+    execute format('revoke all on %s from public, app_user, app_definer, app_platform', item.name);
   end loop;
   for item in
     select c.oid::regclass as name from pg_class c
@@ -143,6 +150,8 @@ grant update (authenticated_at) on sessions to app_definer;
 grant update (idle_expires_at) on sessions to app_definer;
 grant update (attempts, attempted_at) on throttles to app_definer;
 grant select, insert, delete on audit_events, user_audit_events to app_definer;
+-- Written by whoever has the database, in this role: npm run db:admins.
+grant select, insert, delete on platform_admins to app_definer;
 grant select, insert on webhook_endpoints to app_definer;
 grant update (sealed_secret, previous_sealed_secret, previous_expires_at, failing_since, disabled_at, disabled_reason) on webhook_endpoints to app_definer;
 grant select, insert, delete on webhook_messages to app_definer;
@@ -198,15 +207,17 @@ create policy "Definer functions look for audit events" on audit_events for sele
 create policy "Definer functions write audit events" on audit_events for insert to app_definer with check (true);
 create policy "Definer functions look for events of accounts" on user_audit_events for select to app_definer using (true);
 create policy "Definer functions write events of accounts" on user_audit_events for insert to app_definer with check (true);
+create policy "Definer functions know who administers the platform" on platform_admins for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
 -- set_config is open to everyone, so a setting alone proves nothing. app.context carries
--- user|session|organization|permissions|pending|key|request|address; app.seal is its HMAC, bound to backend and transaction.
+-- user|session|organization|permissions|pending|key|request|address|impersonator|platform; app.seal is its HMAC, bound to
+-- backend and transaction.
 
 set local role app_definer;
 
-drop type if exists app_private.signed_in, app_private.event;
+drop type if exists app_private.signed_in, app_private.event, app_private.platform_user, app_private.platform_organization;
 
 create table if not exists app_private.seal_key (
   only_row boolean primary key default true check (only_row),
@@ -261,7 +272,8 @@ return (
 
 -- Parts: 1 user, or '' with a key of the organization's own; 2 session, or '' with a key; 3 organization or '';
 -- 4 permissions joined by commas; 5 'pending' before the second factor; 6 API key or ''; 7 the request's id; 8 the client's
--- address. Of nobody the last two alone. Null before anybody was admitted.
+-- address; 9 who acts as the user, or ''; 10 'platform' of an administrator at work. Of nobody 7 and 8 alone. Null before
+-- anybody was admitted.
 create function app_private.sealed_context() returns text[]
 language plpgsql stable parallel restricted set search_path = '' as $$
 declare
@@ -288,12 +300,16 @@ end
 $$;
 
 /* p_context is of the first six parts. */
-create function app_private.set_context(p_context text, p_request_id text, p_ip_address text) returns void
+create function app_private.set_context(
+  p_context text, p_request_id text, p_ip_address text, p_impersonator_id uuid default null, p_is_platform boolean default false
+) returns void
 language sql volatile set search_path = '' as $$
   select pg_catalog.set_config('app.context', whole.context, true),
          pg_catalog.set_config('app.seal', app_private.seal(whole.context), true)
     from (select p_context || '|' || pg_catalog.left(pg_catalog.translate(coalesce(p_request_id, ''), '|', ''), 255)
-                           || '|' || pg_catalog.left(pg_catalog.translate(coalesce(p_ip_address, ''), '|', ''), 45)) whole (context)
+                           || '|' || pg_catalog.left(pg_catalog.translate(coalesce(p_ip_address, ''), '|', ''), 45)
+                           || '|' || coalesce(p_impersonator_id::text, '')
+                           || '|' || case when p_is_platform then 'platform' else '' end) whole (context)
 $$;
 
 /* The first statement of every batch that comes with no session and no key: it says for the audit trail which request it is
@@ -309,11 +325,12 @@ language sql stable set search_path = ''
 return exists (select from public.webhook_endpoints e where e.organization_id = p_organization_id and e.disabled_at is null);
 
 /* The first statement of every batch that comes with an access token. p_handle is SHA-256 of the session's handle.
-   AP401 unknown, expired or revoked session, disabled user; APMFA before its second factor, unless p_pending lets
-   it in for that; with p_verified APVER for an address that is not verified; with p_fresh APFRS when the person
-   authenticated over 10 minutes ago; AP404 not a member; APENR where the organization asks for a second factor that
-   the session has not; AP403 no role of theirs has p_permission. The audit trail names p_request_id and p_ip_address.
-   Returns whether the organization has webhooks. */
+   AP401 unknown, expired or revoked session, suspended user, or one that whoever acts as somebody began before they were
+   suspended, or no administrator any more; APMFA before its second factor, unless p_pending lets it in for that; with
+   p_verified APVER for an address that is not verified; with p_fresh APIMP for whoever acts as somebody, and APFRS when the
+   person authenticated over 10 minutes ago; AP404 not a member; APSUS a suspended organization; APENR where the
+   organization asks for a second factor that the session has not; AP403 no role of theirs has p_permission. The audit
+   trail names p_request_id and p_ip_address. Returns whether the organization has webhooks. */
 create function app.admit(
   p_handle bytea, p_organization_id uuid default null, p_permission text default null,
   p_verified boolean default false, p_fresh boolean default false, p_pending boolean default false,
@@ -328,16 +345,19 @@ declare
   v_is_fresh boolean;
   v_second_factor text;
   v_is_mfa_required boolean;
+  v_is_suspended boolean;
+  v_impersonator_id uuid;
   v_roles text[];
   v_permissions text[] := '{}';
   v_context text;
 begin
   select s.user_id, s.id, o.id is not null, u.email_verified_at is not null, s.authenticated_at > pg_catalog.now() - interval '10 minutes',
-         s.second_factor, o.mfa_required,
+         s.second_factor, o.mfa_required, o.suspended_at is not null, s.impersonator_id,
          -- Here, and not in a statement after this one, which would see what was committed in between.
          array(select r.role from public.membership_roles r
                 where r.organization_id = m.organization_id and r.user_id = m.user_id)
-    into v_user_id, v_session_id, v_is_member, v_is_verified, v_is_fresh, v_second_factor, v_is_mfa_required, v_roles
+    into v_user_id, v_session_id, v_is_member, v_is_verified, v_is_fresh, v_second_factor, v_is_mfa_required, v_is_suspended,
+         v_impersonator_id, v_roles
     from public.sessions s
     join public.users u on u.id = s.user_id
     left join public.memberships m on m.user_id = s.user_id and m.organization_id = p_organization_id
@@ -346,7 +366,10 @@ begin
      and s.revoked_at is null
      and s.expires_at > pg_catalog.now()
      and s.idle_expires_at > pg_catalog.now()
-     and u.disabled_at is null;
+     and u.suspended_at is null
+     and (s.impersonator_id is null
+          or exists (select from public.platform_admins a join public.users i on i.id = a.user_id
+                      where a.user_id = s.impersonator_id and i.suspended_at is null));
   if v_user_id is null then
     raise exception 'no such session' using errcode = 'AP401';
   end if;
@@ -356,12 +379,18 @@ begin
   if p_verified and not v_is_verified then
     raise exception 'the address is not verified' using errcode = 'APVER';
   end if;
+  if p_fresh and v_impersonator_id is not null then
+    raise exception 'for the person alone' using errcode = 'APIMP';
+  end if;
   if p_fresh and not v_is_fresh then
     raise exception 'the person proved who they are too long ago' using errcode = 'APFRS';
   end if;
   if p_organization_id is not null then
     if not v_is_member then
       raise exception 'not a member' using errcode = 'AP404';
+    end if;
+    if v_is_suspended then
+      raise exception 'the organization is suspended' using errcode = 'APSUS';
     end if;
     if v_is_mfa_required and v_second_factor is distinct from 'given' then
       raise exception 'the organization asks for a second factor' using errcode = 'APENR';
@@ -373,8 +402,47 @@ begin
   end if;
   perform app_private.set_context(v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
             || pg_catalog.array_to_string(v_permissions, ',') || '|'
-            || case when v_second_factor = 'pending' then 'pending' else '' end || '|', p_request_id, p_ip_address);
+            || case when v_second_factor = 'pending' then 'pending' else '' end || '|', p_request_id, p_ip_address,
+            v_impersonator_id);
   return app_private.has_webhooks(p_organization_id);
+end
+$$;
+
+/* The first statement of every batch for the platform's administrators. As app.admit, and then: AP404 for whoever is none;
+   APIMP for whoever acts as one; APVER; APENR for a session without a second factor; with p_fresh APFRS. */
+create function app.admit_platform_admin(
+  p_handle bytea, p_fresh boolean, p_request_id text default null, p_ip_address text default null
+) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_context text[];
+  v_found record;
+begin
+  perform app.admit(p_handle);
+  v_context := app_private.session_context();
+  select s.impersonator_id, s.second_factor, s.authenticated_at > pg_catalog.now() - interval '10 minutes' as is_fresh,
+         u.email_verified_at is not null as is_verified
+    into v_found
+    from public.sessions s
+    join public.platform_admins a on a.user_id = s.user_id
+    join public.users u on u.id = s.user_id
+   where s.id = v_context[2]::uuid;
+  if not found then
+    raise exception 'no administrator' using errcode = 'AP404';
+  end if;
+  if v_found.impersonator_id is not null then
+    raise exception 'for the person alone' using errcode = 'APIMP';
+  end if;
+  if not v_found.is_verified then
+    raise exception 'the address is not verified' using errcode = 'APVER';
+  end if;
+  if v_found.second_factor is distinct from 'given' then
+    raise exception 'the platform asks for a second factor' using errcode = 'APENR';
+  end if;
+  if p_fresh and not v_found.is_fresh then
+    raise exception 'the person proved who they are too long ago' using errcode = 'APFRS';
+  end if;
+  perform app_private.set_context(v_context[1] || '|' || v_context[2] || '||||', p_request_id, p_ip_address, null, true);
 end
 $$;
 
@@ -390,8 +458,8 @@ language sql stable set search_path = '' as $$
 $$;
 
 /* The first statement of every batch that comes with an API key; p_handle is SHA-256 of it. The rest of the transaction
-   only reads when p_reads says so. AP401 for a key that is unknown, expired or rotated away, whose person is disabled, or
-   whose organization is deleted; AP404 outside of its organization; with p_verified APVER for a person whose address is
+   only reads when p_reads says so. AP401 for a key that is unknown, expired or rotated away, whose person is suspended, or
+   whose organization is deleted; AP404 outside of its organization; APSUS in a suspended one; with p_verified APVER for a person whose address is
    not verified; APENR for one without a second factor where the organization asks for it; AP403 without p_permission.
    Returns {id, rateLimitPerMinute, hasWebhooks}. */
 create function app.admit_key(
@@ -403,7 +471,7 @@ declare
   v_found record;
   v_key public.api_keys;
 begin
-  select k as key, u.email_verified_at is not null as is_verified, o.mfa_required,
+  select k as key, u.email_verified_at is not null as is_verified, o.mfa_required, o.suspended_at is not null as is_suspended,
          -- Here, and not in a statement after this one, which would see what was committed in between.
          app_private.permissions_of_key(k) as permissions
     into v_found
@@ -413,13 +481,16 @@ begin
    where (k.key_hash = pg_catalog.sha256(p_handle)
           or k.previous_key_hash = pg_catalog.sha256(p_handle) and k.previous_expires_at > pg_catalog.now())
      and (k.expires_at > pg_catalog.now()) is not false
-     and u.disabled_at is null;
+     and u.suspended_at is null;
   v_key := v_found.key;
   if v_key.id is null then
     raise exception 'no such key' using errcode = 'AP401';
   end if;
   if p_organization_id is distinct from v_key.organization_id then
     raise exception 'not its organization' using errcode = 'AP404';
+  end if;
+  if v_found.is_suspended then
+    raise exception 'the organization is suspended' using errcode = 'APSUS';
   end if;
   if v_key.user_id is not null then
     if p_verified and not v_found.is_verified then
@@ -520,10 +591,32 @@ create function app_private.in_person() returns uuid
 language sql stable set search_path = ''
 return case when app_private.api_key_id() is null then app.member_id() end;
 
-/* The person of a session that may still wait for its second factor: for what gives it, and nothing else. */
-create function app_private.claimant_id() returns uuid
+/* The administrator who acts as the person of the session. */
+create function app_private.impersonator_id() returns uuid
 language sql stable parallel restricted set search_path = ''
-return (app_private.session_context())[1]::uuid;
+return nullif((app_private.sealed_context())[9], '')::uuid;
+
+/* The administrator of the platform whose request it is; null in any other. */
+create function app.platform_admin_id() returns uuid
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+declare
+  v_context text[] := app_private.session_context();
+begin
+  return case when v_context[10] = 'platform' then v_context[1]::uuid end;
+end
+$$;
+
+/* The person of a session that may still wait for its second factor: for what proves who they are, and nothing else. APIMP
+   for whoever acts as them. */
+create function app_private.claimant_id() returns uuid
+language plpgsql stable parallel restricted set search_path = '' as $$
+begin
+  if app_private.impersonator_id() is not null then
+    raise exception 'for the person alone' using errcode = 'APIMP';
+  end if;
+  return (app_private.session_context())[1]::uuid;
+end
+$$;
 
 create function app.session_id() returns uuid
 language sql stable parallel restricted security definer set search_path = ''
@@ -570,14 +663,18 @@ declare
   v_actor_id uuid := coalesce(v_key_id, nullif(v_context[1], '')::uuid);
   -- The clean-up, and whoever has the database itself, come with no request.
   v_nobody text := case when coalesce(v_context[7], '') = '' then 'system' else 'anonymous' end;
+  v_somebody text := case when v_key_id is not null then 'api_key' when v_context[10] = 'platform' then 'platform_admin' else 'user' end;
   v_request_id text := nullif(v_context[7], '');
-  v_ip_address text := nullif(v_context[8], '');
+  v_impersonator_id uuid := nullif(v_context[9], '');
+  -- The platform's own people leave none.
+  v_ip_address text := case when v_context[9] || v_context[10] = '' then nullif(v_context[8], '') end;
   v_written public.audit_events[];
 begin
   -- Who acts in one organization is nobody whom another is told of; and who is nobody leaves no address with one.
   if v_context[3] <> '' and p_events[1].organization_id::text <> v_context[3] then
-    v_key_id := null;
     v_actor_id := null;
+    v_impersonator_id := null;
+    v_somebody := 'user';
     v_nobody := 'system';
     v_request_id := null;
     v_ip_address := null;
@@ -586,19 +683,17 @@ begin
   end if;
   if p_events[1].organization_id is null then
     insert into public.user_audit_events
-      (user_id, action, actor_type, actor_id, subject_type, subject_id, before, after, request_id, ip_address)
-    select e.user_id, e.action,
-           case when v_key_id is not null then 'api_key' when coalesce(v_actor_id, e.actor_id) is not null then 'user' else v_nobody end,
-           coalesce(v_actor_id, e.actor_id), e.subject_type, e.subject_id, e.before, e.after, v_request_id, v_ip_address
+      (user_id, action, actor_type, actor_id, impersonator_id, subject_type, subject_id, before, after, request_id, ip_address)
+    select e.user_id, e.action, case when coalesce(v_actor_id, e.actor_id) is not null then v_somebody else v_nobody end,
+           coalesce(v_actor_id, e.actor_id), v_impersonator_id, e.subject_type, e.subject_id, e.before, e.after, v_request_id, v_ip_address
       from pg_catalog.unnest(p_events) e;
     return;
   end if;
   with written as (
     insert into public.audit_events as w
-      (organization_id, action, actor_type, actor_id, subject_type, subject_id, before, after, request_id, ip_address)
-    select e.organization_id, e.action,
-           case when v_key_id is not null then 'api_key' when coalesce(v_actor_id, e.actor_id) is not null then 'user' else v_nobody end,
-           coalesce(v_actor_id, e.actor_id), e.subject_type, e.subject_id, e.before, e.after, v_request_id, v_ip_address
+      (organization_id, action, actor_type, actor_id, impersonator_id, subject_type, subject_id, before, after, request_id, ip_address)
+    select e.organization_id, e.action, case when coalesce(v_actor_id, e.actor_id) is not null then v_somebody else v_nobody end,
+           coalesce(v_actor_id, e.actor_id), v_impersonator_id, e.subject_type, e.subject_id, e.before, e.after, v_request_id, v_ip_address
       from pg_catalog.unnest(p_events) e
     returning w
   )
@@ -644,14 +739,14 @@ return case
     when 'change_email_new' then 'email_change.requested'
     when 'sign_in' then 'email_sign_in.requested' end end
   when p_operation = 'INSERT' then case
-    when p_subject in ('member', 'team_member', 'passkey') then p_subject || '.added'
+    when p_subject in ('member', 'team_member', 'passkey', 'platform_admin') then p_subject || '.added'
     when p_subject = 'member_role' then 'member.role_granted'
     when p_subject = 'ownership_transfer' then 'ownership_transfer.offered'
     when p_subject = 'identity' then 'identity.linked'
     when p_subject = 'totp' then 'totp.enrolled'
     else p_subject || '.created' end
   when p_operation = 'DELETE' then case
-    when p_subject in ('member', 'team_member', 'passkey', 'totp') then p_subject || '.removed'
+    when p_subject in ('member', 'team_member', 'passkey', 'totp', 'platform_admin') then p_subject || '.removed'
     when p_subject in ('api_key', 'share_link') then p_subject || '.revoked'
     when p_subject = 'member_role' then 'member.role_revoked'
     when p_subject = 'ownership_transfer' then 'ownership_transfer.ended'
@@ -670,8 +765,8 @@ return case
     when p_subject = 'user' and p_old ->> 'email' <> p_new ->> 'email' then 'user.email_changed'
     when p_subject = 'user' and p_old ->> 'email_verified_at' is null and p_new ->> 'email_verified_at' is not null
       then 'user.email_verified'
-    when p_subject = 'user' and p_old ->> 'disabled_at' is distinct from p_new ->> 'disabled_at'
-      then case when p_new ->> 'disabled_at' is null then 'user.enabled' else 'user.disabled' end
+    when p_subject in ('organization', 'user') and (p_old ->> 'suspended_at' is null) <> (p_new ->> 'suspended_at' is null)
+      then p_subject || case when p_new ->> 'suspended_at' is null then '.unsuspended' else '.suspended' end
     when p_subject = 'totp' then case when p_old ->> 'activated_at' is null and p_new ->> 'activated_at' is not null then 'totp.activated' end
     else p_subject || '.updated' end
 end;
@@ -746,7 +841,7 @@ return (
   select row(
     told.organization_id, told.user_id, app_private.audited_action(p_subject, p_operation, p_old, p_new),
     case p_subject when 'member_role' then 'member' when 'one_time_token' then 'user' else p_subject end,
-    case when p_subject in ('member', 'member_role', 'team_member', 'one_time_token') then told.user_id else told.id end,
+    case when p_subject in ('member', 'member_role', 'team_member', 'one_time_token', 'platform_admin') then told.user_id else told.id end,
     case when p_old is not null then app_private.told(p_old, p_new, p_columns) end,
     case when p_new is not null then app_private.told(p_new, p_old, p_columns) end,
     -- Without a session, whoever comes in has proven who they are; but a mail is asked for by whoever knows the address.
@@ -1032,7 +1127,7 @@ begin
   select * into v_user from public.users u
    where u.email = p_email
      and u.password_verifier = pg_catalog.sha256(pg_catalog.convert_to(p_hash, 'UTF8'))
-     and u.disabled_at is null
+     and u.suspended_at is null
      -- Else a password that is replaced at this moment could still start a session, after all were revoked.
      for no key update;
   if v_user.id is null then
@@ -1080,7 +1175,8 @@ begin
      and s.expires_at > pg_catalog.now()
      and s.idle_expires_at > pg_catalog.now()
      and s.second_factor is distinct from 'pending'
-     and u.disabled_at is null
+     and s.impersonator_id is null
+     and u.suspended_at is null
      for update of s;
   if v_session.id is null then
     raise exception 'no such session' using errcode = 'AP401';
@@ -1377,7 +1473,7 @@ begin
       linked := true;
     end if;
   end if;
-  if v_user.disabled_at is not null then
+  if v_user.suspended_at is not null then
     raise exception 'the account is disabled' using errcode = 'APCRD';
   end if;
   if v_organization_id is not null then
@@ -1582,7 +1678,7 @@ declare
 begin
   -- The account's lock makes requests for one address wait for each other: those for no account wait as well.
   perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_email, 4));
-  select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
+  select * into v_user from public.users u where u.email = p_email and u.suspended_at is null for no key update;
   if v_user.id is null
      or not app_private.mail_token(v_user, p_purpose, p_template, p_email, p_message_id, p_key, p_code_key) then
     perform app_private.queue_message(p_message_id, p_key, null, null, p_template, '{}');
@@ -1671,7 +1767,7 @@ begin
   select * into v_user from public.users u
    where u.id = (select t.user_id from public.one_time_tokens t
                   where t.key_hash = pg_catalog.sha256(p_key) and t.purpose = 'sign_in')
-     and u.disabled_at is null
+     and u.suspended_at is null
      for no key update;
   update public.one_time_tokens t set expires_at = t.created_at
    where t.key_hash = pg_catalog.sha256(p_key) and t.user_id = v_user.id and t.expires_at > pg_catalog.now();
@@ -1698,7 +1794,7 @@ declare
   v_account_scope bytea;
 begin
   -- The person before the counters, as app.sign_in locks them.
-  select * into v_user from public.users u where u.email = p_email and u.disabled_at is null for no key update;
+  select * into v_user from public.users u where u.email = p_email and u.suspended_at is null for no key update;
   select a.account_scope, a.wait_seconds into v_account_scope, wait_seconds
     from app.take_sign_in_attempt(p_network_scope, p_account_scope, p_home_scope) a;
   if wait_seconds = 0 then
@@ -1839,6 +1935,8 @@ $$;
 create function app_private.prove_password(p_scope bytea, p_hash text) returns uuid
 language plpgsql volatile set search_path = '' as $$
 declare
+  -- First: whoever acts as the person does not learn whether it was theirs.
+  v_scope bytea := app_private.own_scope(p_scope);
   v_user public.users;
 begin
   -- Locked, as app.sign_in does: one that waits here for a change finds another password.
@@ -1849,7 +1947,7 @@ begin
     end if;
     raise exception 'wrong password' using errcode = 'APPWD';
   end if;
-  delete from public.throttles t where t.scope = app_private.own_scope(p_scope);
+  delete from public.throttles t where t.scope = v_scope;
   return v_user.id;
 end
 $$;
@@ -2797,7 +2895,7 @@ create function app_private.may_give(p_user_id uuid, p_organization_id uuid, p_p
 language sql stable set search_path = '' as $$
   select p_permission = any (giver.permissions)
          and app_private.roles_refusal(p_organization_id, p_roles, giver.permissions) is null
-         and exists (select from public.users u where u.id = p_user_id and u.disabled_at is null)
+         and exists (select from public.users u where u.id = p_user_id and u.suspended_at is null)
          and exists (select from public.organizations o where o.id = p_organization_id and o.deleted_at is null)
     from (select app_private.permissions_of(p_organization_id,
             app_private.roles_of(p_organization_id, p_user_id))) giver (permissions)
@@ -3138,7 +3236,7 @@ $$;
 create function app_private.open_transfer() returns setof public.ownership_transfers
 language sql stable set search_path = '' as $$
   select t.* from public.ownership_transfers t join public.users u on u.id = t.from_user_id
-   where t.organization_id = app.org_id() and t.expires_at > pg_catalog.now() and u.disabled_at is null
+   where t.organization_id = app.org_id() and t.expires_at > pg_catalog.now() and u.suspended_at is null
 $$;
 
 /* Offers the caller's ownership to another member. AP404 for nobody, APAOW for an owner, APOTP while another
@@ -3343,7 +3441,7 @@ begin
                    'timestamp', app_private.iso_instant(pg_catalog.uuid_extract_timestamp(e.id)),
                    'data', pg_catalog.json_build_object(
                      'id', e.id, 'organizationId', e.organization_id,
-                     'actor', pg_catalog.json_build_object('type', e.actor_type, 'id', e.actor_id),
+                     'actor', pg_catalog.json_build_object('type', e.actor_type, 'id', e.actor_id, 'impersonatorId', e.impersonator_id),
                      'subject', pg_catalog.json_build_object('type', e.subject_type, 'id', e.subject_id),
                      'before', e.before, 'after', e.after, 'requestId', e.request_id)) as payload
             from pg_catalog.unnest(p_events) e) told
@@ -3972,7 +4070,7 @@ begin
   perform app_private.prove_worker(p_worker_keys);
   select u.* into v_user from public.users u
    where u.id = (select p.user_id from public.passkeys p where p.credential_id = p_credential_id)
-     and u.disabled_at is null
+     and u.suspended_at is null
      for no key update;
   perform app_private.use_passkey(v_user.id, p_credential_id, p_sign_count, p_new_sign_count, p_backed_up);
   update public.throttles t set attempts = t.attempts - 1 where t.scope = p_scope and t.attempts > 0;
@@ -4261,6 +4359,44 @@ begin
 end
 $$;
 
+-- ── Whoever acts as somebody else ────────────────────────────────────────────────────────────────
+-- They do what the person may, but for what the person is known by: whichever function would change it, or make it.
+
+create function app_private.refuse_impersonator() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  if app_private.impersonator_id() is not null then
+    raise exception 'for the person alone' using errcode = 'APIMP';
+  end if;
+  return null;
+end
+$$;
+
+/* The same of sessions, but for the end of their own. */
+create function app_private.refuse_impersonator_elsewhere() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  if app_private.impersonator_id() is not null and new.id <> app.session_id() then
+    raise exception 'for the person alone' using errcode = 'APIMP';
+  end if;
+  return new;
+end
+$$;
+
+/* Tells the person that somebody begins to act as them. */
+create function app_private.record_impersonation(p_user_id uuid, p_session_id uuid, p_reason text, p_expires_at timestamptz) returns void
+language sql volatile security definer set search_path = '' as $$
+  select app_private.record_event(null, p_user_id, 'impersonation.started', 'session', p_session_id, null,
+           pg_catalog.jsonb_build_object('reason', p_reason, 'expiresAt', app_private.iso_instant(p_expires_at)))
+$$;
+
+create type app_private.platform_user as (
+  id uuid, email text, email_verified boolean, name text, created_at timestamptz, suspended_at timestamptz, suspension_reason text
+);
+create type app_private.platform_organization as (
+  id uuid, slug text, name text, created_at timestamptz, deleted_at timestamptz, suspended_at timestamptz, suspension_reason text
+);
+
 -- ── The clean-up ─────────────────────────────────────────────────────────────────────────────────
 
 /* Deletes rows of a table for which a condition of this file's own is true, as many as p_limit that nobody has locked. By an
@@ -4326,14 +4462,284 @@ begin
   execute format('grant execute on all functions in schema app to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
   -- To make the triggers below of it.
-  execute format('grant execute on function app_private.audit_rows(), app_private.audit_change(), app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug(), app_private.refuse_known_id(), app_private.switch_webhooks() to %I',
+  execute format('grant execute on function app_private.audit_rows(), app_private.audit_change(), app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug(), app_private.refuse_known_id(), app_private.switch_webhooks(), app_private.refuse_impersonator(), app_private.refuse_impersonator_elsewhere() to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
 end
 $$;
 
+grant execute on function app.platform_admin_id(), app_private.record_impersonation(uuid, uuid, text, timestamptz) to app_platform;
+
+reset role;
+
+-- ── Platform administration ──────────────────────────────────────────────────────────────────────
+-- Functions of a role of their own, which row security holds too: its policies show a row to nobody but an administrator
+-- whom app.admit_platform_admin has let in, whoever calls a function, and whatever is wrong with it.
+
+grant select on platform_admins to app_platform;
+grant select (id, email, email_verified_at, name, created_at, suspended_at, suspension_reason), update (suspended_at, suspension_reason)
+  on users to app_platform;
+grant select (id, slug, name, created_at, deleted_at, suspended_at, suspension_reason), update (suspended_at, suspension_reason)
+  on organizations to app_platform;
+grant select (organization_id, user_id) on memberships to app_platform;
+grant select (organization_id, user_id, role) on membership_roles to app_platform;
+grant select (id, user_id, created_at, expires_at, revoked_at, impersonator_id, impersonation_reason), update (revoked_at) on sessions to app_platform;
+grant insert (id, user_id, handle_hash, second_factor, idle_expires_at, expires_at, impersonator_id, impersonation_reason)
+  on sessions to app_platform;
+
+create policy "Administrators know each other" on platform_admins for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators read accounts" on users for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators suspend accounts, and none of their own" on users for update to app_platform
+  using ((select app.platform_admin_id()) is not null and not exists (select from platform_admins a where a.user_id = users.id));
+create policy "Administrators read organizations" on organizations for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators suspend organizations" on organizations for update to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators see who is in which organization" on memberships for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators see members' roles" on membership_roles for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators see sessions" on sessions for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators act as people other than themselves" on sessions for insert to app_platform
+  with check (impersonator_id = (select app.platform_admin_id())
+              and not exists (select from platform_admins a where a.user_id = sessions.user_id));
+create policy "Administrators end sessions" on sessions for update to app_platform
+  using ((select app.platform_admin_id()) is not null) with check ((select app.platform_admin_id()) is not null and revoked_at is not null);
+
+set local role app_platform;
+
+/* Accounts in the order of their addresses, after p_after: those that begin with p_email, or of them the suspended ones. */
+create function app.platform_users(p_email text, p_suspended boolean, p_after text, p_limit int)
+returns setof app_private.platform_user
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  -- Two statements, so that each has the index that it needs.
+  if p_suspended then
+    return query
+      select u.id, u.email, u.email_verified_at is not null, u.name, u.created_at, u.suspended_at, u.suspension_reason
+        from public.users u
+       where u.suspended_at is not null
+         and u.email operator(pg_catalog.~>~) p_after
+         and u.email operator(pg_catalog.~>=~) p_email and u.email operator(pg_catalog.~<~) (p_email || pg_catalog.chr(1114111))
+       order by u.email using operator(pg_catalog.~<~) limit p_limit;
+  else
+    return query
+      select u.id, u.email, u.email_verified_at is not null, u.name, u.created_at, u.suspended_at, u.suspension_reason
+        from public.users u
+       where u.email operator(pg_catalog.~>~) p_after
+         and u.email operator(pg_catalog.~>=~) p_email and u.email operator(pg_catalog.~<~) (p_email || pg_catalog.chr(1114111))
+       order by u.email using operator(pg_catalog.~<~) limit p_limit;
+  end if;
+end
+$$;
+
+/* AP404 for none. */
+create function app.platform_user(p_id uuid) returns app_private.platform_user
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_user app_private.platform_user;
+begin
+  select u.id, u.email, u.email_verified_at is not null, u.name, u.created_at, u.suspended_at, u.suspension_reason into v_user
+    from public.users u where u.id = p_id;
+  if v_user.id is null then
+    raise exception 'no such account' using errcode = 'AP404';
+  end if;
+  return v_user;
+end
+$$;
+
+/* Where somebody is a member, and with which roles: the first 100, the newest first. */
+create function app.platform_user_organizations(p_user_id uuid) returns table (id uuid, slug text, name text, roles text[])
+language sql stable security definer set search_path = '' as $$
+  select o.id, o.slug, o.name,
+         array(select r.role from public.membership_roles r where r.organization_id = o.id and r.user_id = p_user_id order by r.role)
+    from public.organizations o
+   where o.id = any (array(select m.organization_id from public.memberships m where m.user_id = p_user_id
+                            order by m.organization_id desc limit 100))
+   order by o.id desc
+$$;
+
+/* Ends somebody's sessions, and lets none begin, until it is taken back; what stands already stays, with its reason. AP404 for
+   nobody, APADM for an administrator. */
+create function app.suspend_user(p_id uuid, p_reason text) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app.platform_user(p_id);
+  update public.users u
+     set suspension_reason = case when u.suspended_at is null then p_reason else u.suspension_reason end,
+         suspended_at = coalesce(u.suspended_at, pg_catalog.now())
+   where u.id = p_id;
+  if not found then
+    raise exception 'an administrator' using errcode = 'APADM';
+  end if;
+  update public.sessions s set revoked_at = pg_catalog.now() where s.user_id = p_id and s.revoked_at is null;
+end
+$$;
+
+/* AP404 for nobody. */
+create function app.unsuspend_user(p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app.platform_user(p_id);
+  update public.users u set suspended_at = null, suspension_reason = null where u.id = p_id and u.suspended_at is not null;
+end
+$$;
+
+/* Organizations in the order of their slugs, as accounts above: deleted ones too, until they are purged. */
+create function app.platform_organizations(p_slug text, p_suspended boolean, p_after text, p_limit int)
+returns setof app_private.platform_organization
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  if p_suspended then
+    return query
+      select o.id, o.slug, o.name, o.created_at, o.deleted_at, o.suspended_at, o.suspension_reason
+        from public.organizations o
+       where o.suspended_at is not null
+         and o.slug operator(pg_catalog.~>~) p_after
+         and o.slug operator(pg_catalog.~>=~) p_slug and o.slug operator(pg_catalog.~<~) (p_slug || pg_catalog.chr(1114111))
+       order by o.slug using operator(pg_catalog.~<~) limit p_limit;
+  else
+    return query
+      select o.id, o.slug, o.name, o.created_at, o.deleted_at, o.suspended_at, o.suspension_reason
+        from public.organizations o
+       where o.slug operator(pg_catalog.~>~) p_after
+         and o.slug operator(pg_catalog.~>=~) p_slug and o.slug operator(pg_catalog.~<~) (p_slug || pg_catalog.chr(1114111))
+       order by o.slug using operator(pg_catalog.~<~) limit p_limit;
+  end if;
+end
+$$;
+
+/* AP404 for none. */
+create function app.platform_organization(p_id uuid) returns app_private.platform_organization
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_organization app_private.platform_organization;
+begin
+  select o.id, o.slug, o.name, o.created_at, o.deleted_at, o.suspended_at, o.suspension_reason into v_organization
+    from public.organizations o where o.id = p_id;
+  if v_organization.id is null then
+    raise exception 'no such organization' using errcode = 'AP404';
+  end if;
+  return v_organization;
+end
+$$;
+
+/* The first 100 owners of an organization. */
+create function app.platform_organization_owners(p_organization_id uuid) returns table (id uuid, email text, name text)
+language sql stable security definer set search_path = '' as $$
+  select u.id, u.email, u.name
+    from public.users u
+   where u.id = any (array(select r.user_id from public.membership_roles r
+                            where r.organization_id = p_organization_id and r.role = 'owner' order by r.user_id limit 100))
+   order by u.id
+$$;
+
+/* Lets nobody into an organization until it is taken back. As app.suspend_user. */
+create function app.suspend_organization(p_id uuid, p_reason text) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app.platform_organization(p_id);
+  update public.organizations o set suspended_at = pg_catalog.now(), suspension_reason = p_reason
+   where o.id = p_id and o.suspended_at is null;
+end
+$$;
+
+/* AP404 for none. */
+create function app.unsuspend_organization(p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app.platform_organization(p_id);
+  update public.organizations o set suspended_at = null, suspension_reason = null where o.id = p_id and o.suspended_at is not null;
+end
+$$;
+
+/* Begins a session in which the administrator acts as somebody, for an hour at most; returns when it ends. AP404 for nobody,
+   APADM for an administrator, APUSU for whoever is suspended. */
+create function app.impersonate(p_user_id uuid, p_session_id uuid, p_handle bytea, p_reason text, p_lifetime interval) returns timestamptz
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_expires_at timestamptz := pg_catalog.now() + least(p_lifetime, interval '1 hour');
+  v_suspended_at timestamptz;
+begin
+  perform app.platform_user(p_user_id);
+  -- Held, as a sign-in holds it: one that waits here for a suspension finds it.
+  select u.suspended_at into v_suspended_at from public.users u where u.id = p_user_id for no key update;
+  if not found then
+    raise exception 'an administrator' using errcode = 'APADM';
+  end if;
+  if v_suspended_at is not null then
+    raise exception 'the account is suspended' using errcode = 'APUSU';
+  end if;
+  insert into public.sessions (id, user_id, handle_hash, second_factor, idle_expires_at, expires_at, impersonator_id, impersonation_reason)
+  values (p_session_id, p_user_id, pg_catalog.sha256(p_handle), 'given', v_expires_at, v_expires_at, app.platform_admin_id(), p_reason);
+  perform app_private.record_impersonation(p_user_id, p_session_id, p_reason, v_expires_at);
+  return v_expires_at;
+end
+$$;
+
+/* Sessions in which somebody acts, or acted, as somebody else, until 30 days after their end: the newest first, before p_before. */
+create function app.platform_impersonations(p_before uuid, p_limit int)
+returns table (id uuid, user_id uuid, impersonator_id uuid, reason text, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz)
+language sql stable security definer set search_path = '' as $$
+  select s.id, s.user_id, s.impersonator_id, s.impersonation_reason, s.created_at, s.expires_at, s.revoked_at
+    from public.sessions s
+   where s.impersonator_id is not null and s.id < coalesce(p_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+   order by s.id desc limit p_limit
+$$;
+
+/* AP404 for none. */
+create function app.end_impersonation(p_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  update public.sessions s set revoked_at = coalesce(s.revoked_at, pg_catalog.now()) where s.id = p_id and s.impersonator_id is not null;
+  if not found then
+    raise exception 'no such impersonation' using errcode = 'AP404';
+  end if;
+end
+$$;
+
+grant execute on function
+  app.platform_users(text, boolean, text, int), app.platform_user(uuid), app.platform_user_organizations(uuid),
+  app.suspend_user(uuid, text), app.unsuspend_user(uuid),
+  app.platform_organizations(text, boolean, text, int), app.platform_organization(uuid), app.platform_organization_owners(uuid),
+  app.suspend_organization(uuid, text), app.unsuspend_organization(uuid),
+  app.impersonate(uuid, uuid, bytea, text, interval), app.platform_impersonations(uuid, int), app.end_impersonation(uuid)
+  to app_user;
+
 reset role;
 
 -- ── Triggers ─────────────────────────────────────────────────────────────────────────────────────
+
+-- What people are known by, and what lets in without them.
+do $$
+declare
+  guarded record;
+begin
+  for guarded in select * from (values
+    ('users', 'update of email, email_verified_at, password_scheme, password_salt, password_verifier or delete'),
+    ('sessions', 'insert or delete'),
+    ('one_time_tokens', 'insert or update or delete'),
+    ('totp_factors', 'insert or update or delete'),
+    ('recovery_codes', 'insert or update or delete'),
+    ('passkeys', 'insert or update or delete'),
+    ('identities', 'insert or update or delete'),
+    ('api_keys', 'insert or update'),
+    ('sso_connections', 'insert or update of issuer, client_id, sealed_client_secret or delete'),
+    ('ownership_transfers', 'insert'),
+    ('webhook_endpoints', 'insert or update of sealed_secret, previous_sealed_secret')
+  ) as known (table_name, operations)
+  loop
+    execute format('create trigger refuse_impersonator before %s on %I for each statement execute function app_private.refuse_impersonator()',
+      guarded.operations, guarded.table_name);
+  end loop;
+end
+$$;
+-- Not where they go with their member.
+create trigger refuse_impersonator_to_revoke before delete on api_keys for each statement when (current_user = 'app_user')
+  execute function app_private.refuse_impersonator();
+create trigger refuse_impersonator_elsewhere before update on sessions for each row execute function app_private.refuse_impersonator_elsewhere();
 
 -- Else whoever asks for it would lock themselves out, and could not take it back. APSES with a key, either way.
 create function app_private.check_mfa_required() returns trigger
@@ -4401,6 +4807,7 @@ begin
     ('sso_connections', 'sso_connection', '{"domain":"domain","domain_verified_at":"domainVerifiedAt","issuer":"issuer","client_id":"clientId","sealed_client_secret":"!clientSecret"}', 'insert, update, delete'),
     ('webhook_endpoints', 'webhook_endpoint', '{"url":"!url","description":"description","event_types":"eventTypes","disabled_at":"disabledAt","disabled_reason":"disabledReason","sealed_secret":"!secret"}', 'insert, update, delete'),
     ('users', 'user', '{"name":"!name","email":"!email"}', 'insert, update, delete'),
+    ('platform_admins', 'platform_admin', '{}', 'insert, delete'),
     ('sessions', 'session', '{"second_factor":"secondFactor"}', 'update'),
     ('one_time_tokens', 'one_time_token', '{}', 'insert'),
     ('totp_factors', 'totp', '{}', 'insert, update, delete'),
@@ -4483,7 +4890,7 @@ create policy "People update their own account" on users for update to app_user
 
 -- ── sessions: a person's own; revoked once, revoked for good ─────────────────────────────────────
 
-grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, second_factor, idle_expires_at, expires_at, revoked_at)
+grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, second_factor, idle_expires_at, expires_at, revoked_at, impersonator_id)
   on sessions to app_user;
 grant update (revoked_at) on sessions to app_user;
 
@@ -4702,6 +5109,8 @@ create policy "The outbox is out of every query's reach" on outbox as restrictiv
 create policy "Spent challenges are out of every query's reach" on spent_challenges as restrictive to app_user
   using (false) with check (false);
 create policy "Who is kept out is out of every query's reach" on domain_bars as restrictive to app_user
+  using (false) with check (false);
+create policy "Who administers the platform is out of every query's reach" on platform_admins as restrictive to app_user
   using (false) with check (false);
 create policy "Counted attempts are out of every query's reach" on throttles as restrictive to app_user
   using (false) with check (false);

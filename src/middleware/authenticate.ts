@@ -20,8 +20,8 @@ export const authenticate = ({ pending }: { pending: boolean }) =>
       return next();
     }
     const isPending = isMfaToken(token);
-    const { userId, handle } = await (isPending ? verifyMfaToken : verifyAccessToken)(settings, token);
+    const { userId, handle, impersonatorId } = await (isPending ? verifyMfaToken : verifyAccessToken)(settings, token);
     if (isPending && !pending) throw new AppError("mfa_required");
-    c.set("identity", { by: "session", userId, handle: await hashHandle(handle) });
+    c.set("identity", { by: "session", userId, handle: await hashHandle(handle), impersonatorId });
     return next();
   });

@@ -38,7 +38,8 @@ export const log = () =>
 
 function describeCaller(identity: Identity | undefined) {
   if (!identity) return {};
-  return identity.by === "session" ? { userId: identity.userId } : { apiKeyId: identity.admitted?.id };
+  if (identity.by === "apiKey") return { apiKeyId: identity.admitted?.id };
+  return { userId: identity.userId, impersonatorId: identity.impersonatorId };
 }
 
 /** Logged when it is an identifier: a path can hold anything. */

@@ -3,13 +3,14 @@ import {
   type AdmittedKey,
   openKeyDatabase,
   openPersonDatabase,
+  openPlatformDatabase,
   openSystemDatabase,
   openTenantDatabase,
   type SessionRequirements,
 } from "../db/index.ts";
 import { AppError } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
-import type { Identity, PersonEnv, RequestVariables, SystemEnv, TenantEnv } from "../types.ts";
+import type { Identity, PersonEnv, PlatformEnv, RequestVariables, SystemEnv, TenantEnv } from "../types.ts";
 
 const optionsOf = ({ databaseOptions, idempotencyKey }: RequestVariables) => ({ ...databaseOptions, idempotencyKey });
 
@@ -60,6 +61,15 @@ export const personContext = (rules: SessionRules) =>
     const { by, handle } = identityOf(c.var);
     if (by === "apiKey") throw new AppError("session_required");
     c.set("database", openPersonDatabase(optionsOf(c.var), handle, requirementsOf(rules, c.var)));
+    await next();
+  });
+
+/** For routes of the platform's administrators. */
+export const platformContext = (rules: SessionRules) =>
+  createMiddleware<PlatformEnv>(async (c, next) => {
+    const { by, handle } = identityOf(c.var);
+    if (by === "apiKey") throw new AppError("session_required");
+    c.set("database", openPlatformDatabase(optionsOf(c.var), handle, requirementsOf(rules, c.var)));
     await next();
   });
 

@@ -27,10 +27,14 @@ const AuditEvent = z
     actor: z.object({
       type: z.enum(actorTypes).openapi({
         description:
-          "`anonymous`: without a session, such as by the token of a mail. `system`: nobody asked for it, or whoever runs the service did it in the database.",
+          "`platform_admin`: the platform's own people. `anonymous`: without a session, such as by the token of a mail. `system`: nobody asked for it, or whoever runs the service did it in the database.",
         example: "user",
       }),
       id: PersonId.nullable().openapi({ description: "Of the person or of the API key; null of nobody." }),
+      impersonatorId: PersonId.nullable().openapi({
+        description: "The administrator of the platform who really did it, acting as the actor; null where nobody did.",
+        example: null,
+      }),
     }),
     subject: z.object({
       type: z.string().openapi({ example: "member" }),
@@ -46,7 +50,10 @@ const AuditEvent = z
       description: "`x-request-id` of the request; null where none did it.",
       example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a22",
     }),
-    ipAddress: z.string().nullable().openapi({ description: "Where the request came from.", example: "203.0.113.7" }),
+    ipAddress: z.string().nullable().openapi({
+      description: "Where the request came from; null of the platform's own people.",
+      example: "203.0.113.7",
+    }),
     createdAt: Instant,
   })
   .openapi("AuditEvent");

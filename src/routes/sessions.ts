@@ -23,6 +23,10 @@ const Session = z
     expiresAt: z.iso
       .datetime()
       .openapi({ description: "When it ends, whatever is refreshed.", example: "2026-01-31T09:30:00.000Z" }),
+    impersonatorId: z.uuid().nullable().openapi({
+      description: "The administrator of the platform who acts as me in it; null in one of my own.",
+      example: null,
+    }),
   })
   .openapi("Session");
 

@@ -3,13 +3,16 @@ import type { Database, PersonDatabase, QueryBuilder, TenantDatabase } from "../
 import { auditEvents, userAuditEvents } from "../db/schema.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 
-export const actorTypes = ["user", "api_key", "anonymous", "system"] as const;
+export const actorTypes = ["user", "api_key", "platform_admin", "anonymous", "system"] as const;
 
 export interface AuditEvent {
   id: string;
   action: string;
-  /** `anonymous`: somebody without a session, such as by a mailed token; `system`: nobody who asked for it. */
-  actor: { type: (typeof actorTypes)[number]; id: string | null };
+  /**
+   * `anonymous`: somebody without a session, such as by a mailed token; `system`: nobody who asked for it.
+   * `impersonatorId`: the administrator of the platform who acted as the actor.
+   */
+  actor: { type: (typeof actorTypes)[number]; id: string | null; impersonatorId: string | null };
   subject: { type: string; id: string };
   /** What was changed, as it was; null of what was made. */
   before: Record<string, unknown> | null;
@@ -99,6 +102,7 @@ function selectEvents(queries: QueryBuilder, trail: Trail, ours: SQL, asked: SQL
       action: trail.action,
       actorType: trail.actorType,
       actorId: trail.actorId,
+      impersonatorId: trail.impersonatorId,
       subjectType: trail.subjectType,
       subjectId: trail.subjectId,
       before: trail.before,
@@ -111,11 +115,11 @@ function selectEvents(queries: QueryBuilder, trail: Trail, ours: SQL, asked: SQL
     .orderBy(desc(trail.id));
 }
 
-const toEvent = ({ actorType, actorId, subjectType, subjectId, ...row }: EventRow): AuditEvent => ({
+const toEvent = ({ actorType, actorId, impersonatorId, subjectType, subjectId, ...row }: EventRow): AuditEvent => ({
   id: row.id,
   action: row.action,
   // The database knows no other type of actor, and writes objects.
-  actor: { type: actorType as AuditEvent["actor"]["type"], id: actorId },
+  actor: { type: actorType as AuditEvent["actor"]["type"], id: actorId, impersonatorId },
   subject: { type: subjectType, id: subjectId },
   before: row.before as AuditEvent["before"],
   after: row.after as AuditEvent["after"],

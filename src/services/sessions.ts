@@ -16,6 +16,8 @@ export interface Session {
   /** When it ends unless its tokens are refreshed. */
   idleExpiresAt: string;
   expiresAt: string;
+  /** The administrator of the platform who acts as the person in it; null in one of their own. */
+  impersonatorId: string | null;
 }
 
 const thisSession = sql`(select app.session_id())`;
@@ -42,6 +44,7 @@ export async function listSessions(database: PersonDatabase, { limit, cursor }: 
         lastUsedAt: sessions.refreshedAt,
         idleExpiresAt: sessions.idleExpiresAt,
         expiresAt: sessions.expiresAt,
+        impersonatorId: sessions.impersonatorId,
       })
       .from(sessions)
       .where(and(mine, alive, before ? lt(sessions.id, before) : undefined))

@@ -18,6 +18,9 @@ const ISSUER = "saas-backend-layer";
 /** Seconds an access token is valid; a revoked session's is refused at once all the same. */
 export const ACCESS_TOKEN_LIFETIME = 900;
 
+/** Seconds that somebody acts as somebody else, at most: in one token, which is not refreshed. */
+export const IMPERSONATION_LIFETIME = 3600;
+
 /** Seconds that are left to give the second factor: the session ends with its token. */
 export const MFA_TOKEN_LIFETIME = 600;
 
@@ -25,7 +28,11 @@ const CLOCK_TOLERANCE = 5;
 
 /** `sid` is the session's handle: 256 random bits that the database knows by a hash alone. */
 const Subject = z.object({ sub: z.uuid(), sid: z.string().regex(/^[\w-]{43}$/) });
-const AccessClaims = Subject;
+const AccessClaims = Subject.extend({
+  iat: z.number(),
+  /** Who acts as `sub` (RFC 8693 §4.1). */
+  act: z.object({ sub: z.uuid() }).optional(),
+});
 const RefreshClaims = Subject.extend({ gen: z.int().positive() });
 
 /** All that a token of ours says of itself: no key, nor the address of one, is taken from a token. */
@@ -42,6 +49,8 @@ export interface TokenSubject {
   userId: string;
   /** base64url of 32 bytes. */
   handle: string;
+  /** The administrator who acts as the user. */
+  impersonatorId?: string | undefined;
 }
 
 const MFA_TYPE = "mfa+jwt";
@@ -132,25 +141,33 @@ async function verifyWithAny(keys: readonly TokenKey[], token: string, options: 
   throw new errors.JWSSignatureVerificationFailed();
 }
 
-/** A JWT access token (RFC 9068's `at+jwt`), valid for `ACCESS_TOKEN_LIFETIME` seconds. */
-export async function issueAccessToken(settings: Settings, subject: TokenSubject): Promise<string> {
-  const expiresAt = new Date(Date.now() + ACCESS_TOKEN_LIFETIME * 1000);
+/** A JWT access token (RFC 9068's `at+jwt`), valid for `ACCESS_TOKEN_LIFETIME` seconds, or as long as is said. */
+export async function issueAccessToken(
+  settings: Settings,
+  subject: TokenSubject,
+  lifetime = ACCESS_TOKEN_LIFETIME,
+): Promise<string> {
+  const expiresAt = new Date(Date.now() + lifetime * 1000);
   const { signing } = await importSigningKeys(settings);
   const key: TokenKey = signing ? { alg: "EdDSA", ...signing } : secretKey(settings.JWT_SECRET);
-  return sign(key, "at+jwt", `${ISSUER}/api`, expiresAt, subject, {});
+  const { impersonatorId } = subject;
+  const claims = impersonatorId === undefined ? {} : { act: { sub: impersonatorId } };
+  return sign(key, "at+jwt", `${ISSUER}/api`, expiresAt, subject, claims);
 }
 
 /** @throws AppError `unauthenticated` for anything but a live access token of ours. */
 export async function verifyAccessToken(settings: Settings, token: string): Promise<TokenSubject> {
-  const { sub, sid } = await verify(
+  const { sub, sid, iat, act } = await verify(
     (token) => accessKeysFor(settings, token),
     "at+jwt",
     `${ISSUER}/api`,
-    ACCESS_TOKEN_LIFETIME,
+    IMPERSONATION_LIFETIME,
     token,
     AccessClaims,
   );
-  return { userId: sub, handle: sid };
+  const isTooOld = Date.now() / 1000 > iat + ACCESS_TOKEN_LIFETIME + CLOCK_TOLERANCE;
+  if (!act && isTooOld) throw new AppError("unauthenticated");
+  return { userId: sub, handle: sid, impersonatorId: act?.sub };
 }
 
 /** What a session has before its second factor: good for giving it. Nobody else verifies it, so HS256. */
@@ -176,7 +193,7 @@ export async function verifyMfaToken(settings: Settings, token: string): Promise
     `${ISSUER}/mfa`,
     MFA_TOKEN_LIFETIME,
     token,
-    AccessClaims,
+    Subject,
   );
   return { userId: sub, handle: sid };
 }

@@ -186,6 +186,43 @@ describe("npm run db:push", () => {
   });
 });
 
+describe("npm run db:admins", () => {
+  it("appoints, lists and dismisses who has an account, and says what they still lack", async () => {
+    const settings = { DATABASE_OWNER_URL: ownerUrl };
+    await run("migrate", settings);
+    await query(
+      `begin; set local role app_definer; insert into users (id, email, name) values (uuidv7(), 'ada@example.com', 'Ada'); commit`,
+    );
+    expect((await run("admins", settings)).output).toContain("none");
+    const added = await run("admins", settings, "add", "Ada@Example.com");
+    expect(added).toMatchObject({ code: 0, output: expect.stringContaining("✓ ada@example.com is an administrator") });
+    expect(added.output).toMatch(/address is verified[^]*second factor/);
+    expect(await run("admins", settings, "add", "ada@example.com")).toMatchObject({ code: 0 });
+    expect((await run("admins", settings, "list")).output).toMatch(/ada@example\.com, since \d{4}-\d\d-\d\d\n/);
+    const removed = await run("admins", settings, "remove", "ada@example.com");
+    expect(removed).toMatchObject({ code: 0, output: expect.stringContaining("no administrator any more") });
+    expect((await run("admins", settings)).output).toContain("none");
+    const told = await query(
+      `begin; set local role app_definer; select action, actor_type from user_audit_events where action like 'platform_admin.%' order by id`,
+    );
+    expect(told).toEqual([
+      { action: "platform_admin.added", actor_type: "system" },
+      { action: "platform_admin.removed", actor_type: "system" },
+    ]);
+  });
+
+  it("refuses an address that nobody has, and what it does not know", async () => {
+    const settings = { DATABASE_OWNER_URL: ownerUrl };
+    await run("migrate", settings);
+    const unknown = await run("admins", settings, "add", "nobody@example.com");
+    expect(unknown).toMatchObject({ code: 1, output: expect.stringContaining("Nobody has the address") });
+    for (const args of [["add"], ["list", "x"], ["promote", "ada@example.com"]]) {
+      const answer = await run("admins", settings, ...args);
+      expect(answer).toMatchObject({ code: 1, output: expect.stringContaining("npm run db:admins --") });
+    }
+  });
+});
+
 describe("npm run db:check", () => {
   it("fails for a role that row security does not hold", async () => {
     await run("migrate", { DATABASE_OWNER_URL: ownerUrl });

@@ -31,7 +31,7 @@ export async function makeStale({ id }: { id: string }): Promise<void> {
 }
 
 export async function disableUser(userId: string): Promise<void> {
-  await asOwner(["update users set disabled_at = now() where id = $1", [userId]]);
+  await asOwner(["update users set suspended_at = now() where id = $1", [userId]]);
 }
 
 /** A person's sessions as they are stored, oldest first. */

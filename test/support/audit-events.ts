@@ -11,6 +11,7 @@ export interface StoredEvent {
   subject_id: string;
   before: Record<string, unknown> | null;
   after: Record<string, unknown> | null;
+  impersonator_id: string | null;
   request_id: string | null;
   ip_address: string | null;
 }

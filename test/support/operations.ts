@@ -20,6 +20,7 @@ import {
 import { giveMailedTokens, noMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
+import { giveImpersonation, makeAdmin, takesAdmin } from "./platform.ts";
 import { giveConnection, giveDomain } from "./sso.ts";
 import { deafUrl, giveWebhookEndpoint } from "./webhooks.ts";
 
@@ -139,6 +140,12 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/recover": () => ({
     since: "2026-01-01T00:00:00.000Z",
   }),
+  "POST /v1/platform/users/{userId}/suspend": (_, mark) => ({ reason: mark }),
+  "POST /v1/platform/organizations/{organizationId}/suspend": (_, mark) => ({ reason: mark }),
+  "POST /v1/platform/impersonations": ({ colleagueId }, mark) => ({
+    userId: colleagueId ?? crypto.randomUUID(),
+    reason: mark,
+  }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),
@@ -212,6 +219,7 @@ export interface Prepared {
     /** Disabled, but for what is done with it: else whatever else is done would be told to it. */
     webhookEndpointId: string;
     webhookMessageId: string;
+    impersonationId: string;
     /** Of another member. */
     userId?: string;
   };
@@ -239,7 +247,7 @@ export async function giveTeam(organizationId: string): Promise<string> {
 
 /** Whether it is about another member, or needs one who owns the organization too. */
 export const takesColleague = (operation: string): boolean =>
-  /\{userId\}|\/leave$|\/ownership-transfer/.test(operation);
+  /\{userId\}|\/leave$|\/ownership-transfer|^POST .+\/impersonations$/.test(operation);
 
 /** Makes somebody a member, as the operation needs them: in every team that there is. */
 export async function giveColleague(
@@ -320,10 +328,12 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
       async () => (await giveApiKey(organizationId, person.id, ["organization:read"])).id,
     ),
     teamId: await give(/teams/, () => giveTeam(organizationId)),
+    impersonationId: await give(/impersonations/, () => giveImpersonation(person.id)),
     ...webhooks,
     ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);
+  if (operation && takesAdmin(operation.name)) await makeAdmin(person);
   if (!operation) return { person, organization, ids };
   if (takesColleague(operation.name)) {
     return {

@@ -44,7 +44,7 @@ export const otherInvitations: [string, string] = ["invitations", `id <> '${invi
 
 /** What makes an invitation void, each by itself. */
 export const voids = [
-  `update users set disabled_at = now() where id = '${id(100)}'`,
+  `update users set suspended_at = now() where id = '${id(100)}'`,
   `update invitations set status = 'declined', ended_at = now() where id = '${invited}'`,
   `update invitations set expires_at = now() - interval '1 second' where id = '${invited}'`,
   `update invitations set invited_by = null where id = '${invited}'`,

@@ -62,7 +62,7 @@ export const apiKeyContextCommitments: Commitment[] = [
         [
           `update api_keys set expires_at = now() - interval '1 second' where id = '${given}'`,
           `delete from api_keys where id = '${given}'`,
-          `update users set disabled_at = now() where id = '${id(101)}'`,
+          `update users set suspended_at = now() where id = '${id(101)}'`,
           `update organizations set deleted_at = now() where id = '${mine}'`,
           `delete from memberships where organization_id = '${mine}' and user_id = '${id(101)}'`,
           `update api_keys set expires_at = now() + interval '1 second' where id = '${given}'`,

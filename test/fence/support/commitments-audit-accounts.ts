@@ -30,8 +30,8 @@ const changes: Changes[] = [
         { email: "[redacted]" },
       ],
       [`update users set email_verified_at = now() where id = '${id(9801)}'`, "user.email_verified", null, null],
-      [`update users set disabled_at = now() where id = '${id(9801)}'`, "user.disabled", null, null],
-      [`update users set disabled_at = null where id = '${id(9801)}'`, "user.enabled", null, null],
+      [`update users set suspended_at = now() where id = '${id(9801)}'`, "user.suspended", null, null],
+      [`update users set suspended_at = null where id = '${id(9801)}'`, "user.unsuspended", null, null],
       [
         `update users set password_scheme = 1, password_salt = '$2b$04$......................', password_verifier = sha256('x') where id = '${id(9801)}'`,
       ],

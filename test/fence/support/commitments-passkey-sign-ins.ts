@@ -108,7 +108,7 @@ export const passkeySignInCommitments: Commitment[] = [
           ...wrongKeys.map((worker) => signIn(credential, { worker })),
         ]);
       });
-      await scene.see(`update users set disabled_at = now() where id = '${admin.id}'`);
+      await scene.see(`update users set suspended_at = now() where id = '${admin.id}'`);
       return [codes, await codesOf(scene, null, [signIn(credential)]), same];
     },
   },

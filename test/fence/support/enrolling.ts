@@ -72,7 +72,7 @@ export const ends = [
   `update organization_domains set domain = 'test' where id = '${owned}'`,
   `update organization_domains set enrollment_set_by = null where id = '${owned}'`,
   `update organization_domains set roles = '{viewer,gone}' where id = '${owned}'`,
-  `update users set disabled_at = now() where id = '${id(100)}'`,
+  `update users set suspended_at = now() where id = '${id(100)}'`,
   `update membership_roles set role = 'admin' where organization_id = '${mine}' and user_id = '${id(100)}'`,
   `update organizations set deleted_at = now() where id = '${mine}'`,
 ];

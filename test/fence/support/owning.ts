@@ -65,7 +65,7 @@ export const countMails = (scene: Scene, who: string, count: number) =>
 
 /** What makes an offer void, each by itself, or takes it away. */
 export const voids = [
-  `update users set disabled_at = now() where id = '${id(100)}'`,
+  `update users set suspended_at = now() where id = '${id(100)}'`,
   `update ownership_transfers set expires_at = now() - interval '1 second' where id = '${offered}'`,
   `delete from membership_roles where organization_id = '${mine}' and user_id = '${id(100)}'`,
   `delete from ownership_transfers where id = '${offered}'`,

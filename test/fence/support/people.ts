@@ -134,7 +134,7 @@ export async function addPeople(client: Client): Promise<People> {
   const endSession = async (who: string, change: string) => client.query(change, [people[who]?.id]);
   await endSession("revoked", "update sessions set revoked_at = now() where user_id = $1 and revoked_at is null");
   await endSession("expired", "update sessions set expires_at = now() - interval '1 second' where user_id = $1");
-  await endSession("disabled", "update users set disabled_at = now() where id = $1");
+  await endSession("disabled", "update users set suspended_at = now() where id = $1");
   return people;
 }
 

@@ -68,7 +68,7 @@ export const usesOf = (scene: Scene, linkId = shared) =>
 
 /** What makes a link void, each by itself. */
 export const voids = [
-  `update users set disabled_at = now() where id = '${id(100)}'`,
+  `update users set suspended_at = now() where id = '${id(100)}'`,
   `update share_links set uses = max_uses where id = '${shared}'`,
   `update share_links set expires_at = now() - interval '1 second' where id = '${shared}'`,
   `update share_links set created_by = null where id = '${shared}'`,
