@@ -1450,6 +1450,9 @@ begin
     insert into public.users (id, email, name, email_verified_at) values (p_user_id, p_email, p_name, pg_catalog.now())
     on conflict (email) do nothing;
     select * into v_user from public.users u where u.email = p_email for no key update;
+    if not found then
+      raise exception 'the account went meanwhile' using errcode = '40001';
+    end if;
     if p_connection_id is not null then
       v_organization_id := app_private.hold_connection(p_connection_id, p_email, p_email);
     end if;
@@ -1461,11 +1464,10 @@ begin
       v_user := app_private.hand_over_account(v_user.id);
     end if;
     insert into public.identities (id, user_id, provider, connection_id, subject, email, last_used_at)
-    select p_identity_id, v_user.id, p_provider, p_connection_id, p_subject, p_email, pg_catalog.now()
-     where v_user.id is not null
+    values (p_identity_id, v_user.id, p_provider, p_connection_id, p_subject, p_email, pg_catalog.now())
     on conflict do nothing;
     if not found then
-      raise exception 'the account or the identity came or went meanwhile' using errcode = '40001';
+      raise exception 'the identity came meanwhile' using errcode = '40001';
     end if;
     if v_user.id <> p_user_id and p_linked_id is not null then
       perform app_private.queue_message(p_linked_id, p_linked_key, v_user.id, v_user.email, 'identity_linked',
@@ -3490,7 +3492,7 @@ $$;
 
 /* What is still to be delivered to endpoints that are disabled is dead: 2,000 messages at most, the oldest first. Returns how
    many. All of them at once could be more than there is time for. */
-create function app_private.bury_webhooks(p_endpoint_id uuid default null) returns int
+create function app_private.bury_webhooks(p_organization_id uuid default null, p_endpoint_id uuid default null) returns int
 language plpgsql volatile set search_path = '' as $$
 declare
   v_count int;
@@ -3499,7 +3501,8 @@ begin
      set status = 'dead', settled_at = pg_catalog.now(), next_attempt_at = null, leased_until = null
     from (select pending.organization_id, pending.id
             from (select w.organization_id, w.id from public.webhook_endpoints w
-                   where case when p_endpoint_id is null then w.disabled_at is not null else w.id = p_endpoint_id end) w,
+                   where w.organization_id = p_organization_id and w.id = p_endpoint_id
+                      or p_endpoint_id is null and w.disabled_at is not null) w,
                  lateral (select p.organization_id, p.id from public.webhook_messages p
                            where p.organization_id = w.organization_id and p.endpoint_id = w.id and p.status = 'pending'
                            order by p.id limit 2000) pending
@@ -3524,7 +3527,7 @@ begin
                         where earlier.organization_id = m.organization_id and earlier.endpoint_id = m.endpoint_id
                           and earlier.subject_id = m.subject_id and earlier.status = 'pending' and earlier.id < m.id);
   else
-    perform app_private.bury_webhooks(new.id);
+    perform app_private.bury_webhooks(new.organization_id, new.id);
   end if;
   return new;
 end
@@ -4583,7 +4586,7 @@ create function app.unsuspend_user(p_id uuid) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform app.platform_user(p_id);
-  update public.users u set suspended_at = null, suspension_reason = null where u.id = p_id and u.suspended_at is not null;
+  update public.users u set suspended_at = null, suspension_reason = null where u.id = p_id;
 end
 $$;
 

@@ -43,7 +43,7 @@ export async function newAdmin() {
     admin,
     call,
     /** Acts as somebody. */
-    async impersonate({ id }: { id: string }, minutes?: number): Promise<{ id: string; token: string }> {
+    impersonate: async ({ id }: { id: string }, minutes?: number): Promise<{ id: string; token: string }> => {
       const { status, body } = await call("POST", "impersonations", { userId: id, reason: "Ticket 4711", minutes });
       if (status !== 201) throw new Error(`impersonate: ${status} ${JSON.stringify(body)}`);
       return { id: body.id, token: body.accessToken };

@@ -26,8 +26,8 @@ export const apiKeyContextCommitments: Commitment[] = [
     title:
       "app.admit_key seals the person, no session, the organization, the permissions and the key, and tells its limit",
     expected: [
-      `${id(101)}||${mine}|members:read,members:write,organization:read||${given}||`,
-      `||${mine}|members:read,members:write,organization:read||${given}||`,
+      `${id(101)}||${mine}|members:read,members:write,organization:read||${given}||||`,
+      `||${mine}|members:read,members:write,organization:read||${given}||||`,
       [[{ id: given, rateLimitPerMinute: 7, hasWebhooks: true }]],
     ],
     actual: async (scene) => {

@@ -70,7 +70,7 @@ export const contextCommitments: Commitment[] = [
         `select string_agg(p, ',' order by p) from unnest(app_private.role_permissions('${role}')) p`,
       );
       const sealed = await scene.ask(letIn(scene, role), setting("context"));
-      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions, "", "", "", ""].join("|");
+      return String(sealed[0]?.[0]) === [userId, sessionId, mine, permissions, "", "", "", "", "", ""].join("|");
     },
   })),
   {

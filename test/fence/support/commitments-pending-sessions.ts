@@ -63,7 +63,7 @@ export const pendingSessionCommitments: Commitment[] = [
   },
   {
     title: "app.admit lets a complete session in where another may wait, and seals whether it does",
-    expected: [["||||"], ["||||"], ["|pending|||"]],
+    expected: [["||||||"], ["||||||"], ["|pending|||||"]],
     actual: async (scene) => {
       const found: unknown[] = [];
       const { person } = await makeClaimant(scene);

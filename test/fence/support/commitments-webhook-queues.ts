@@ -114,7 +114,7 @@ export const webhookQueueCommitments: Commitment[] = [
       [
         {
           data: {
-            actor: { id: id(100), type: "user" },
+            actor: { id: id(100), type: "user", impersonatorId: null },
             after: { name: "New" },
             before: { name: "Old" },
             subject: { id: subject, type: "team" },

@@ -52,6 +52,10 @@ import { passkeyCommitments } from "./commitments-passkeys.ts";
 import { passkeySignInCommitments } from "./commitments-passkey-sign-ins.ts";
 import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
+import { impersonationCommitments } from "./commitments-impersonations.ts";
+import { platformAccessCommitments } from "./commitments-platform-access.ts";
+import { platformOrganizationCommitments } from "./commitments-platform-organizations.ts";
+import { platformUserCommitments } from "./commitments-platform-users.ts";
 import { roleCommitments } from "./commitments-roles.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
@@ -133,4 +137,8 @@ export const commitments = [
   ...webhookFailureCommitments,
   ...webhookReplayCommitments,
   ...webhookSwitchCommitments,
+  ...platformAccessCommitments,
+  ...platformUserCommitments,
+  ...platformOrganizationCommitments,
+  ...impersonationCommitments,
 ];

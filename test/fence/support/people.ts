@@ -47,10 +47,11 @@ const memberships: Record<string, Record<string, string>> = {
   helper: { [theirs]: "member" },
   outsider: { [third]: "owner" },
   spare: {},
+  administrator: {},
 };
 
 /** Those whose sessions begin without a second factor. */
-const signsInByPasswordAlone = new Set(["owner", "member", "viewer", "spare", "disabled"]);
+const signsInByPasswordAlone = new Set(["owner", "member", "viewer", "spare", "disabled", "administrator"]);
 
 export async function addPeople(client: Client): Promise<People> {
   for (const [slug, organizationId] of Object.entries(organizations)) {
@@ -130,6 +131,7 @@ export async function addPeople(client: Client): Promise<People> {
   }
   await addApiKey(client, "adm", mine, people["admin"]?.id ?? null, "{members:read,members:write,organization:read}");
   await addApiKey(client, "own", mine, null, "{organization:read,teams:write}");
+  await addAdministrator(client, people["administrator"]?.id ?? "");
   await makeTimesDistinct(client);
   const endSession = async (who: string, change: string) => client.query(change, [people[who]?.id]);
   await endSession("revoked", "update sessions set revoked_at = now() where user_id = $1 and revoked_at is null");
@@ -214,6 +216,13 @@ async function addPasskey(client: Client, { id, email }: Person): Promise<void> 
      values (gen_random_uuid(), $1::uuid, 'Passkey of ' || $2::text, sha256(('credential ' || $1::text)::bytea), sha256(('public key ' || $1::text)::bytea), 1, 'usb', false, now())`,
     [id, email],
   );
+}
+
+/** Of the platform. */
+async function addAdministrator(client: Client, userId: string): Promise<void> {
+  await client.query("insert into platform_admins (user_id) values ($1)", [userId]);
+  await client.query("update users set email_verified_at = now() where id = $1", [userId]);
+  await client.query("update sessions set second_factor = 'given' where user_id = $1 and revoked_at is null", [userId]);
 }
 
 /** A value that stands in one row only tells which row was shown. */

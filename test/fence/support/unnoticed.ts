@@ -14,8 +14,8 @@ const asksAgain = "app_private.is_open, which is asked as well, wants it pending
 export const unnoticed: Record<string, string> = {
   "schema app: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
   "schema app_private: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
-  "app_private.set_context(text,text,text): false instead of true": failsClosed,
-  "app_private.set_context(text,text,text): false instead of true (2)": failsClosed,
+  "app_private.set_context(text,text,text,uuid,boolean): false instead of true": failsClosed,
+  "app_private.set_context(text,text,text,uuid,boolean): false instead of true (2)": failsClosed,
   "app_private.purge(regclass,text,integer): nothing instead of for update skip locked": sameUnlessTwoAtOnce,
   "app_private.purge(regclass,text,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.keep_slug(): if true instead of tg_op = 'UPDATE'":

@@ -90,6 +90,9 @@ export function admission(person: Person, organizationId: string | null = null, 
   return `select app.admit('${person.handle}'${rest})`;
 }
 
+/** As an administrator of the platform. */
+export const platformAdmission = ({ handle }: Person) => `select app.admit_platform_admin('${handle}', false)`;
+
 /** With a key of this name, in a transaction that may write. */
 export const keyAdmission = (name: string, permission: string, organizationId = organizations.mine) =>
   `select app.admit_key('${keyHandle(name)}', '${organizationId}', '${permission}', false, false)`;
@@ -122,6 +125,16 @@ function listActors(people: People): Actor[] {
   add("owner as a person", "owner", null, null);
   for (const role of builtInRoles) add(role, role, mine, "organization:read");
   for (const permission of permissions) add(`only ${permission}`, `only ${permission}`, mine, permission);
+  const administrator = people["administrator"];
+  if (!administrator) throw new Error("there is no administrator");
+  actors.push({
+    name: "administrator",
+    userId: administrator.id,
+    organizationId: null,
+    askedBy: administrator.id,
+    refused: false,
+    admission: platformAdmission(administrator),
+  });
   const addKey = (name: string, key: string, permission: string) =>
     actors.push({
       name,
