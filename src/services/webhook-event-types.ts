@@ -6,6 +6,8 @@ export const webhookEventTypes = [
   "organization.updated",
   "organization.deleted",
   "organization.restored",
+  "organization.suspended",
+  "organization.unsuspended",
   "member.added",
   "member.removed",
   "member.role_granted",
