@@ -1,5 +1,13 @@
--- Runs each statement as app_user in a subtransaction of its own, which is undone. What was changed is
--- looked at from outside the fence before that: p_prints gives a print of every row that is not the actor's.
+-- How many rows of these tables the transaction has written so far, taken back or not.
+create function pg_temp.rows_written(p_tables oid[]) returns bigint
+language sql volatile as $$
+  select sum(pg_stat_get_xact_tuples_inserted(t) + pg_stat_get_xact_tuples_updated(t) + pg_stat_get_xact_tuples_deleted(t))
+    from unnest(p_tables) t
+$$;
+
+-- Runs each statement as app_user in a subtransaction of its own, which is undone, after the admission, which all of them
+-- share where it succeeds. What was changed is looked at from outside the fence before that: p_prints gives a print of
+-- every row that is not the actor's.
 create function pg_temp.run_cells(p_admission text, p_statements text[], p_prints text, p_foreign text[])
 returns table (outcome text, leak text)
 language plpgsql as $$
@@ -10,18 +18,35 @@ declare
   v_more text;
   v_count bigint;
   v_before text;
+  v_tables oid[] := array(select c.oid from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r');
+  v_written bigint;
+  v_admission text := p_admission;
+  v_looked_at text;
+  v_hits text[] := '{}';
 begin
   -- As a function, whose plan is made once and not for every statement.
   execute format('create or replace function pg_temp.prints() returns text language plpgsql as %L',
                  format('begin return (%s); end', p_prints));
   v_before := pg_temp.prints();
+  begin
+    if p_admission is not null then
+      perform set_config('role', 'app_user', true);
+      execute p_admission;
+      v_admission := null;
+    end if;
+  exception
+    -- Then each of them is refused, with all that it says.
+    when others then null;
+  end;
+  perform set_config('role', 'none', true);
   foreach v_statement in array p_statements loop
     leak := null;
     v_seen := '';
     begin
+      v_written := pg_temp.rows_written(v_tables);
       perform set_config('role', 'app_user', true);
-      if p_admission is not null then
-        execute p_admission;
+      if v_admission is not null then
+        execute v_admission;
       end if;
       v_count := 0;
       if v_statement ~ '^(select|with)|\mreturning\M' then
@@ -38,8 +63,7 @@ begin
       end if;
       outcome := 'rows ' || v_count;
       perform set_config('role', 'none', true);
-      -- What has touched no row, and called no function, has changed none.
-      if (v_count > 0 or v_statement ~ '\(') and v_statement !~ '^select (count\(\*\) )?[^(]*$'
+      if (pg_temp.rows_written(v_tables) <> v_written or v_statement ~* 'truncate')
          and pg_temp.prints() is distinct from v_before then
         leak := 'changes rows of others';
       end if;
@@ -53,9 +77,12 @@ begin
           outcome := outcome || case when v_seen ~ 'row-level security' then ' by policy' else ' by grant' end;
         end if;
     end;
+    if v_seen is distinct from v_looked_at then
+      v_looked_at := v_seen;
+      v_hits := array(select v from unnest(p_foreign) with ordinality f (v, n) where strpos(v_seen, v) > 0 order by n);
+    end if;
     -- What the statement itself says is no news.
-    leak := coalesce(leak, (select 'shows ' || v from unnest(p_foreign) v
-                             where strpos(v_seen, v) > 0 and strpos(v_statement, v) = 0 limit 1));
+    leak := coalesce(leak, (select 'shows ' || v from unnest(v_hits) v where strpos(v_statement, v) = 0 limit 1));
     return next;
   end loop;
 end

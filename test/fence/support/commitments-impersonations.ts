@@ -143,7 +143,7 @@ export const impersonationCommitments: Commitment[] = [
         `delete from platform_admins where user_id = '${administrator}'`,
         `update users set suspended_at = now() where id = '${administrator}'`,
         `update platform_admins set user_id = '${scene.person("spare").id}'`,
-        `update sessions set expires_at = now() where id = '${id(9850)}'`,
+        `update sessions set expires_at = now() - interval '1 second' where id = '${id(9850)}'`,
       ]) {
         await scene.see("savepoint changed");
         await scene.see(change);

@@ -57,7 +57,7 @@ export const platformAccessCommitments: Commitment[] = [
         session("second_factor = 'pending'"),
         session(`impersonator_id = '${userId}', impersonation_reason = 'x', second_factor = null`),
         session("revoked_at = now()"),
-        session("expires_at = now()"),
+        session("expires_at = now() - interval '1 second'"),
         `update users set suspended_at = now() where id = '${userId}'`,
       ]);
     },
