@@ -16,7 +16,8 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       password_scheme: "not: how the password is hashed",
       password_salt: "not: a secret",
       password_verifier: "not: a secret",
-      disabled_at: "not: who is disabled can export nothing",
+      suspended_at: "not: who is suspended can export nothing",
+      suspension_reason: "not: who is suspended can export nothing",
       created_at: "createdAt",
       updated_at: "updatedAt",
     },
@@ -37,6 +38,8 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       idle_expires_at: "idleExpiresAt",
       expires_at: "expiresAt",
       revoked_at: "revokedAt",
+      impersonator_id: "impersonatorId",
+      impersonation_reason: "impersonationReason",
     },
   },
   memberships: {
@@ -151,6 +154,7 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   webhook_endpoints: "the organizations'",
   webhook_messages: "the organizations'",
   user_audit_events: "a list of its own, page by page",
+  platform_admins: "an office of the platform's, told of in that list",
   identities: {
     list: "identities",
     columns: {

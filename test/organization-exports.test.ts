@@ -48,6 +48,8 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       created_at: "createdAt",
       updated_at: "updatedAt",
       deleted_at: "not: what is deleted can export nothing",
+      suspended_at: "not: what is suspended can export nothing",
+      suspension_reason: "not: what is suspended can export nothing",
     },
   },
   organization_slugs: {

@@ -37,6 +37,7 @@ const readableColumns: Record<string, string | null> = {
   user_audit_events: "id",
   webhook_endpoints: "id",
   webhook_messages: "id",
+  platform_admins: null,
 };
 
 interface Tenant {

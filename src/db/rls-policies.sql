@@ -4893,7 +4893,7 @@ create policy "People update their own account" on users for update to app_user
 
 -- ── sessions: a person's own; revoked once, revoked for good ─────────────────────────────────────
 
-grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, second_factor, idle_expires_at, expires_at, revoked_at, impersonator_id)
+grant select (id, user_id, ip_address, user_agent, created_at, authenticated_at, refreshed_at, second_factor, idle_expires_at, expires_at, revoked_at, impersonator_id, impersonation_reason)
   on sessions to app_user;
 grant update (revoked_at) on sessions to app_user;
 

@@ -30,6 +30,11 @@ const StoredSession = z.object({
   idleExpiresAt: Instant.openapi({ description: "When it ends unless its tokens are refreshed." }),
   expiresAt: Instant,
   revokedAt: Instant.nullable(),
+  impersonatorId: z.uuid().nullable().openapi({
+    description: "The administrator of the platform who acted as me in it; null in one of my own.",
+    example: null,
+  }),
+  impersonationReason: z.string().nullable().openapi({ example: null }),
 });
 
 const ExportedApp = z.object({

@@ -33,6 +33,9 @@ export interface AccountExport {
     idleExpiresAt: string;
     expiresAt: string;
     revokedAt: string | null;
+    /** The administrator of the platform who acted as the person, and why; null in a session of their own. */
+    impersonatorId: string | null;
+    impersonationReason: string | null;
   }[];
   identities: Identity[];
   passkeys: Passkey[];
@@ -111,6 +114,8 @@ export async function exportAccount(database: PersonDatabase): Promise<AccountEx
         idleExpiresAt: sessions.idleExpiresAt,
         expiresAt: sessions.expiresAt,
         revokedAt: sessions.revokedAt,
+        impersonatorId: sessions.impersonatorId,
+        impersonationReason: sessions.impersonationReason,
       })
       .from(sessions)
       .where(eq(sessions.userId, sql`(select app.user_id())`))

@@ -20,6 +20,7 @@ import {
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type DatabaseRequest, openService, type Person, signUpPerson } from "../support/service.ts";
+import { arrangeAdmin, giveImpersonation } from "../support/platform.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
 import { giveWebhookEndpoint } from "../support/webhooks.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
@@ -138,6 +139,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       domainId: domain.id,
       apiKeyId: (await giveApiKey(organizationId, person.id, ["organization:read"])).id,
       teamId: await giveTeam(organizationId),
+      impersonationId: await giveImpersonation(person.id),
       ...(await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(name) })),
     },
   };
@@ -154,10 +156,10 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   if (method === "GET" && path.endsWith("/messages")) await giveWebhookMessages(caller.ids.webhookEndpointId, 1000);
   if (path.endsWith("/audit-events")) await giveEvents(organizationId, 1000);
   if (path.includes("/invitations")) await giveInvitations(organizationId, person.email);
-  if (takesColleague(name)) {
-    const userId = await giveColleague(service, organizationId, name, person);
-    return { ...caller, ids: { ...caller.ids, userId } };
-  }
+  if (method === "GET" && path.endsWith("/impersonations")) await giveImpersonations(person, 1000);
+  const colleague = takesColleague(name) ? { userId: await giveColleague(service, organizationId, name, person) } : {};
+  await arrangeAdmin(name, person, { organizationId, ...colleague });
+  if (colleague.userId) return { ...caller, ids: { ...caller.ids, ...colleague } };
   if (!takesPasskey(name)) return caller;
   const renew = () => givePasskeyFor(name, person);
   return { ...caller, ids: { ...caller.ids, passkeyId: await renew() }, renew };
@@ -274,6 +276,14 @@ async function giveDeletedOrganizations({ id }: Person, count: number): Promise<
     ],
     [insertMembers(`select id, $1::uuid, 'owner' from organizations where slug ^@ ('deleted-' || $1::text)`), [id]],
   );
+}
+
+async function giveImpersonations({ id }: Person, count: number): Promise<void> {
+  await asOwner([
+    `insert into sessions (id, user_id, handle_hash, idle_expires_at, expires_at, impersonator_id, impersonation_reason)
+     select uuidv7(), $1::uuid, sha256(uuid_send(gen_random_uuid())), now(), now(), $1::uuid, 'Given' from generate_series(1, $2::int)`,
+    [id, count],
+  ]);
 }
 
 async function givePasskeys({ id }: Person, count: number): Promise<void> {

@@ -194,6 +194,12 @@ describe("every writing operation", () => {
       "DELETE /v1/organizations/{organizationId}/domains/{domainId}": [204, 404],
       "POST /v1/organizations/{organizationId}/domains/{domainId}/verify": [200, 200],
       "POST /v1/users/me/suggested-organizations/{suggestedOrganizationId}/join": [201, 201],
+      "POST /v1/platform/users/{userId}/suspend": [200, 200],
+      "POST /v1/platform/users/{userId}/unsuspend": [200, 200],
+      "POST /v1/platform/organizations/{organizationId}/suspend": [200, 200],
+      "POST /v1/platform/organizations/{organizationId}/unsuspend": [200, 200],
+      "POST /v1/platform/impersonations": [201, 201],
+      "DELETE /v1/platform/impersonations/{impersonationId}": [204, 204],
       "POST /v1/share-links/lookup": [200, 200],
       "POST /v1/share-links/accept": [201, 201],
       "POST /v1/organizations/{organizationId}/teams": [201, 201],
@@ -214,7 +220,7 @@ describe("every writing operation", () => {
     const adding = ["sign-in", "email-sign-in", "forgot-password", "resend-verification", "change-email"];
     if (
       adding.some((action) => plan.name === `POST /v1/auth/${action}`) ||
-      /^POST .+\/(share-links|api-keys|webhook-endpoints)$/.test(plan.name)
+      /^POST .+\/(share-links|api-keys|webhook-endpoints|impersonations)$/.test(plan.name)
     )
       expect(twice).toHaveLength((done?.length ?? 0) + 1);
     else expect(twice).toEqual(done);

@@ -29,6 +29,7 @@ import {
   signInPerson,
   signUpPerson,
 } from "../support/service.ts";
+import { arrangeAdmin, giveImpersonation } from "../support/platform.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
 import { giveWebhookEndpoint } from "../support/webhooks.ts";
 
@@ -66,6 +67,8 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   const teamId = await giveTeam(organization.id);
   const userId =
     operation && takesColleague(operation.name) && (await giveColleague(sound, organization.id, operation.name, ada));
+  if (operation)
+    await arrangeAdmin(operation.name, ada, { organizationId: organization.id, ...(userId && { userId }) });
   const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
   const ids = {
     organizationId: organization.id,
@@ -81,6 +84,7 @@ export async function makeWorld(operation?: Operation): Promise<World> {
     domainId: domain.id,
     apiKeyId: (await giveApiKey(organization.id, ada.id, ["organization:read"])).id,
     teamId,
+    impersonationId: await giveImpersonation(ada.id),
     ...(await giveWebhookEndpoint(organization.id, { enabled: takesWebhooks(operation?.name) })),
     ...(await giveAnswerable(ada, operation?.name)),
   };

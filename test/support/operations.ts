@@ -20,7 +20,7 @@ import {
 import { giveMailedTokens, noMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, goodPassword, type Person, type Service, signUpPerson } from "./service.ts";
-import { giveImpersonation, makeAdmin, takesAdmin } from "./platform.ts";
+import { arrangeAdmin, giveImpersonation } from "./platform.ts";
 import { giveConnection, giveDomain } from "./sso.ts";
 import { deafUrl, giveWebhookEndpoint } from "./webhooks.ts";
 
@@ -333,15 +333,12 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
     ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);
-  if (operation && takesAdmin(operation.name)) await makeAdmin(person);
   if (!operation) return { person, organization, ids };
-  if (takesColleague(operation.name)) {
-    return {
-      person,
-      organization,
-      ids: { ...ids, userId: await giveColleague(service, organization.id, operation.name, person) },
-    };
-  }
+  const colleague = takesColleague(operation.name)
+    ? { userId: await giveColleague(service, organization.id, operation.name, person) }
+    : {};
+  await arrangeAdmin(operation.name, person, { organizationId, ...colleague });
+  if (colleague.userId) return { person, organization, ids: { ...ids, ...colleague } };
   if (!takesPasskey(operation.name)) return { person, organization, ids };
   return { person, organization, ids: { ...ids, passkeyId: await givePasskeyFor(operation.name, person) } };
 }

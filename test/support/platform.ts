@@ -22,6 +22,19 @@ export async function makeAdmin(person: Person): Promise<Person> {
 /** Whether it is for administrators alone. */
 export const takesAdmin = (operation: string): boolean => operation.includes(" /v1/platform/");
 
+/** Makes somebody what such an operation needs, and what it is done with as it needs it. */
+export async function arrangeAdmin(
+  operation: string,
+  person: Person,
+  { userId, organizationId }: { userId?: string; organizationId?: string },
+): Promise<void> {
+  if (!takesAdmin(operation)) return;
+  await makeAdmin(person);
+  if (!operation.endsWith("/unsuspend")) return;
+  const [table, id] = operation.includes("/users/") ? ["users", userId] : ["organizations", organizationId];
+  await asOwner([`update ${table} set suspended_at = now(), suspension_reason = 'Given' where id = $1`, [id]]);
+}
+
 /** As if an administrator had begun to act as somebody new. */
 export async function giveImpersonation(adminId: string): Promise<string> {
   const id = crypto.randomUUID();
