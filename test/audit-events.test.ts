@@ -59,7 +59,7 @@ describe("GET /v1/organizations/{organizationId}/audit-events", () => {
     expect(status).toBe(200);
     const common = {
       id: expect.stringMatching(/^[\da-f]{8}-[\da-f]{4}-7/),
-      actor: { type: "user", id: owner.id },
+      actor: { type: "user", id: owner.id, impersonatorId: null },
       subject: { type: "member", id: member.id },
       requestId: change.headers.get("x-request-id"),
       ipAddress: service.address,
@@ -228,7 +228,7 @@ describe("GET /v1/organizations/{organizationId}/audit-events", () => {
     expect((await list("?limit=1")).body.data).toMatchObject([
       {
         action: "organization.updated",
-        actor: { type: "system", id: null },
+        actor: { type: "system", id: null, impersonatorId: null },
         after: { memberLimit: 5 },
         requestId: null,
       },
@@ -285,13 +285,13 @@ describe("GET /v1/users/me/audit-events", () => {
     const [succeeded, failed] = await mine(ada);
     expect(succeeded).toMatchObject({
       action: "session.created",
-      actor: { type: "user", id: ada.id },
+      actor: { type: "user", id: ada.id, impersonatorId: null },
       after: { method: "password", secondFactor: null },
       ipAddress: service.address,
     });
     expect(failed).toMatchObject({
       action: "sign_in.failed",
-      actor: { type: "anonymous", id: null },
+      actor: { type: "anonymous", id: null, impersonatorId: null },
       subject: { type: "user", id: ada.id },
       after: { method: "password" },
       ipAddress: elsewhere.address,
@@ -344,7 +344,7 @@ describe("GET /v1/users/me/audit-events", () => {
     expectProblem(await refresh(ada.refreshToken), "refresh_token_reused");
     const { token } = await signInPerson(service, ada.email);
     expect((await mine({ token }, "?action=session.token_reused"))[0]).toMatchObject({
-      actor: { type: "anonymous", id: null },
+      actor: { type: "anonymous", id: null, impersonatorId: null },
     });
   });
 

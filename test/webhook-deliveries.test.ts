@@ -294,7 +294,7 @@ describe("A receiver", () => {
     });
     expect(body.data[0]).toMatchObject({
       action: "webhook_endpoint.updated",
-      actor: { type: "system", id: null },
+      actor: { type: "system", id: null, impersonatorId: null },
       after: { disabledReason: "gone" },
     });
   });

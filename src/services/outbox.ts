@@ -5,8 +5,8 @@ import { hmac, sha256, toBytea } from "../crypto.ts";
 import type { Database, SystemDatabase } from "../db/index.ts";
 import { secretsOf, type Settings } from "../env.ts";
 import { AppError } from "../errors.ts";
-import { type Delivery, sendMail } from "../mail/providers.ts";
-import { type MailTemplate, mailTemplates, renderMail } from "../mail/templates.ts";
+import type { Delivery } from "../mail/providers.ts";
+import type { MailTemplate } from "../mail/templates.ts";
 
 /** Messages that one pass takes; a pass is three requests to the database, and as many to the provider. */
 export const PASS_SIZE = 40;
@@ -133,13 +133,17 @@ async function deliver(
   if (!provider || !from || !appUrl) return { outcome: "failed", reason: "EMAIL_PROVIDER is not set" };
   // Queued for an address without an account, so that asking takes the same time for every address.
   if (recipient === null) return { outcome: "delivered" };
+  // After the answer, and so not at start.
+  const [{ sendMail }, { mailTemplates, renderMail }] = await Promise.all([
+    import("../mail/providers.ts"),
+    import("../mail/templates.ts"),
+  ]);
+  const isTemplate = (name: string): name is MailTemplate => Object.hasOwn(mailTemplates, name);
   if (!isTemplate(template)) return { outcome: "refused", reason: "the template is not known" };
   const token = base64url.encode(await tokenOf(secret, id));
   const content = renderMail(template, { appUrl, token, code: await codeOf(secret, id), data });
   return sendMail({ ...settings, EMAIL_PROVIDER: provider }, binding, { id, from, to: recipient, ...content });
 }
-
-const isTemplate = (name: string): name is MailTemplate => Object.hasOwn(mailTemplates, name);
 
 /** What a provider that was down, or a Worker that died, has left behind. */
 export async function sendDueMessages(
