@@ -31,6 +31,15 @@ export function chooseCells(trials: Map<string, Trial>, isWanted: (cell: Cell, a
 }
 
 /**
+ * Without actors who are like another under these layers: no floor asks for a permission, so whoever has one of them alone is
+ * as good as all who do.
+ */
+export function withoutLike(trials: Map<string, Trial>, layer: string): Map<string, Trial> {
+  const isLike = (actor: string) => actor.startsWith("only ") && actor !== "only members:read";
+  return layer === "floors alone" ? chooseCells(trials, (_, actor) => !isLike(actor)) : trials;
+}
+
+/**
  * Without what cannot tell any more: the tables outside of public, and all but a few statements of those
  * who are refused before any statement of theirs.
  */

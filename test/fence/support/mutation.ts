@@ -5,7 +5,7 @@ import { readRelations } from "./catalog.ts";
 import { runTrial, type Cell, type Trial } from "./cells.ts";
 import { planFunctionTrials, readCallable } from "./functions.ts";
 import { applyLayer, type layers } from "./layers.ts";
-import { chooseCells, shortenTrials } from "./matrix.ts";
+import { chooseCells, shortenTrials, withoutLike } from "./matrix.ts";
 import { commitments } from "./commitments.ts";
 import type { Mutant } from "./mutants-policies.ts";
 import { Reach } from "./reach.ts";
@@ -65,8 +65,7 @@ export class Bench {
       await addTestRoles(client);
       return Reach.measure(client, people, commitments);
     });
-    const benches: Bench[] = [];
-    for (const world of worlds) benches.push(await Bench.plan(world, baselines, reach));
+    const benches = await Promise.all(worlds.map((world) => Bench.plan(world, baselines, reach)));
     const left: Layer[] = ["the whole fence", ...outerLayers];
     const work = async (bench: Bench) => {
       for (let layer = left.shift(); layer; layer = left.shift()) {
@@ -103,7 +102,7 @@ export class Bench {
     await addTestRoles(client);
     if (layer !== "the whole fence") await applyLayer(client, layer);
     const all = [this.relationTrials, this.outlyingTrials, this.functionTrials];
-    for (const trials of layer === "the whole fence" ? all : [this.relationTrials]) {
+    for (const trials of layer === "the whole fence" ? all : [withoutLike(this.relationTrials, layer)]) {
       for (const [actor, trial] of trials) {
         const outcomes = await runTrial(client, trial);
         for (const [index, cell] of trial.cells.entries()) {
@@ -194,7 +193,7 @@ export class Bench {
   private async findDifference(client: Client, layer: Layer, objects: string[] | null): Promise<string | null> {
     const wanted = objects && new Set(objects);
     const groups = wanted
-      ? [this.relationTrials, this.outlyingTrials].map((trials) =>
+      ? [withoutLike(this.relationTrials, layer), this.outlyingTrials].map((trials) =>
           chooseCells(trials, ({ object }) => wanted.has(object)),
         )
       : [this.functionTrials, this.relationTrials];
