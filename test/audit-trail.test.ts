@@ -6,7 +6,8 @@ import { admitStatement } from "./support/admission.ts";
 import { newHost } from "./support/invitations.ts";
 import { giveDomain, makeVerifiable, setTxtRecords } from "./support/sso.ts";
 import { takesAdmin } from "./support/platform.ts";
-import { operations, optionsOf, prepare, targetOf } from "./support/operations.ts";
+import { operations, optionsOf, targetOf } from "./support/operations.ts";
+import { prepare } from "./support/prepare.ts";
 import { createOrganization, openService, type Person, signInPerson, signUpPerson } from "./support/service.ts";
 
 /** What is no GET and changes nothing: it only reads what a body names, or makes what is signed and not stored. */

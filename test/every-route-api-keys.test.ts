@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { grantablePermissions } from "../src/permissions.ts";
 import { giveApiKey } from "./support/api-keys.ts";
 import { expectContract } from "./support/contract.ts";
-import { contract, operations, optionsOf, prepare, targetOf } from "./support/operations.ts";
+import { contract, operations, optionsOf, targetOf } from "./support/operations.ts";
+import { prepare } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService } from "./support/service.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectContract, type Operation } from "./support/contract.ts";
-import { bodyOf, contract, fillPath, operations, prepare, targetOf } from "./support/operations.ts";
+import { bodyOf, contract, fillPath, operations, targetOf } from "./support/operations.ts";
+import { prepare } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService } from "./support/service.ts";
 import type { ErrorCode } from "../src/errors.ts";

@@ -10,10 +10,10 @@ import {
   targetOf,
   operations,
   optionsOf,
-  prepare,
   strangePath,
   takesPending,
 } from "./support/operations.ts";
+import { prepare } from "./support/prepare.ts";
 import { takesAdmin } from "./support/platform.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, signUpPerson } from "./support/service.ts";

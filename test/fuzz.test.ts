@@ -7,19 +7,8 @@ import { giveInvitation, giveShareLink } from "./support/given-invitations.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
-import {
-  bodyOf,
-  contract,
-  fillPath,
-  giveAnswerable,
-  giveRole,
-  giveTeam,
-  operations,
-  optionsOf,
-  prepare,
-  type Prepared,
-  takesColleague,
-} from "./support/operations.ts";
+import { bodyOf, contract, fillPath, operations, optionsOf } from "./support/operations.ts";
+import { giveAnswerable, giveRole, giveTeam, prepare, type Prepared, takesColleague } from "./support/prepare.ts";
 import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { asOwner } from "./support/database.ts";
-import { contract, operations, optionsOf, prepare, targetOf } from "./support/operations.ts";
+import { contract, operations, optionsOf, targetOf } from "./support/operations.ts";
+import { prepare } from "./support/prepare.ts";
 import { newAdmin, takesAdmin } from "./support/platform.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, type Service } from "./support/service.ts";

@@ -4,15 +4,8 @@ import { type Admission, admitStatement, readHandle } from "./support/admission.
 import { asWorker } from "./support/database.ts";
 import { expectContract } from "./support/contract.ts";
 import { beginSignIn, currentStep, giveRecoveryCodes, giveTotp, totpCode, verify } from "./support/factors.ts";
-import {
-  contract,
-  operations,
-  optionsOf,
-  prepare,
-  takesColleague,
-  takesPending,
-  targetOf,
-} from "./support/operations.ts";
+import { contract, operations, optionsOf, takesPending, targetOf } from "./support/operations.ts";
+import { prepare, takesColleague } from "./support/prepare.ts";
 import { takesPasskey } from "./support/passkeys.ts";
 import { expectProblem } from "./support/problems.ts";
 import { createOrganization, openService, signUpPerson } from "./support/service.ts";

@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { expectContract } from "./support/contract.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { beginSignIn, enrolTotp, giveTotp, totpCode, verify } from "./support/factors.ts";
-import { contract, operations, optionsOf, prepare, type Prepared, targetOf } from "./support/operations.ts";
+import { contract, operations, optionsOf, targetOf } from "./support/operations.ts";
+import { prepare, type Prepared } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { createOrganization, openService, type Person, signInPerson, signUpPerson } from "./support/service.ts";
 

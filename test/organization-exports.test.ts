@@ -4,7 +4,7 @@ import { giveWebhookEndpoint } from "./support/webhooks.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { giveInvitation, giveOwnershipOffer, giveShareLink } from "./support/given-invitations.ts";
 import { newTeam } from "./support/members.ts";
-import { giveRole, giveTeam } from "./support/operations.ts";
+import { giveRole, giveTeam } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, type Person, signUpPerson } from "./support/service.ts";
 import { giveConnection, giveDomain } from "./support/sso.ts";

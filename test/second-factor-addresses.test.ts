@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { readMe, verifyAddress } from "./support/accounts.ts";
 import { asOwner } from "./support/database.ts";
 import { addsFactor } from "./support/factors.ts";
-import { operations, optionsOf, prepare } from "./support/operations.ts";
+import { operations, optionsOf } from "./support/operations.ts";
+import { prepare } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService } from "./support/service.ts";
 

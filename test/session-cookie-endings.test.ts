@@ -10,7 +10,8 @@ import {
   startBrowserSession,
 } from "./support/cookies.ts";
 import { giveResetToken } from "./support/one-time-tokens.ts";
-import { bodyOf, operations, optionsOf, prepare, targetOf } from "./support/operations.ts";
+import { bodyOf, operations, optionsOf, targetOf } from "./support/operations.ts";
+import { prepare } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, type Person } from "./support/service.ts";
 

@@ -7,16 +7,15 @@ import { giveIdentity, makeProofs } from "../support/identities.ts";
 import { arrange } from "../support/factors.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import { giveInvitation, giveShareLink } from "../support/given-invitations.ts";
+import { databaseFreeRoutes, operations } from "../support/operations.ts";
 import {
-  databaseFreeRoutes,
   giveAnswerable,
   giveColleague,
   giveRole,
   giveTeam,
-  operations,
   takesColleague,
   takesWebhooks,
-} from "../support/operations.ts";
+} from "../support/prepare.ts";
 import { type Caller, pageQueries, recordRequests } from "../support/recorded-requests.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { type DatabaseRequest, openService, type Person, signUpPerson } from "../support/service.ts";

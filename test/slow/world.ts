@@ -6,20 +6,15 @@ import { giveInvitation, giveShareLink } from "../support/given-invitations.ts";
 import { giveMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
 import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
+import { contract, creates, databaseFreeRoutes, newMark, optionsOf, targetOf } from "../support/operations.ts";
 import {
-  contract,
-  creates,
-  databaseFreeRoutes,
   giveAnswerable,
   giveColleague,
   giveRole,
   giveTeam,
-  newMark,
-  optionsOf,
   takesColleague,
   takesWebhooks,
-  targetOf,
-} from "../support/operations.ts";
+} from "../support/prepare.ts";
 import {
   type Answer,
   newAddress,

@@ -1,0 +1,172 @@
+import { giveApiKey } from "./api-keys.ts";
+import { type Operation } from "./contract.ts";
+import { addMember, asOwner } from "./database.ts";
+import { giveIdentity, makeProofs } from "./identities.ts";
+import { arrange } from "./factors.ts";
+import {
+  answersInvitation,
+  giveDeletedOrganization,
+  giveInvitation,
+  giveOwnershipOffer,
+  giveReceivedInvitation,
+  giveReceivedShareLink,
+  giveShareLink,
+  giveSuggestedOrganization,
+  joinsByDomain,
+  takesDeleted,
+  takesShareLink,
+} from "./given-invitations.ts";
+import { giveMailedTokens, noMailedTokens } from "./one-time-tokens.ts";
+import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
+import { createOrganization, type Person, type Service, signUpPerson } from "./service.ts";
+import { arrangeAdmin, giveImpersonation } from "./platform.ts";
+import { giveConnection, giveDomain } from "./sso.ts";
+import { giveWebhookEndpoint } from "./webhooks.ts";
+
+export interface Prepared {
+  person: Person;
+  organization: { id: string; slug: string };
+  /** What the parameters of paths stand for. */
+  ids: {
+    organizationId: string;
+    organizationSlug: string;
+    sessionId: string;
+    identityId: string;
+    connectionId: string;
+    provider: string;
+    roleId: string;
+    invitationId: string;
+    shareLinkId: string;
+    domainId: string;
+    apiKeyId: string;
+    teamId: string;
+    receivedInvitationId?: string;
+    suggestedOrganizationId?: string;
+    deletedOrganizationId?: string;
+    passkeyId?: string;
+    /** Disabled, but for what is done with it: else whatever else is done would be told to it. */
+    webhookEndpointId: string;
+    webhookMessageId: string;
+    impersonationId: string;
+    /** Of another member. */
+    userId?: string;
+  };
+}
+
+/** Makes a role of the organization's own, which nobody has. */
+export async function giveRole(organizationId: string): Promise<string> {
+  const id = crypto.randomUUID();
+  await asOwner([
+    "insert into roles (organization_id, id, key, name, permissions) values ($1, $2, $3, 'Own role', '{organization:read}')",
+    [organizationId, id, `role-${id}`],
+  ]);
+  return id;
+}
+
+/** Makes a team, in which nobody is. */
+export async function giveTeam(organizationId: string): Promise<string> {
+  const id = crypto.randomUUID();
+  await asOwner([
+    "insert into teams (organization_id, id, name) values ($1, $2, $3)",
+    [organizationId, id, `Team ${id}`],
+  ]);
+  return id;
+}
+
+/** Whether it is about another member, or needs one who owns the organization too. */
+export const takesColleague = (operation: string): boolean =>
+  /\{userId\}|\/leave$|\/ownership-transfer|^POST .+\/impersonations$/.test(operation);
+
+/** Makes somebody a member, as the operation needs them: in every team that there is. */
+export async function giveColleague(
+  service: Service,
+  organizationId: string,
+  operation: string,
+  caller: Person,
+): Promise<string> {
+  const { id } = await signUpPerson(service);
+  const answersOffer = /\/ownership-transfer/.test(operation) && !/^POST .+transfer$/.test(operation);
+  await addMember(organizationId, id, answersOffer || operation.endsWith("/leave") ? "owner" : "viewer");
+  await asOwner([
+    "insert into team_memberships (organization_id, team_id, user_id, role) select organization_id, id, $2, 'member' from teams where organization_id = $1",
+    [organizationId, id],
+  ]);
+  if (answersOffer) await giveOwnershipOffer(organizationId, id, caller.id);
+  caller.colleagueId = id;
+  return id;
+}
+
+/**
+ * An invitation to somebody where the operation answers one: its id, and its token among what is mailed to them; or the
+ * token of a share link; or an organization that they may join by their address, or restore.
+ */
+export async function giveAnswerable(
+  person: Person,
+  operation = "",
+): Promise<Pick<Prepared["ids"], "receivedInvitationId" | "suggestedOrganizationId" | "deletedOrganizationId">> {
+  if (takesDeleted(operation)) {
+    return { deletedOrganizationId: await giveDeletedOrganization(person.id) };
+  }
+  if (joinsByDomain(operation)) {
+    const { id, email } = await giveSuggestedOrganization(person.id);
+    person.email = email;
+    return { suggestedOrganizationId: id };
+  }
+  if (takesShareLink(operation) && person.mailedTokens) person.mailedTokens.shareLink = await giveReceivedShareLink();
+  if (!answersInvitation(operation)) return {};
+  const { id, token } = await giveReceivedInvitation(person.id);
+  if (person.mailedTokens) person.mailedTokens.invitation = token;
+  return { receivedInvitationId: id };
+}
+
+/** Whether it is done with a webhook endpoint. */
+export const takesWebhooks = (operation = ""): boolean => operation.includes("/webhook-endpoints/");
+
+/**
+ * A person with an organization, the real ids for a path, and what else the operation needs to succeed. Where it is given,
+ * there is nothing that it has nothing to do with: that would be a dozen requests for each of thousands of tests.
+ */
+export async function prepare(service: Service, name?: string, operation?: Pick<Operation, "name">): Promise<Prepared> {
+  const person = await signUpPerson(service, name);
+  const organization = await createOrganization(service, person, name);
+  const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
+  const isAbout = (what: RegExp) => !operation || what.test(operation.name) || operation.name.endsWith("/export");
+  const give = async (what: RegExp, make: () => Promise<string>) => (isAbout(what) ? make() : crypto.randomUUID());
+  const { id: organizationId } = organization;
+  person.mailedTokens = isAbout(/reset-password|verify|confirm|email-sign-in/)
+    ? await giveMailedTokens(person.id)
+    : noMailedTokens();
+  if (isAbout(/oauth|identities/)) person.flowProofs = await makeProofs(person.id);
+  const webhooks = isAbout(/webhook-endpoints/)
+    ? await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(operation?.name) })
+    : { webhookEndpointId: crypto.randomUUID(), webhookMessageId: crypto.randomUUID() };
+  const ids = {
+    organizationId,
+    organizationSlug: organization.slug,
+    sessionId: String(rows?.[0]?.["id"]),
+    identityId: await give(/oauth|identities/, () => giveIdentity(person.id)),
+    connectionId: await give(/sso/, async () => (await giveConnection(organizationId)).id),
+    provider: "google",
+    roleId: await give(/roles/, () => giveRole(organizationId)),
+    invitationId: await give(/invitations/, () => giveInvitation(organizationId)),
+    shareLinkId: await give(/share-links/, () => giveShareLink(organizationId)),
+    domainId: await give(/domains/, async () => (await giveDomain(organizationId, { verified: true })).id),
+    apiKeyId: await give(
+      /api-keys/,
+      async () => (await giveApiKey(organizationId, person.id, ["organization:read"])).id,
+    ),
+    teamId: await give(/teams/, () => giveTeam(organizationId)),
+    impersonationId: await give(/impersonations/, () => giveImpersonation(person.id)),
+    ...webhooks,
+    ...(await giveAnswerable(person, operation?.name)),
+  };
+  await arrange(service, person, operation?.name);
+  if (!operation) return { person, organization, ids };
+  const colleague = takesColleague(operation.name)
+    ? { userId: await giveColleague(service, organization.id, operation.name, person) }
+    : {};
+  await arrangeAdmin(operation.name, person, { organizationId, ...colleague });
+  if (colleague.userId) return { person, organization, ids: { ...ids, ...colleague } };
+  if (!takesPasskey(operation.name)) return { person, organization, ids };
+  return { person, organization, ids: { ...ids, passkeyId: await givePasskeyFor(operation.name, person) } };
+}
