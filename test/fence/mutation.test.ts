@@ -6,7 +6,7 @@ import { makeFunctionMutants, makeIdleMutants } from "./support/mutants-function
 import { makeGrantMutants } from "./support/mutants-grants.ts";
 import { makePolicyMutants, type Mutant } from "./support/mutants-policies.ts";
 import { commitments } from "./support/commitments.ts";
-import { Bench, type Killer, type Verdict } from "./support/mutation.ts";
+import { Bench, isOfRole, type Killer, type Verdict } from "./support/mutation.ts";
 import { findBroken } from "./support/scene.ts";
 import { unnoticed } from "./support/unnoticed.ts";
 import { addTestRoles, inTransaction, openWorld, quietSettings, type World } from "./support/world.ts";
@@ -30,10 +30,10 @@ afterAll(async () => {
   await postgres?.stop();
 });
 
-/** In both databases at once. What changes a role stays in one of them, since both share the roles. */
+/** In both databases at once. */
 async function judgeAll(mutants: Mutant[]): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
-  const roleChanges = mutants.filter(({ name }) => /^app_\w+: /.test(name));
+  const roleChanges = mutants.filter(isOfRole);
   const others = mutants.filter((mutant) => !roleChanges.includes(mutant));
   const work = async (bench: Bench, own: Mutant[]) => {
     for (let next = own.shift() ?? others.shift(); next; next = own.shift() ?? others.shift()) {
