@@ -48,8 +48,8 @@ describe("GET /v1/users/me/export", () => {
         updatedAt: instant,
       },
       sessions: [
-        { ...session, revokedAt: instant },
-        { ...session, revokedAt: null },
+        { ...session, revokedAt: instant, impersonatorId: null, impersonationReason: null },
+        { ...session, revokedAt: null, impersonatorId: null, impersonationReason: null },
       ],
       identities: [
         {

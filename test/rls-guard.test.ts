@@ -67,7 +67,26 @@ describe("The catalog", () => {
     ],
     ["grant update, delete on organizations to app_definer", "the fence is not as rls-policies.sql left it"],
     ["grant create on schema public to app_user", "app_user can create in a schema"],
-    ["alter function app_private.touch_updated_at() security definer", "definer function is not app_definer's"],
+    ["alter function app_private.touch_updated_at() security definer", "definer function has another owner"],
+    [
+      "set local role app_platform; drop function app.end_impersonation(uuid); set local role app_definer; create function app.end_impersonation(uuid) returns void language sql security definer set search_path = '' as ''; grant execute on function app.end_impersonation(uuid) to app_user; reset role",
+      "definer function has another owner",
+    ],
+    ...[
+      "using (true)",
+      "using ((select app.platform_admin_id()) is null)",
+      "using ((select app.platform_admin_id()) is not null or true)",
+      "using (id is not null and (select app.platform_admin_id()) is not null or true)",
+    ].map((how): [string, string] => [
+      `create policy everybody on users for select to app_platform ${how}`,
+      "policy of app_platform does not ask for an administrator",
+    ]),
+    [
+      "create policy everybody on sessions for insert to app_platform with check (impersonator_id = (select app.platform_admin_id()) or true)",
+      "policy of app_platform does not ask for an administrator",
+    ],
+    ["grant select (password_salt) on users to app_platform", "secret column is readable"],
+    ["create role mallory; grant app_platform to mallory", "somebody else can become app_platform"],
     [
       "grant create on schema public to app_user; create type mood as enum (); alter type mood owner to app_user",
       "app_user owns an object",

@@ -44,6 +44,7 @@ describe("GET /v1/auth/sessions", () => {
           lastUsedAt: instant,
           idleExpiresAt: instant,
           expiresAt: instant,
+          impersonatorId: null,
         },
       ],
       nextCursor: null,

@@ -131,8 +131,8 @@ export class Bench {
     } catch (error) {
       return { mutant, killers, stillborn: (error as Error).message };
     }
-    if (mutant.objects === null && !isOfRole(mutant)) {
-      // Most of a function's mutants are noticed here: the guard, which reads the whole catalog, need not look at them.
+    if (mutant.about) {
+      // Most mutants of a function's text are noticed here: the guard, which reads the whole catalog, need not look at them.
       const broken = await this.findBrokenApart(client, mutant);
       if (broken) return { mutant, killers: killers.set("commitment", broken) };
     }
@@ -146,6 +146,8 @@ export class Bench {
       if (callable !== this.baselines.get("callable")) killers.set("matrix", "other functions can be called");
       // The matrix takes longest, and has nothing to say of what is known to change nothing.
       if (killers.size > (killers.has("fingerprint") ? 1 : 0) || mutant.name in unnoticed) return { mutant, killers };
+      const broken = mutant.about ? null : await this.findBroken(client, mutant);
+      if (broken) return { mutant, killers: killers.set("commitment", broken) };
     }
     const difference = await this.findDifference(client, "the whole fence", mutant.objects);
     if (difference) killers.set("matrix", difference);
