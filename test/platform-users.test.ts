@@ -103,6 +103,20 @@ describe("GET /v1/platform/users", () => {
     expect((await call("GET", `users?email=${name}%25`)).body.data).toEqual([]);
   });
 
+  it("goes on after an address as long as there can be", async () => {
+    const { call } = await newAdmin();
+    const name = crypto.randomUUID();
+    const labels = ["x", "y", "z"].map((letter) => letter.repeat(63)).join(".");
+    for (const n of [1, 2]) {
+      const email = `${name}-${n}@${labels.slice(0, 254 - 47)}.example`;
+      const body = { email, password: goodPassword, name: `No ${n}` };
+      expect((await service.call("POST", "/v1/auth/sign-up", { body })).status).toBe(201);
+    }
+    const first = await call("GET", `users?limit=1&email=${name}`);
+    const second = await call("GET", `users?limit=1&email=${name}&cursor=${first.body.nextCursor}`);
+    expect([first, second].map(({ body }) => body.data[0]?.name)).toEqual(["No 1", "No 2"]);
+  });
+
   it("lists the suspended ones alone where it is asked to", async () => {
     const { call } = await newAdmin();
     const ada = await signUpPerson(service);

@@ -37,7 +37,11 @@ const WholePlatformOrganization = PlatformOrganization.extend({
 }).openapi("WholePlatformOrganization");
 
 const ListQuery = PageQuery.extend({
-  slug: z.string().max(63).default("").openapi({ description: "What the slug begins with.", example: "ac" }),
+  slug: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, "must be what a slug can begin with")
+    .default("")
+    .openapi({ description: "What the slug begins with.", example: "ac" }),
   suspended: Suspended,
 });
 

@@ -57,11 +57,16 @@ const WholePlatformUser = PlatformUser.extend({
 const ListQuery = PageQuery.extend({
   email: z
     .string()
-    .max(254)
+    .regex(/^[^\p{Cc}]{1,200}$/u, "must be 1 to 200 characters")
     .toLowerCase()
     .default("")
     .openapi({ description: "What the address begins with.", example: "ada@" }),
   suspended: Suspended,
+  // It holds an address.
+  cursor: z.string().max(1000).optional().openapi({
+    description: "`nextCursor` of the page before.",
+    example: "AZqw3o9sfMSeb28rfw8aAWFkYUBleGFtcGxlLmNvbQ",
+  }),
 });
 
 const tags: [string] = ["Platform"];
