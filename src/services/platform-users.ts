@@ -35,7 +35,9 @@ export const termOf = (column: SQL): SQL<string> => sql`encode(convert_to(${colu
 /** The arguments of a list's function. @throws AppError `invalid_request` for a cursor of another list. */
 export function listArguments({ startingWith, suspended, limit, cursor }: PageInput & PlatformFilter): SQL {
   const { term } = readTermCursor(cursor);
-  return sql`${startingWith}, ${suspended}::boolean, convert_from(decode(${term}, 'hex'), 'UTF8'), ${limit + 1}::int`;
+  // With the collation of the columns: convert_from answers with that of its encoding's name, which no index has.
+  const after = sql`convert_from(decode(${term}, 'hex'), 'UTF8') collate "default"`;
+  return sql`${startingWith}, ${suspended}::boolean, ${after}, ${limit + 1}::int`;
 }
 
 /** Of `app_private.platform_user`, under the alias `u`. */

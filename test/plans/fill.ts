@@ -76,11 +76,13 @@ const statements = [
      from generate_series(0, 9999) n`,
   `insert into domain_bars (organization_id, person_hash)
    select ${organization("100 * (n % 1000)")}, sha256(n::text::bytea) from generate_series(0, 39999) n`,
-  `insert into sessions (id, user_id, handle_hash, created_at, idle_expires_at, expires_at, revoked_at)
+  `insert into sessions (id, user_id, handle_hash, created_at, idle_expires_at, expires_at, revoked_at, impersonator_id, impersonation_reason)
    select ${session("n")}, ${user("n % 50000")}, sha256(n::text::bytea), now() - interval '40 days',
           now() + interval '6 days' - case when n % 20 = 0 then interval '37 days' else interval '0' end, now() + interval '20 days',
-          case when n % 3 = 0 then now() end
+          case when n % 3 = 0 then now() end, case when n % 100 = 50 then ${user("49000")} end, case when n % 100 = 50 then 'Filled' end
      from generate_series(0, 199999) n`,
+  // More than there will ever be, so that no plan may read them all.
+  `insert into platform_admins (user_id) select ${user("n")} from generate_series(49000, 49999) n`,
   `insert into idempotency_keys (scope, key, request_hash, response, created_at)
    select 'user:' || ${user("n % 50000")}, 'key-' || n, sha256(n::text::bytea), '{}', now() - n * interval '1 second'
      from generate_series(0, 99999) n`,

@@ -62,6 +62,8 @@ const ownedFor = (name: string): number => {
   if (name === "GET /v1/organizations/{organizationId}/audit-events/export") return 1_000;
   // Members, with their roles and accounts.
   if (name === "GET /v1/organizations/{organizationId}/export") return 2_000;
+  // Its first owners.
+  if (name === "GET /v1/platform/organizations/{organizationId}") return 100;
   // Of each on the page also its organization, its sender, and what they may give.
   if (name === "GET /v1/users/me/invitations") return 250;
   return signIns.has(name) ? maxSessions : 0;
