@@ -154,10 +154,11 @@ select 'definer function has an open search_path', p.oid::regprocedure::text
    and not coalesce('search_path=""' = any (p.proconfig), false)
 union all
 select 'definer function has another owner', p.oid::regprocedure::text || ': ' || pg_get_userbyid(p.proowner)
-  from pg_proc p join pg_namespace n on n.oid = p.pronamespace, worker
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
  where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
    -- A trigger's function runs for whoever changes a row.
-   and (has_function_privilege(worker.oid, p.oid, 'EXECUTE') or p.prorettype = 'trigger'::regtype)
+   and (exists (select from (table worker union all table platform) caller where has_function_privilege(caller.oid, p.oid, 'EXECUTE'))
+        or p.prorettype = 'trigger'::regtype)
    and pg_get_userbyid(p.proowner) <> case when p.oid::regprocedure::text in (select signature from platform_definers) then 'app_platform' else 'app_definer' end
 union all
 -- Its policies are all that holds the platform's functions.

@@ -77,6 +77,20 @@ export const platformAccessCommitments: Commitment[] = [
     },
   },
   {
+    title: "whoever has the database appoints and dismisses administrators, in the definer's role: npm run db:admins",
+    expected: [[["done"]], ["done"], "AP404"],
+    actual: async (scene) => {
+      const { id: userId } = scene.person("spare");
+      const asDefiner = (statement: string) =>
+        codeOf(scene.see(`set local role app_definer; ${statement}; set local role none`));
+      const found: unknown[] = [[[await asDefiner(`insert into platform_admins (user_id) values ('${userId}')`)]]];
+      found.push([
+        await asDefiner(`delete from platform_admins where user_id = '${scene.person("administrator").id}'`),
+      ]);
+      return [...found, await codeOf(scene.ask(admit(scene, "administrator")))];
+    },
+  },
+  {
     title: "nobody else is let in as one",
     expected: Array(4).fill("AP404"),
     actual: (scene) =>

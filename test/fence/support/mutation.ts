@@ -172,7 +172,7 @@ export class Bench {
   private async findBrokenApart(client: Client, mutant: Mutant): Promise<string | null> {
     await client.query("savepoint promises");
     // What never ends, such as a recursion without its step, is noticed as well.
-    await client.query("set local statement_timeout = '60s'");
+    await client.query("set local statement_timeout = '20s'");
     await addTestRoles(client);
     const broken = await this.findBroken(client, mutant);
     await client.query("rollback to promises");
@@ -188,6 +188,7 @@ export class Bench {
     if (broken) this.reach.remember(subject, broken);
     if (broken || (reaching.length > 0 && name in unnoticed)) return broken ?? null;
     const [other] = await findBroken(client, this.world.people, this.reach.listOthers(subject), options);
+    if (other) this.reach.remember(subject, other);
     return other ?? null;
   }
 

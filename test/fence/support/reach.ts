@@ -36,8 +36,13 @@ export class Reach {
       .toSorted((a, b) => rank(b) - rank(a));
   }
 
+  /** The rest: what ends in an error counts nothing. First those that were broken before, then those that name the subject. */
   listOthers(subject: string): Commitment[] {
-    return [...this.reached.keys()].filter((commitment) => !this.reached.get(commitment)?.has(subject));
+    const rank = ({ title }: Commitment) =>
+      2 * (this.breaks.get(subject + title) ?? 0) + (title.includes(subject) ? 1 : 0);
+    return [...this.reached.keys()]
+      .filter((commitment) => !this.reached.get(commitment)?.has(subject))
+      .toSorted((a, b) => rank(b) - rank(a));
   }
 
   /** @param broken a title, and what was found */
