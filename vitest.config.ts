@@ -71,7 +71,7 @@ export default defineConfig({
       inNode("local", ["test/local/*.test.ts"], 120),
       inNode("fence", ["test/fence/matrix*.test.ts"], 300),
       inNode("commands", ["test/commands/*.test.ts"], 120),
-      inNode("mutation", ["test/fence/mutation*.test.ts"], 2000),
+      inNode("mutation", ["test/fence/mutation*.test.ts"], 3000),
       inWorkerd("slow", "test/slow/!(*-times).test.ts", 300),
       alone(1, inWorkerd("times", "test/slow/*-times.test.ts", 300)),
       alone(2, inNode("crash", ["test/crash/*.test.ts"], 300)),
