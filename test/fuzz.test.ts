@@ -5,13 +5,14 @@ import { expectContract, type Operation } from "./support/contract.ts";
 import { giveIdentity, makeProofs } from "./support/identities.ts";
 import { giveInvitation, giveShareLink } from "./support/given-invitations.ts";
 import { takesPasskey } from "./support/passkeys.ts";
+import { takesAdmin } from "./support/platform.ts";
 import { fuzzSettings } from "./support/fuzz-settings.ts";
 import type { Schema } from "./support/json-schema.ts";
 import { bodyOf, contract, fillPath, operations, optionsOf } from "./support/operations.ts";
 import { giveAnswerable, giveRole, giveTeam, prepare, type Prepared, takesColleague } from "./support/prepare.ts";
 import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
-import { createOrganization, newAddress, openService, signInPerson } from "./support/service.ts";
+import { createOrganization, newAddress, newEmail, openService, signInPerson } from "./support/service.ts";
 import { giveConnection, giveDomain } from "./support/sso.ts";
 import { deafUrl } from "./support/webhooks.ts";
 import { forgetAttempts } from "./support/throttles.ts";
@@ -47,7 +48,18 @@ beforeAll(async () => {
 });
 
 /** What «…» stands for in a plan. */
-function fillIn(text: string, { person, ids }: Prepared, body: Record<string, unknown>): string {
+/** Nobody, in place of the planted account: an administrator of the platform may do with that what they like. */
+const nobody = {
+  person: { id: crypto.randomUUID(), email: newEmail() },
+  ids: { organizationId: crypto.randomUUID(), sessionId: crypto.randomUUID() },
+};
+
+function fillIn(
+  text: string,
+  { person, ids }: Prepared,
+  body: Record<string, unknown>,
+  planted: typeof nobody = canary,
+): string {
   const values: Record<string, string> = {
     email: person.email,
     password: person.password,
@@ -61,10 +73,10 @@ function fillIn(text: string, { person, ids }: Prepared, body: Record<string, un
     url: deafUrl,
     userId: person.id,
     ...ids,
-    "canary.userId": canary.person.id,
-    "canary.email": canary.person.email,
-    "canary.organizationId": canary.ids.organizationId,
-    "canary.sessionId": canary.ids.sessionId,
+    "canary.userId": planted.person.id,
+    "canary.email": planted.person.email,
+    "canary.organizationId": planted.ids.organizationId,
+    "canary.sessionId": planted.ids.sessionId,
   };
   const credential = JSON.stringify(person.passkeyAnswer);
   return text
@@ -74,14 +86,15 @@ function fillIn(text: string, { person, ids }: Prepared, body: Record<string, un
 
 function fillInPlan(operation: Operation, plan: RequestPlan, prepared: Prepared): RequestPlan {
   const body = bodyOf(operation, prepared.person) ?? {};
+  const planted = takesAdmin(operation.name) ? nobody : canary;
   const fill = (values: Record<string, string>) =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fillIn(value, prepared, body)]));
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fillIn(value, prepared, body, planted)]));
   return {
     ...plan,
     parameters: fill(plan.parameters),
-    query: plan.query.map(([name, value]) => [name, fillIn(value, prepared, body)]),
+    query: plan.query.map(([name, value]) => [name, fillIn(value, prepared, body, planted)]),
     headers: fill(plan.headers),
-    body: plan.body === undefined ? undefined : fillIn(plan.body, prepared, body),
+    body: plan.body === undefined ? undefined : fillIn(plan.body, prepared, body, planted),
   };
 }
 
@@ -162,8 +175,8 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (path.includes("{identityId}")) {
     return { ...sender, ids: { ...sender.ids, identityId: await giveIdentity(sender.person.id) } };
   }
-  if (takesPasskey(operation.name) || (method !== "GET" && takesColleague(operation.name)))
-    return prepare(service, undefined, operation);
+  const isTaken = takesColleague(operation.name) || takesAdmin(operation.name);
+  if (takesPasskey(operation.name) || (method !== "GET" && isTaken)) return prepare(service, undefined, operation);
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
@@ -225,7 +238,7 @@ describe("Whatever it is sent,", () => {
           if (isRefused(operation, filled)) expect(answer.status).toBeGreaterThanOrEqual(400);
           if (plan.isUnspoiled) expect([400, 413, 415], JSON.stringify(answer.body)).not.toContain(answer.status);
           const text = JSON.stringify(answer.body ?? null);
-          expect(canaryTexts().filter((secret) => text.includes(secret))).toEqual([]);
+          if (!takesAdmin(operation.name)) expect(canaryTexts().filter((secret) => text.includes(secret))).toEqual([]);
         }),
         { ...fuzzSettings, numRuns: runsOf(operation) },
       );

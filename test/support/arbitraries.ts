@@ -36,6 +36,7 @@ const own = [
   "apiKeyId",
   "webhookEndpointId",
   "webhookMessageId",
+  "impersonationId",
   "teamId",
   "suggestedOrganizationId",
   "deletedOrganizationId",
