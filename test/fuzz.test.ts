@@ -175,8 +175,10 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (path.includes("{identityId}")) {
     return { ...sender, ids: { ...sender.ids, identityId: await giveIdentity(sender.person.id) } };
   }
-  const isTaken = takesColleague(operation.name) || takesAdmin(operation.name);
-  if (takesPasskey(operation.name) || (method !== "GET" && isTaken)) return prepare(service, undefined, operation);
+  // All of it can be done again.
+  if (takesAdmin(operation.name)) return sender;
+  if (takesPasskey(operation.name) || (method !== "GET" && takesColleague(operation.name)))
+    return prepare(service, undefined, operation);
   if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
   if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
