@@ -72,6 +72,7 @@ export interface PersonDatabase extends Database {
 /** Runs as an administrator of the platform: reaches the functions that are theirs, and no more rows than any person. */
 export interface PlatformDatabase extends Database {
   readonly as: "platform";
+  readonly adminId: string;
 }
 
 /** Runs as a member of one organization who holds the route's permission. */
@@ -180,15 +181,15 @@ export function openKeyDatabase(
 /**
  * As an administrator of the platform, outside of any organization.
  *
- * @param handle SHA-256 of the session's handle, as bytea.
+ * @param session whose, and SHA-256 of its handle, as bytea.
  */
 export function openPlatformDatabase(
   options: DatabaseOptions,
-  handle: string,
+  { userId: adminId, handle }: { userId: string; handle: string },
   { fresh }: Pick<SessionRequirements, "fresh">,
 ): PlatformDatabase {
   const admit = sql`select ${beginning}, app.admit_platform_admin(${handle}::bytea, ${fresh}::boolean, ${originOf(options)})`;
-  return { as: "platform", ...openDatabase(options, admit) };
+  return { as: "platform", adminId, ...openDatabase(options, admit) };
 }
 
 interface AdmissionOptions {

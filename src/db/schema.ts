@@ -4,6 +4,7 @@ import {
   boolean,
   check,
   customType,
+  type ExtraConfigColumn,
   foreignKey,
   index,
   integer,
@@ -48,6 +49,18 @@ const ownUserId = () =>
     .notNull()
     .references(() => users.id, { onDelete: "cascade" });
 
+/** Of what an administrator of the platform can suspend, with a reason that administrators alone see. */
+const suspension = () => ({ suspendedAt: instant("suspended_at"), suspensionReason: text("suspension_reason") });
+/** What holds of it, and the indexes of the platform's list, whose entries are found by what `column` begins with. */
+const suspensionRules = (table: string, name: string, column: ExtraConfigColumn) => [
+  index(`${table}_${name}_idx`).on(column.op("text_pattern_ops")),
+  index(`${table}_suspended_idx`)
+    .on(column.op("text_pattern_ops"))
+    .where(sql`suspended_at is not null`),
+  check(`${table}_suspension_reason_known`, sql`suspended_at is not null or suspension_reason is null`),
+  check(`${table}_suspension_reason_length`, sql`length(suspension_reason) between 1 and 500`),
+];
+
 /**
  * People. `passwordSalt` holds bcrypt's own salt string (version, cost, 22 characters of salt) and
  * `passwordVerifier` the SHA-256 of the whole bcrypt hash, so what is stored cannot be replayed. Who signs in in
@@ -63,20 +76,13 @@ export const users = pgTable(
     passwordScheme: smallint("password_scheme"),
     passwordSalt: text("password_salt"),
     passwordVerifier: bytea("password_verifier"),
-    suspendedAt: instant("suspended_at"),
-    suspensionReason: text("suspension_reason"),
+    ...suspension(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
   (table) => [
     unique("users_email_key").on(table.email),
-    // For the platform's lists: addresses that begin with what is looked for.
-    index("users_email_idx").on(table.email.op("text_pattern_ops")),
-    index("users_suspended_idx")
-      .on(table.email.op("text_pattern_ops"))
-      .where(sql`suspended_at is not null`),
-    check("users_suspension_reason_known", sql`suspended_at is not null or suspension_reason is null`),
-    check("users_suspension_reason_length", sql`length(suspension_reason) between 1 and 500`),
+    ...suspensionRules("users", "email", table.email),
     check("users_email_canonical", sql`email = lower(email) and length(email) between 3 and 254`),
     check("users_name_length", sql`length(name) between 1 and 100`),
     check("users_password_salt_shape", sql`password_salt ~ '^\\$2[aby]\\$[0-9]{2}\\$[./A-Za-z0-9]{22}$'`),
@@ -155,18 +161,11 @@ export const organizations = pgTable(
     updatedAt: updatedAt(),
     /** For 30 days it can be restored, and is nowhere to be seen. */
     deletedAt: instant("deleted_at"),
-    suspendedAt: instant("suspended_at"),
-    suspensionReason: text("suspension_reason"),
+    ...suspension(),
   },
   (table) => [
     unique("organizations_slug_key").on(table.slug),
-    // For the platform's lists, as those of users.
-    index("organizations_slug_idx").on(table.slug.op("text_pattern_ops")),
-    index("organizations_suspended_idx")
-      .on(table.slug.op("text_pattern_ops"))
-      .where(sql`suspended_at is not null`),
-    check("organizations_suspension_reason_known", sql`suspended_at is not null or suspension_reason is null`),
-    check("organizations_suspension_reason_length", sql`length(suspension_reason) between 1 and 500`),
+    ...suspensionRules("organizations", "slug", table.slug),
     check("organizations_member_limit_positive", sql`member_limit > 0`),
     check("organizations_name_length", sql`length(name) between 1 and 100`),
     index("organizations_deleted_at_idx")

@@ -10,12 +10,27 @@ import {
 } from "../db/index.ts";
 import { AppError } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
-import type { Identity, PersonEnv, PlatformEnv, RequestVariables, SystemEnv, TenantEnv } from "../types.ts";
+import type {
+  Identity,
+  PersonEnv,
+  PlatformEnv,
+  RequestVariables,
+  SessionIdentity,
+  SystemEnv,
+  TenantEnv,
+} from "../types.ts";
 
 const optionsOf = ({ databaseOptions, idempotencyKey }: RequestVariables) => ({ ...databaseOptions, idempotencyKey });
 
 function identityOf({ identity }: RequestVariables): Identity {
   if (!identity) throw new AppError("unauthenticated");
+  return identity;
+}
+
+/** @throws AppError `session_required` with an API key. */
+function sessionOf(variables: RequestVariables): SessionIdentity {
+  const identity = identityOf(variables);
+  if (identity.by === "apiKey") throw new AppError("session_required");
   return identity;
 }
 
@@ -58,8 +73,7 @@ const requirementsOf = (
 /** For routes about the signed-in person. */
 export const personContext = (rules: SessionRules) =>
   createMiddleware<PersonEnv>(async (c, next) => {
-    const { by, handle } = identityOf(c.var);
-    if (by === "apiKey") throw new AppError("session_required");
+    const { handle } = sessionOf(c.var);
     c.set("database", openPersonDatabase(optionsOf(c.var), handle, requirementsOf(rules, c.var)));
     await next();
   });
@@ -67,9 +81,7 @@ export const personContext = (rules: SessionRules) =>
 /** For routes of the platform's administrators. */
 export const platformContext = (rules: SessionRules) =>
   createMiddleware<PlatformEnv>(async (c, next) => {
-    const { by, handle } = identityOf(c.var);
-    if (by === "apiKey") throw new AppError("session_required");
-    c.set("database", openPlatformDatabase(optionsOf(c.var), handle, requirementsOf(rules, c.var)));
+    c.set("database", openPlatformDatabase(optionsOf(c.var), sessionOf(c.var), requirementsOf(rules, c.var)));
     await next();
   });
 

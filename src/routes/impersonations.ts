@@ -1,14 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import { AppError } from "../errors.ts";
 import { createRouter, json, jsonRequest, PageQuery, pageOf, platformRoute } from "../openapi.ts";
 import { endImpersonation, impersonate, listImpersonations } from "../services/impersonations.ts";
-import { Reason } from "./platform-users.ts";
+import { Instant, Reason, tags } from "./platform.ts";
 
 const collection = "/v1/platform/impersonations";
 
 const Id = z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a41" });
 const UserId = z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a02" });
-const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
 
 const ImpersonationParams = z.object({
   impersonationId: Id.openapi({ param: { name: "impersonationId", in: "path" } }),
@@ -54,8 +52,6 @@ const Impersonation = z
   })
   .openapi("Impersonation");
 
-const tags: [string] = ["Platform"];
-
 const startRoute = platformRoute({
   method: "post",
   path: collection,
@@ -90,12 +86,7 @@ const endRoute = platformRoute({
 });
 
 export const impersonationRoutes = createRouter()
-  .openapi(startRoute, async (c) => {
-    const { identity } = c.var;
-    if (identity?.by !== "session") throw new AppError("session_required");
-    const input = { ...c.req.valid("json"), impersonatorId: identity.userId };
-    return c.json(await impersonate(c.var.database, c.var.settings, input), 201);
-  })
+  .openapi(startRoute, async (c) => c.json(await impersonate(c.var.database, c.var.settings, c.req.valid("json")), 201))
   .openapi(listRoute, async (c) => c.json(await listImpersonations(c.var.database, c.req.valid("query")), 200))
   .openapi(endRoute, async (c) => {
     await endImpersonation(c.var.database, c.req.valid("param").impersonationId);

@@ -7,11 +7,9 @@ import {
   unsuspendOrganization,
 } from "../services/platform-organizations.ts";
 import { OrganizationParams } from "./organizations.ts";
-import { Suspended, Suspension, SuspensionBody } from "./platform-users.ts";
+import { Instant, NewSuspension, Suspended, Suspension, tags } from "./platform.ts";
 
 const collection = "/v1/platform/organizations";
-
-const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
 
 const PlatformOrganization = z
   .object({
@@ -40,12 +38,10 @@ const ListQuery = PageQuery.extend({
   slug: z
     .string()
     .regex(/^[a-z0-9-]{1,63}$/, "must be what a slug can begin with")
-    .default("")
+    .optional()
     .openapi({ description: "What the slug begins with.", example: "ac" }),
   suspended: Suspended,
 });
-
-const tags: [string] = ["Platform"];
 
 const listRoute = platformRoute({
   method: "get",
@@ -75,7 +71,7 @@ const suspendRoute = platformRoute({
   summary: "Suspend an organization",
   description:
     "Nobody is let into it from the next request on, neither members nor API keys. One that is suspended stays so, with the reason of before.",
-  request: { params: OrganizationParams, body: jsonRequest(SuspensionBody) },
+  request: { params: OrganizationParams, body: jsonRequest(NewSuspension) },
   responses: { 200: json(PlatformOrganization, "The organization.") },
   fresh: true,
 });
@@ -93,7 +89,7 @@ const unsuspendRoute = platformRoute({
 
 export const platformOrganizationRoutes = createRouter()
   .openapi(listRoute, async (c) => {
-    const { slug, ...input } = c.req.valid("query");
+    const { slug = "", ...input } = c.req.valid("query");
     return c.json(await listPlatformOrganizations(c.var.database, { ...input, startingWith: slug }), 200);
   })
   .openapi(readRoute, async (c) =>

@@ -1,34 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, json, jsonRequest, PageQuery, pageOf, platformRoute } from "../openapi.ts";
 import { listPlatformUsers, readPlatformUser, suspendUser, unsuspendUser } from "../services/platform-users.ts";
+import { Instant, NewSuspension, Suspended, Suspension, tags } from "./platform.ts";
 
 const collection = "/v1/platform/users";
 
-export const UserParams = z.object({
+const UserParams = z.object({
   userId: z.uuid().openapi({ param: { name: "userId", in: "path" }, example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a02" }),
 });
-
-const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
-
-/** Of what is suspended, or null. */
-export const Suspension = {
-  suspendedAt: Instant.nullable().openapi({ description: "Null where it is not suspended.", example: null }),
-  suspensionReason: z.string().nullable().openapi({ description: "For administrators alone.", example: null }),
-};
-
-/** Why something is done, in the words of whoever does it. */
-export const Reason = z.string().trim().min(1).max(500).openapi({ example: "Ticket 4711" });
-
-export const SuspensionBody = z
-  .strictObject({ reason: Reason.openapi({ description: "For administrators alone." }) })
-  .openapi("NewSuspension");
-
-/** The filter of a list for the suspended ones alone. */
-export const Suspended = z
-  .enum(["true", "false"])
-  .default("false")
-  .transform((value) => value === "true")
-  .openapi({ type: "boolean", default: false, description: "Those that are suspended alone.", example: true });
 
 const PlatformUser = z
   .object({
@@ -57,9 +36,11 @@ const WholePlatformUser = PlatformUser.extend({
 const ListQuery = PageQuery.extend({
   email: z
     .string()
-    .regex(/^[^\p{Cc}]{1,200}$/u, "must be 1 to 200 characters")
     .toLowerCase()
-    .default("")
+    .min(1)
+    .max(200)
+    .refine((text) => !text.includes("\0"), "must not have U+0000")
+    .optional()
     .openapi({ description: "What the address begins with.", example: "ada@" }),
   suspended: Suspended,
   // It holds an address.
@@ -68,8 +49,6 @@ const ListQuery = PageQuery.extend({
     example: "AZqw3o9sfMSeb28rfw8aAWFkYUBleGFtcGxlLmNvbQ",
   }),
 });
-
-const tags: [string] = ["Platform"];
 
 const listRoute = platformRoute({
   method: "get",
@@ -97,7 +76,7 @@ const suspendRoute = platformRoute({
   summary: "Suspend an account",
   description:
     "The person's sessions and their own API keys are refused from the next request on, and they cannot sign in. One that is suspended stays so, with the reason of before.",
-  request: { params: UserParams, body: jsonRequest(SuspensionBody) },
+  request: { params: UserParams, body: jsonRequest(NewSuspension) },
   responses: { 200: json(PlatformUser, "The account.") },
   fresh: true,
   errors: ["platform_admin"],
@@ -116,7 +95,7 @@ const unsuspendRoute = platformRoute({
 
 export const platformUserRoutes = createRouter()
   .openapi(listRoute, async (c) => {
-    const { email, ...input } = c.req.valid("query");
+    const { email = "", ...input } = c.req.valid("query");
     return c.json(await listPlatformUsers(c.var.database, { ...input, startingWith: email }), 200);
   })
   .openapi(readRoute, async (c) => c.json(await readPlatformUser(c.var.database, c.req.valid("param").userId), 200))

@@ -54,12 +54,7 @@ export async function listImpersonations(
 export async function impersonate(
   database: PlatformDatabase,
   settings: Settings,
-  {
-    userId,
-    reason,
-    minutes,
-    impersonatorId,
-  }: { userId: string; reason: string; minutes: number; impersonatorId: string },
+  { userId, reason, minutes }: { userId: string; reason: string; minutes: number },
 ): Promise<StartedImpersonation> {
   const id = uuidv7();
   const handle = newHandle();
@@ -72,7 +67,7 @@ export async function impersonate(
       )} as expires_at`,
     ),
   ]);
-  const accessToken = await issueAccessToken(settings, { userId, handle, impersonatorId }, expiresIn);
+  const accessToken = await issueAccessToken(settings, { userId, handle, impersonatorId: database.adminId }, expiresIn);
   return { id, userId, accessToken, tokenType: "Bearer", expiresIn, expiresAt: result.rows[0]?.expires_at ?? "" };
 }
 

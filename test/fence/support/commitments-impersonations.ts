@@ -1,6 +1,6 @@
 import { administer, giveImpersonation, impersonating, outcomeOf } from "./administering.ts";
 import { id, organizations } from "./people.ts";
-import { codeOf, codesOf, lockerOf, sha256, type Commitment, type Scene } from "./scene.ts";
+import { codeOf, codesOf, findAfterEach, lockerOf, sha256, type Commitment, type Scene } from "./scene.ts";
 import { told } from "./telling.ts";
 
 const { mine, theirs } = organizations;
@@ -137,20 +137,14 @@ export const impersonationCommitments: Commitment[] = [
     actual: async (scene) => {
       await giveImpersonation(scene, "owner");
       const { id: administrator } = scene.person("administrator");
-      const found: unknown[] = [];
-      for (const change of [
+      const changes = [
         "select 1",
         `delete from platform_admins where user_id = '${administrator}'`,
         `update users set suspended_at = now() where id = '${administrator}'`,
         `update platform_admins set user_id = '${scene.person("spare").id}'`,
         `update sessions set expires_at = now() - interval '1 second' where id = '${id(9850)}'`,
-      ]) {
-        await scene.see("savepoint changed");
-        await scene.see(change);
-        found.push(await codeOf(scene.ask(impersonating(asOwner))));
-        await scene.see("rollback to changed");
-      }
-      return found;
+      ];
+      return findAfterEach(scene, changes, () => codeOf(scene.ask(impersonating(asOwner))));
     },
   },
   {

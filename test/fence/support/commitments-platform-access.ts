@@ -1,5 +1,6 @@
+import { outcomeOf } from "./administering.ts";
 import { id, organizations } from "./people.ts";
-import { asPerson, codeOf, codesOf, letIn, type Commitment, type Scene } from "./scene.ts";
+import { asPerson, codeOf, codesOf, findAfterEach, letIn, type Commitment, type Scene } from "./scene.ts";
 import { keyAdmission, platformAdmission } from "./world.ts";
 
 const { mine } = organizations;
@@ -8,16 +9,8 @@ const admit = (scene: Scene, who: string, isFresh = false) =>
   platformAdmission(scene.person(who)).replace("false", String(isFresh));
 
 /** After each of these changes of the administrator, which is taken back before the next, whether they are let in. */
-async function letInAfter(scene: Scene, changes: string[], isFresh = false): Promise<unknown[]> {
-  const found: unknown[] = [];
-  for (const change of changes) {
-    await scene.see("savepoint changed");
-    await scene.see(change);
-    found.push(await codeOf(scene.ask(admit(scene, "administrator", isFresh))));
-    await scene.see("rollback to changed");
-  }
-  return found;
-}
+const letInAfter = (scene: Scene, changes: string[], isFresh = false) =>
+  findAfterEach(scene, changes, () => codeOf(scene.ask(admit(scene, "administrator", isFresh))));
 
 /** Whatever the platform's functions would do or show. */
 const platformStatements = [
@@ -118,9 +111,7 @@ export const platformAccessCommitments: Commitment[] = [
     expected: [[[true]], [[null]], [[null]], "AP400", "APSES"],
     actual: async (scene) => {
       const ask = (admission: string | null) =>
-        scene
-          .ask(admission, `select app.platform_admin_id() = '${scene.person("administrator").id}'`)
-          .catch(({ code }: { code: string }) => code);
+        scene.ask(admission, `select app.platform_admin_id() = '${scene.person("administrator").id}'`);
       const found: unknown[] = [];
       for (const admission of [
         admit(scene, "administrator"),
@@ -129,9 +120,7 @@ export const platformAccessCommitments: Commitment[] = [
         null,
         keyAdmission("adm", "members:read"),
       ]) {
-        await scene.see("savepoint asked");
-        found.push(await ask(admission));
-        await scene.see("rollback to asked");
+        found.push(await outcomeOf(scene, () => ask(admission)));
       }
       return found;
     },
@@ -141,11 +130,8 @@ export const platformAccessCommitments: Commitment[] = [
     expected: [[], [], "AP404", [], [], [], "AP404", [], [], "AP404", "AP404", "AP404", "AP404", "AP404", "AP404"],
     actual: async (scene) => {
       const found: unknown[] = [];
-      for (const statement of platformStatements) {
-        await scene.see("savepoint tried");
-        found.push(await scene.ask(asPerson(scene, who), statement).catch(({ code }: { code: string }) => code));
-        await scene.see("rollback to tried");
-      }
+      for (const statement of platformStatements)
+        found.push(await outcomeOf(scene, () => scene.ask(asPerson(scene, who), statement)));
       return found;
     },
   })),

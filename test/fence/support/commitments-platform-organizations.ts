@@ -7,8 +7,6 @@ import { admission, keyAdmission } from "./world.ts";
 
 const { mine } = organizations;
 
-const idsOf = (rows: unknown[][]) => rows.map(([value]) => Number(String(value).slice(-4)) - 9920);
-
 const suspend = (organizationId: string, reason = "Unpaid") =>
   `select app.suspend_organization('${organizationId}', '${reason}')`;
 const unsuspend = (organizationId: string) => `select app.unsuspend_organization('${organizationId}')`;
@@ -19,79 +17,6 @@ const stored = (scene: Scene, organizationId: string) =>
 
 /** How administrators of the platform see organizations, and suspend them. */
 export const platformOrganizationCommitments: Commitment[] = [
-  {
-    title: "app.platform_organizations lists organizations in the order of their slugs, by what they begin with",
-    expected: [[4, 2, 3, 1, 5], [4, 2], [3, 1], [1], [], []],
-    actual: async (scene) => {
-      await givePlanted(scene);
-      const found: unknown[] = [];
-      for (const [slug, after, limit] of [
-        ["plat", "", 10],
-        ["plat", "", 2],
-        ["plat", "platb", 2],
-        ["platd", "", 10],
-        ["plate", "", 10],
-        ["lat", "", 10],
-      ] as const)
-        found.push(
-          idsOf(
-            await administer(
-              scene,
-              `select id from app.platform_organizations('${slug}', false, '${after}', ${limit})`,
-            ),
-          ),
-        );
-      return found;
-    },
-  },
-  {
-    title: "app.platform_organizations lists the suspended ones alone where it is asked to",
-    expected: [[4, 2], [4], [2], [2], [], []],
-    actual: async (scene) => {
-      await givePlanted(scene);
-      const found: unknown[] = [];
-      for (const [slug, after, limit] of [
-        ["plat", "", 10],
-        ["plat", "", 1],
-        ["plat", "plata", 10],
-        ["platb", "", 10],
-        ["platc", "", 10],
-        ["lat", "", 10],
-      ] as const)
-        found.push(
-          idsOf(
-            await administer(scene, `select id from app.platform_organizations('${slug}', true, '${after}', ${limit})`),
-          ),
-        );
-      return found;
-    },
-  },
-  {
-    title: "an organization is told of as it is stored",
-    expected: Array.from({ length: 3 }, () => [
-      [plantedOrganization(1), "platd", "Name 1", "2026-01-01T00:00:00.000Z", "2026-03-01T00:00:00.000Z", null, null],
-      [
-        plantedOrganization(2),
-        "platb",
-        "Name 2",
-        "2026-01-01T00:00:00.000Z",
-        null,
-        "2026-02-01T00:00:00.000Z",
-        "Reason 2",
-      ],
-    ]),
-    actual: async (scene) => {
-      await givePlanted(scene);
-      const of = (call: string) => administer(scene, `select * from ${call} order by id`);
-      const listed = await of("app.platform_organizations('plat', false, '', 10)");
-      const suspended = await of("app.platform_organizations('plat', true, '', 10)");
-      const one = [
-        ...(await of(`app.platform_organization('${plantedOrganization(1)}')`)),
-        ...(await of(`app.platform_organization('${plantedOrganization(2)}')`)),
-      ];
-      return [listed.slice(0, 2), [listed[0], suspended[0]], one];
-    },
-  },
   {
     title: "app.platform_organization_owners tells of the owners, and of nobody else",
     expected: [["both", "founder"], [], 100],

@@ -6,11 +6,6 @@ import { told } from "./telling.ts";
 
 const { mine, third } = organizations;
 
-const list = (scene: Scene, email: string, isSuspended: boolean, after: string, limit: number) =>
-  administer(scene, `select id from app.platform_users('${email}', ${isSuspended}, '${after}', ${limit})`);
-
-const idsOf = (rows: unknown[][]) => rows.map(([value]) => Number(String(value).slice(-4)) - 9900);
-
 const suspend = (userId: string, reason = "Spam") => `select app.suspend_user('${userId}', '${reason}')`;
 const unsuspend = (userId: string) => `select app.unsuspend_user('${userId}')`;
 const stored = (scene: Scene, userId: string) =>
@@ -23,73 +18,6 @@ const ends = (scene: Scene, userId: string) =>
 
 /** How administrators of the platform see accounts, and suspend them. */
 export const platformUserCommitments: Commitment[] = [
-  {
-    title: "app.platform_users lists accounts in the order of their addresses, by what they begin with",
-    expected: [[4, 2, 3, 1, 5], [4, 2], [3, 1], [1], [], []],
-    actual: async (scene) => {
-      await givePlanted(scene);
-      const found: unknown[] = [];
-      for (const [email, after, limit] of [
-        ["plat", "", 10],
-        ["plat", "", 2],
-        ["plat", "platb@example.test", 2],
-        ["platd", "", 10],
-        ["plate", "", 10],
-        ["lat", "", 10],
-      ] as const)
-        found.push(idsOf(await list(scene, email, false, after, limit)));
-      return found;
-    },
-  },
-  {
-    title: "app.platform_users lists the suspended ones alone where it is asked to",
-    expected: [[4, 2], [4], [2], [2], [], []],
-    actual: async (scene) => {
-      await givePlanted(scene);
-      const found: unknown[] = [];
-      for (const [email, after, limit] of [
-        ["plat", "", 10],
-        ["plat", "", 1],
-        ["plat", "plata@example.test", 10],
-        ["platb", "", 10],
-        ["platc", "", 10],
-        ["lat", "", 10],
-      ] as const)
-        found.push(idsOf(await list(scene, email, true, after, limit)));
-      return found;
-    },
-  },
-  {
-    title: "an account is told of as it is stored",
-    expected: Array.from({ length: 3 }, () => [
-      [planted(1), "platd@example.test", true, "Name 1", "2026-01-01T00:00:00.000Z", null, null],
-      [
-        planted(2),
-        "platb@example.test",
-        false,
-        "Name 2",
-        "2026-01-01T00:00:00.000Z",
-        "2026-02-01T00:00:00.000Z",
-        "Reason 2",
-      ],
-    ]),
-    actual: async (scene) => {
-      await givePlanted(scene);
-      const of = (call: string) => administer(scene, `select * from ${call} order by id`);
-      const listed = await of("app.platform_users('plat', false, '', 10)");
-      const suspended = await of("app.platform_users('plat', true, '', 10)");
-      const one = [
-        ...(await of(`app.platform_user('${planted(1)}')`)),
-        ...(await of(`app.platform_user('${planted(2)}')`)),
-      ];
-      return [listed.slice(0, 2), [listed[0], suspended[0]], one];
-    },
-  },
-  {
-    title: "app.platform_user finds nobody who is not there",
-    expected: "AP404",
-    actual: (scene) => administer(scene, `select app.platform_user('${id(9999)}')`),
-  },
   {
     title: "app.platform_user_organizations tells where somebody is a member, and with which roles, the newest first",
     expected: [

@@ -54,6 +54,7 @@ import { passwordCommitments } from "./commitments-passwords.ts";
 import { reauthenticationCommitments } from "./commitments-reauthentication.ts";
 import { impersonationCommitments } from "./commitments-impersonations.ts";
 import { platformAccessCommitments } from "./commitments-platform-access.ts";
+import { platformListCommitments } from "./commitments-platform-lists.ts";
 import { platformOrganizationCommitments } from "./commitments-platform-organizations.ts";
 import { platformUserCommitments } from "./commitments-platform-users.ts";
 import { roleCommitments } from "./commitments-roles.ts";
@@ -138,6 +139,7 @@ export const commitments = [
   ...webhookReplayCommitments,
   ...webhookSwitchCommitments,
   ...platformAccessCommitments,
+  ...platformListCommitments,
   ...platformUserCommitments,
   ...platformOrganizationCommitments,
   ...impersonationCommitments,
