@@ -7,7 +7,7 @@ import {
   unsuspendOrganization,
 } from "../services/platform-organizations.ts";
 import { OrganizationParams } from "./organizations.ts";
-import { Instant, NewSuspension, Suspended, Suspension, tags } from "./platform.ts";
+import { Instant, NewSuspension, Suspended, Suspension, tags, TermCursor } from "./platform.ts";
 
 const collection = "/v1/platform/organizations";
 
@@ -41,6 +41,7 @@ const ListQuery = PageQuery.extend({
     .optional()
     .openapi({ description: "What the slug begins with.", example: "ac" }),
   suspended: Suspended,
+  cursor: TermCursor,
 });
 
 const listRoute = platformRoute({

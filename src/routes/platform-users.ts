@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { createRouter, json, jsonRequest, PageQuery, pageOf, platformRoute } from "../openapi.ts";
 import { listPlatformUsers, readPlatformUser, suspendUser, unsuspendUser } from "../services/platform-users.ts";
-import { Instant, NewSuspension, Suspended, Suspension, tags } from "./platform.ts";
+import { Instant, NewSuspension, Suspended, Suspension, tags, TermCursor } from "./platform.ts";
 
 const collection = "/v1/platform/users";
 
@@ -43,11 +43,7 @@ const ListQuery = PageQuery.extend({
     .optional()
     .openapi({ description: "What the address begins with.", example: "ada@" }),
   suspended: Suspended,
-  // It holds an address.
-  cursor: z.string().max(1000).optional().openapi({
-    description: "`nextCursor` of the page before.",
-    example: "AZqw3o9sfMSeb28rfw8aAWFkYUBleGFtcGxlLmNvbQ",
-  }),
+  cursor: TermCursor,
 });
 
 const listRoute = platformRoute({

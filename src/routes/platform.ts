@@ -23,4 +23,10 @@ export const Suspended = z
   .enum(["true", "false"])
   .default("false")
   .transform((value) => value === "true")
-  .openapi({ type: "boolean", default: false, description: "Those that are suspended alone.", example: true });
+  .openapi({ description: "Those that are suspended alone.", example: "true" });
+
+/** Where a list goes on, after an address or a slug. */
+export const TermCursor = z.string().max(1000).optional().openapi({
+  description: "`nextCursor` of the page before.",
+  example: "AZqw3o9sfMSeb28rfw8aAWFkYUBleGFtcGxlLmNvbQ",
+});
