@@ -42,9 +42,12 @@ async function learn(operation: Operation): Promise<Plan> {
 
 await openOwnDatabase();
 const plans: Plan[] = [];
-// Not all at once: one that asks an identity provider's server would wait too long for its answer.
-for (let from = 0; from < operationsOfTheDatabase.length; from += 16)
-  plans.push(...(await Promise.all(operationsOfTheDatabase.slice(from, from + 16).map(learn))));
+// Not all at once: one that asks an identity provider's server would wait too long for its answer. And each time among few
+// rows, all of which each looks at.
+for (let from = 0; from < operationsOfTheDatabase.length; from += 8) {
+  await emptyDatabase();
+  plans.push(...(await Promise.all(operationsOfTheDatabase.slice(from, from + 8).map(learn))));
+}
 const reads = plans.filter(({ method }) => method === "GET");
 const writes = plans.filter(({ method }) => method !== "GET");
 
