@@ -114,10 +114,8 @@ export function openService(overrides: SettingsOverride = {}): Service {
       return (await service.allDatabaseRequests()).filter((request) => !isOutboxRequest(request));
     },
     async allDatabaseRequests() {
-      const response = await control(`requests?tag=${tag}`);
-      const { requests } = await response.json<{ requests: DatabaseRequest[] }>();
-      await control(`requests?tag=${tag}`, { method: "DELETE" });
-      return requests;
+      const response = await control(`requests?tag=${tag}`, { method: "DELETE" });
+      return (await response.json<{ requests: DatabaseRequest[] }>()).requests;
     },
     async injectFault(fault) {
       await control("faults", {

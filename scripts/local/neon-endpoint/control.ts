@@ -70,11 +70,9 @@ export class Control {
     const tag = target.query.get("tag") ?? "";
     switch (`${request.method} ${target.path}`) {
       case "GET /control/requests":
-        answer(response, 200, { requests: this.#requests.get(tag) ?? [] });
-        return true;
       case "DELETE /control/requests":
-        this.#requests.delete(tag);
-        answer(response, 204);
+        answer(response, 200, { requests: this.#requests.get(tag) ?? [] });
+        if (request.method === "DELETE") this.#requests.delete(tag);
         return true;
       case "POST /control/faults":
         this.#addFault(response, await readBody(request, maxControlBytes));

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 
+import { ConnectionError } from "./errors.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import type { IsolationLevel, Payload, RequestOptions, Statement } from "./request.ts";
 import { ResultWriter } from "./result-writer.ts";
@@ -18,6 +19,7 @@ const levelNames: Record<IsolationLevel, string> = {
   RepeatableRead: "REPEATABLE READ",
   Serializable: "SERIALIZABLE",
 };
+const nowhere = { begin() {}, describe() {}, addRow() {}, complete() {} };
 const maxCancelAttempts = 20;
 const cancelIntervalMilliseconds = 100;
 
@@ -53,7 +55,7 @@ async function executeSingle(
 ): Promise<string> {
   const writer = createWriter(options);
   try {
-    await runStatements(connection, statements, writer, options);
+    await runStatements(connection, [], statements, writer, options);
   } catch (error) {
     connection.isSpoiled = true;
     throw error;
@@ -67,10 +69,9 @@ async function executeBatch(
   options: ExecutionOptions,
 ): Promise<string> {
   const writer = createWriter(options);
-  await runOwnScript(connection, startTransaction(options));
   try {
     writer.write('{"results":[');
-    await runStatements(connection, statements, writer, options);
+    await runStatements(connection, [startTransaction(options)], statements, writer, options);
     writer.write("]}");
   } catch (error) {
     // An answer to the statement's failure is due, whatever becomes of the rollback.
@@ -82,20 +83,29 @@ async function executeBatch(
   return writer.toString();
 }
 
+/** All at once, after those of our own: a fault that breaks the connection at one of them lets those before it run. */
 async function runStatements(
   connection: PostgresConnection,
+  own: string[],
   statements: Statement[],
   writer: ResultWriter,
   options: ExecutionOptions,
 ): Promise<void> {
-  for (const [index, { query, params, arrayMode }] of statements.entries()) {
-    options.signal.throwIfAborted();
-    if (options.breakAt === index) connection.destroy();
-    if (index > 0) writer.write(",");
-    writer.begin(arrayMode ?? options.arrayMode);
-    await connection.runStatement(query, params, writer);
-    writer.finish();
-  }
+  options.signal.throwIfAborted();
+  const reached = statements.slice(0, options.breakAt);
+  await connection.runStatements([
+    ...own.map((text) => ({ text, values: [], sink: nowhere })),
+    ...reached.map(({ query, params, arrayMode }, index) => ({
+      text: query,
+      values: params,
+      sink: writer.sinkOf(index, arrayMode ?? options.arrayMode),
+    })),
+  ]);
+  writer.check();
+  options.signal.throwIfAborted();
+  if (reached.length === statements.length) return;
+  connection.destroy();
+  throw new ConnectionError("connection closed");
 }
 
 async function runOwnScript(connection: PostgresConnection, text: string): Promise<void> {

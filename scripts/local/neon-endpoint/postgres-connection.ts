@@ -17,8 +17,14 @@ export interface Credentials {
   password: string;
   database: string;
 }
-/** Takes what one statement answers, in the order of the wire. */
+/** One statement, and what takes its answer, in the order of the wire. Nothing of it may throw. */
+export interface SinkedStatement {
+  text: string;
+  values: (string | null)[];
+  sink: StatementSink;
+}
 export interface StatementSink {
+  begin(): void;
   describe(fields: Field[]): void;
   addRow(values: (string | null)[]): void;
   complete(commandTag: string): void;
@@ -84,25 +90,23 @@ export class PostgresConnection {
   }
 
   /**
-   * Runs one statement by the extended protocol: unnamed statement, untyped text parameters.
+   * Runs statements by the extended protocol: unnamed statements, untyped text parameters. All are sent at once, and Postgres
+   * passes over those that follow one that fails.
    *
    * @throws DatabaseError, or ConnectionError without a SQLSTATE
    */
-  async runStatement(text: string, values: (string | null)[], sink: StatementSink): Promise<void> {
-    if (text.includes("\0")) {
-      throw new ConnectionError("error encoding message to server: string contains embedded null");
-    }
-    if (values.length > maxParameters) {
-      throw new ConnectionError("error encoding message to server: value too large to transmit");
-    }
-    const messages = [
-      serialize.parse({ text }),
-      serialize.describe({ type: "S" }),
-      serialize.bind({ values }),
-      serialize.execute(),
-      serialize.sync(),
-    ];
-    await this.#run(Buffer.concat(messages), (message) => this.#deliver(message, sink));
+  async runStatements(statements: SinkedStatement[]): Promise<void> {
+    const messages = statements.flatMap(serializeStatement);
+    const answering = statements.values();
+    let sink: StatementSink | undefined;
+    await this.#run(Buffer.concat([...messages, serialize.sync()]), (message) => {
+      if (message.name === "parseComplete") {
+        sink = answering.next().value?.sink;
+        sink?.begin();
+      } else if (sink) {
+        this.#deliver(message, sink);
+      }
+    });
   }
 
   /** Runs statements by the simple protocol, where several may stand in one text. */
@@ -180,6 +184,8 @@ export class PostgresConnection {
         return sink.addRow(message.fields);
       case "commandComplete":
         return sink.complete(message.text);
+      case "emptyQuery":
+        return sink.complete("");
       case "copyInResponse":
       case "copyOutResponse":
         return this.#fail(new ConnectionError("unexpected message from server"));
@@ -226,4 +232,19 @@ export class PostgresConnection {
     this.#exchange = undefined;
     return exchange && ((error) => exchange.reject(exchange.error ?? error));
   }
+}
+
+function serializeStatement({ text, values }: SinkedStatement): Buffer[] {
+  if (text.includes("\0")) {
+    throw new ConnectionError("error encoding message to server: string contains embedded null");
+  }
+  if (values.length > maxParameters) {
+    throw new ConnectionError("error encoding message to server: value too large to transmit");
+  }
+  return [
+    serialize.parse({ text }),
+    serialize.describe({ type: "S" }),
+    serialize.bind({ values }),
+    serialize.execute(),
+  ];
 }

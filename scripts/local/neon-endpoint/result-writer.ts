@@ -8,7 +8,7 @@ import { textToJson } from "./text-values.ts";
  * Writes the JSON of one answer as the rows arrive. Past the limit it keeps nothing more, but takes
  * every row, so that a statement always runs to its end.
  */
-export class ResultWriter implements StatementSink {
+export class ResultWriter {
   readonly #maxBytes: number;
   readonly #rawText: boolean;
   #parts: string[] = [];
@@ -19,7 +19,6 @@ export class ResultWriter implements StatementSink {
   #keys: string[] = [];
   #arrayMode = false;
   #rows = 0;
-  #commandTag = "";
 
   constructor(options: { maxBytes: number; rawText: boolean }) {
     this.#maxBytes = options.maxBytes;
@@ -32,20 +31,44 @@ export class ResultWriter implements StatementSink {
     this.#bytes += Buffer.byteLength(part);
   }
 
-  begin(arrayMode: boolean): void {
+  /** What takes the answer to one statement. */
+  sinkOf(index: number, arrayMode: boolean): StatementSink {
+    return {
+      begin: () => {
+        if (index > 0) this.write(",");
+        this.#begin(arrayMode);
+      },
+      describe: (fields) => this.#describe(fields),
+      addRow: (values) => this.#addRow(values),
+      complete: (commandTag) => this.#complete(commandTag),
+    };
+  }
+
+  /** @throws SqlOverHttpError 507 when the answer has become too large; ResultError */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#isTooLarge) {
+      throw new SqlOverHttpError(507, `response is too large (max is ${this.#maxBytes} bytes)`);
+    }
+  }
+
+  toString(): string {
+    return this.#parts.join("");
+  }
+
+  #begin(arrayMode: boolean): void {
     this.#fields = [];
     this.#keys = [];
     this.#rows = 0;
-    this.#commandTag = "";
     this.#arrayMode = arrayMode;
   }
 
-  describe(fields: Field[]): void {
+  #describe(fields: Field[]): void {
     this.#fields = fields;
     this.#keys = fields.map((field) => JSON.stringify(field.name));
   }
 
-  addRow(values: (string | null)[]): void {
+  #addRow(values: (string | null)[]): void {
     if (this.#rows === 0) this.#writeHead();
     else this.write(",");
     this.#rows += 1;
@@ -61,27 +84,10 @@ export class ResultWriter implements StatementSink {
     }
   }
 
-  complete(commandTag: string): void {
-    this.#commandTag = commandTag;
-  }
-
-  /**
-   * Ends one statement.
-   *
-   * @throws SqlOverHttpError 507 when the answer has become too large; ResultError
-   */
-  finish(): void {
-    if (this.#failure) throw this.#failure;
-    if (this.#isTooLarge) {
-      throw new SqlOverHttpError(507, `response is too large (max is ${this.#maxBytes} bytes)`);
-    }
+  #complete(commandTag: string): void {
     if (this.#rows === 0) this.#writeHead();
-    const { command, rowCount } = readCommandTag(this.#commandTag);
+    const { command, rowCount } = readCommandTag(commandTag);
     this.write(`],"command":${JSON.stringify(command)},"rowCount":${rowCount}}`);
-  }
-
-  toString(): string {
-    return this.#parts.join("");
   }
 
   #writeHead(): void {
