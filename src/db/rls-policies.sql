@@ -3507,7 +3507,9 @@ begin
                            where p.organization_id = w.organization_id and p.endpoint_id = w.id and p.status = 'pending'
                            order by p.id limit 2000) pending
            limit 2000) due
-   where m.organization_id = due.organization_id and m.id = due.id and m.status = 'pending';
+   -- Not by its status: the index of what is pending, which may have been next to nothing when Postgres last counted, would be
+   -- read whole for each of them.
+   where m.organization_id = due.organization_id and m.id = due.id and m.settled_at is null;
   get diagnostics v_count = row_count;
   return v_count;
 end
@@ -3522,10 +3524,10 @@ begin
   if new.disabled_at is null then
     new.disabled_reason := null;
     update public.webhook_messages m set next_attempt_at = pg_catalog.now()
-     where m.organization_id = new.organization_id and m.endpoint_id = new.id and m.status = 'pending' and m.next_attempt_at is null
-       and not exists (select from public.webhook_messages earlier
-                        where earlier.organization_id = m.organization_id and earlier.endpoint_id = m.endpoint_id
-                          and earlier.subject_id = m.subject_id and earlier.status = 'pending' and earlier.id < m.id);
+      from (select distinct on (p.subject_id) p.id from public.webhook_messages p
+             where p.organization_id = new.organization_id and p.endpoint_id = new.id and p.status = 'pending'
+             order by p.subject_id, p.id) oldest
+     where m.organization_id = new.organization_id and m.id = oldest.id and m.next_attempt_at is null and m.settled_at is null;
   else
     perform app_private.bury_webhooks(new.organization_id, new.id);
   end if;

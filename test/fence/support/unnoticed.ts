@@ -114,7 +114,8 @@ export const unnoticed: Record<string, string> = {
   "app_private.switch_webhooks(): without perform from public.webhook_endpoints w where w.organization_id = new.organization_id a...":
     sameUnlessTwoAtOnce,
   "app_private.switch_webhooks(): nothing instead of for update": sameUnlessTwoAtOnce,
-  "app_private.bury_webhooks(uuid,uuid): without and m.status = 'pending'": sameUnlessTwoAtOnce,
+  "app_private.switch_webhooks(): without and m.settled_at is null": sameUnlessTwoAtOnce,
+  "app_private.bury_webhooks(uuid,uuid): without and m.settled_at is null": sameUnlessTwoAtOnce,
   "app_private.bury_webhooks(uuid,uuid): nothing instead of limit 2000":
     "the limit around it is the same; this spares reading on",
 };
