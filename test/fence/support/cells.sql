@@ -1,14 +1,14 @@
--- How many rows of these tables the transaction has written so far, taken back or not.
-create function pg_temp.rows_written(p_tables oid[]) returns bigint
+-- How many rows of each of these tables the transaction has written so far, taken back or not.
+create function pg_temp.rows_written(p_tables regclass[]) returns bigint[]
 language sql volatile as $$
-  select sum(pg_stat_get_xact_tuples_inserted(t) + pg_stat_get_xact_tuples_updated(t) + pg_stat_get_xact_tuples_deleted(t))
-    from unnest(p_tables) t
+  select array_agg(pg_stat_get_xact_tuples_inserted(t) + pg_stat_get_xact_tuples_updated(t) + pg_stat_get_xact_tuples_deleted(t) order by n)
+    from unnest(p_tables) with ordinality u (t, n)
 $$;
 
 -- Runs each statement as app_user in a subtransaction of its own, which is undone, after the admission, which all of them
--- share where it succeeds. What was changed is looked at from outside the fence before that: p_prints gives a print of
--- every row that is not the actor's.
-create function pg_temp.run_cells(p_admission text, p_statements text[], p_prints text, p_foreign text[])
+-- share where it succeeds. p_prints has for each of p_tables a statement for one print of every row that is not the
+-- actor's: of the tables that were written it is taken from outside the fence, and again when all is undone.
+create function pg_temp.run_cells(p_admission text, p_statements text[], p_tables regclass[], p_prints text[], p_foreign text[])
 returns table (outcome text, leak text)
 language plpgsql as $$
 declare
@@ -17,17 +17,16 @@ declare
   v_seen text;
   v_more text;
   v_count bigint;
-  v_before text;
-  v_tables oid[] := array(select c.oid from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r');
-  v_written bigint;
+  v_before text[] := '{}';
+  v_after text[];
+  v_print text;
+  v_table integer;
+  v_written bigint[];
+  v_now bigint[];
   v_admission text := p_admission;
   v_looked_at text;
   v_hits text[] := '{}';
 begin
-  -- As a function, whose plan is made once and not for every statement.
-  execute format('create or replace function pg_temp.prints() returns text language plpgsql as %L',
-                 format('begin return (%s); end', p_prints));
-  v_before := pg_temp.prints();
   begin
     if p_admission is not null then
       perform set_config('role', 'app_user', true);
@@ -42,8 +41,9 @@ begin
   foreach v_statement in array p_statements loop
     leak := null;
     v_seen := '';
+    v_after := '{}';
     begin
-      v_written := pg_temp.rows_written(v_tables);
+      v_written := pg_temp.rows_written(p_tables);
       perform set_config('role', 'app_user', true);
       if v_admission is not null then
         execute v_admission;
@@ -63,9 +63,14 @@ begin
       end if;
       outcome := 'rows ' || v_count;
       perform set_config('role', 'none', true);
-      if (pg_temp.rows_written(v_tables) <> v_written or v_statement ~* 'truncate')
-         and pg_temp.prints() is distinct from v_before then
-        leak := 'changes rows of others';
+      v_now := pg_temp.rows_written(p_tables);
+      if v_now <> v_written or v_statement ~* 'truncate' then
+        for v_table in 1 .. cardinality(p_tables) loop
+          if v_now[v_table] <> v_written[v_table] or v_statement ~* 'truncate' then
+            execute p_prints[v_table] into v_print;
+            v_after[v_table] := v_print;
+          end if;
+        end loop;
       end if;
       raise exception using errcode = 'UNDO1';
     exception
@@ -77,6 +82,16 @@ begin
           outcome := outcome || case when v_seen ~ 'row-level security' then ' by policy' else ' by grant' end;
         end if;
     end;
+    for v_table in 1 .. cardinality(p_tables) loop
+      continue when v_after[v_table] is null;
+      if v_before[v_table] is null then
+        execute p_prints[v_table] into v_print;
+        v_before[v_table] := v_print;
+      end if;
+      if v_after[v_table] <> v_before[v_table] then
+        leak := 'changes rows of others';
+      end if;
+    end loop;
     if v_seen is distinct from v_looked_at then
       v_looked_at := v_seen;
       v_hits := array(select v from unnest(p_foreign) with ordinality f (v, n) where strpos(v_seen, v) > 0 order by n);

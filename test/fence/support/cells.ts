@@ -16,8 +16,11 @@ export interface Cell {
   /** Whether finding nothing may come before asking for the context, as the plan has it. */
   asksLate?: boolean;
   /** In place of the trial's: where rows of others may be changed in a way that is meant. */
-  prints?: string;
+  prints?: Prints;
 }
+
+/** By table: SQL for one print of every row of it that is not the actor's. */
+export type Prints = Map<string, string>;
 
 export interface Outcome {
   /** "rows N", or an SQLSTATE; of a refusal also whether a grant was missing or a policy stood in the way. */
@@ -35,8 +38,7 @@ export async function createCellRunner(client: Client): Promise<void> {
 export interface Trial {
   admission: string | null;
   cells: Cell[];
-  /** SQL for one print of every row that is not the actor's. */
-  prints: string;
+  prints: Prints;
   /** Values that stand in rows of others only. */
   foreignValues: string[];
   /** By object: values of others that it may show. */
@@ -49,10 +51,11 @@ export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]>
   const outcomes = new Map<Cell, Outcome>();
   for (const prints of new Set(cells.map((cell) => cell.prints ?? trial.prints))) {
     const judged = cells.filter((cell) => (cell.prints ?? trial.prints) === prints);
-    const { rows } = await client.query<Outcome>("select * from pg_temp.run_cells($1, $2, $3, $4)", [
+    const { rows } = await client.query<Outcome>("select * from pg_temp.run_cells($1, $2, $3, $4, $5)", [
       trial.admission,
       judged.map(({ statement }) => statement),
-      prints,
+      [...prints.keys()],
+      [...prints.values()],
       trial.foreignValues,
     ]);
     for (const [index, cell] of judged.entries()) outcomes.set(cell, rows[index] ?? { outcome: "", leak: null });
@@ -72,14 +75,15 @@ export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]>
 }
 
 /** With the row's place, which an update moves even when it changes no value. */
-export function printsOf(relations: Relation[], outside: (relation: Relation) => string): string {
-  const prints = relations
-    .filter(isTable)
-    .map(
-      (relation) =>
-        `(select md5(string_agg(t.ctid || t::text, '|' order by t.ctid)) from ${relation.name} t where ${outside(relation)})`,
-    );
-  return `select concat_ws('|', ${prints.map((print) => `coalesce(${print}, '-')`).join(", ")})`;
+export function printsOf(relations: Relation[], outside: (relation: Relation) => string): Prints {
+  return new Map(
+    relations
+      .filter(isTable)
+      .map((relation) => [
+        relation.name,
+        `select coalesce(md5(string_agg(t.ctid || t::text, '|' order by t.ctid)), '-') from ${relation.name} t where ${outside(relation)}`,
+      ]),
+  );
 }
 
 /** Columns of an event whose words are the same in every trail. */
