@@ -47,13 +47,13 @@ beforeAll(async () => {
   canaryBefore = await lookAtCanary();
 });
 
-/** What «…» stands for in a plan. */
 /** Nobody, in place of the planted account: an administrator of the platform may do with that what they like. */
 const nobody = {
   person: { id: crypto.randomUUID(), email: newEmail() },
   ids: { organizationId: crypto.randomUUID(), sessionId: crypto.randomUUID() },
 };
 
+/** What «…» stands for in a plan. */
 function fillIn(
   text: string,
   { person, ids }: Prepared,
@@ -179,7 +179,7 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (takesAdmin(operation.name)) return sender;
   if (takesPasskey(operation.name) || (method !== "GET" && takesColleague(operation.name)))
     return prepare(service, undefined, operation);
-  if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service);
+  if (method === "DELETE" && path.endsWith("/users/me")) return prepare(service, undefined, operation);
   if (method !== "GET" && path.includes("/mfa/")) return prepare(service, undefined, operation);
   if (method !== "DELETE" && !path.endsWith("/sign-out")) return sender;
   if (path.includes("{invitationId}")) {

@@ -6,7 +6,7 @@ const { env } = (globalThis as unknown as { process: { env: Record<string, strin
  * The seed stays the same by default, so that a change alone can make a test fail.
  */
 export const fuzzSettings = {
-  numRuns: Number(env["VITE_FUZZ_RUNS"] ?? 100),
+  numRuns: Number(env["VITE_FUZZ_RUNS"] ?? 50),
   seed: readSeed(env["VITE_FUZZ_SEED"] ?? "20260101"),
 };
 
