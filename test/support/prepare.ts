@@ -122,6 +122,16 @@ export async function giveAnswerable(
 /** Whether it is done with a webhook endpoint. */
 export const takesWebhooks = (operation = ""): boolean => operation.includes("/webhook-endpoints/");
 
+/** Whether an operation has to do with something: without one, and where it exports all, with everything. */
+export const isAbout = (operation: Pick<Operation, "name"> | undefined, what: RegExp): boolean =>
+  !operation || what.test(operation.name) || operation.name.endsWith("/export");
+
+/** What is made for operations that have to do with it, and for others an id that nothing has. */
+export const giverFor =
+  (operation: Pick<Operation, "name"> | undefined) =>
+  async (what: RegExp, make: () => Promise<string>): Promise<string> =>
+    isAbout(operation, what) ? make() : crypto.randomUUID();
+
 /**
  * A person with an organization, the real ids for a path, and what else the operation needs to succeed. Where it is given,
  * there is nothing that it has nothing to do with: that would be a dozen requests for each of thousands of tests.
@@ -130,14 +140,13 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
   const person = await signUpPerson(service, name);
   const organization = await createOrganization(service, person, name);
   const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
-  const isAbout = (what: RegExp) => !operation || what.test(operation.name) || operation.name.endsWith("/export");
-  const give = async (what: RegExp, make: () => Promise<string>) => (isAbout(what) ? make() : crypto.randomUUID());
+  const give = giverFor(operation);
   const { id: organizationId } = organization;
-  person.mailedTokens = isAbout(/reset-password|verify|confirm|email-sign-in/)
+  person.mailedTokens = isAbout(operation, /reset-password|verify|confirm|email-sign-in/)
     ? await giveMailedTokens(person.id)
     : noMailedTokens();
-  if (isAbout(/oauth|identities/)) person.flowProofs = await makeProofs(person.id);
-  const webhooks = isAbout(/webhook-endpoints/)
+  if (isAbout(operation, /oauth|identities/)) person.flowProofs = await makeProofs(person.id);
+  const webhooks = isAbout(operation, /webhook-endpoints/)
     ? await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(operation?.name) })
     : { webhookEndpointId: crypto.randomUUID(), webhookMessageId: crypto.randomUUID() };
   const ids = {
