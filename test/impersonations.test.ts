@@ -179,9 +179,18 @@ describe("An impersonation", () => {
   it("is listed for administrators, the newest first, with its reason and its end", async () => {
     const { admin, call, person, id } = await newImpersonation();
     await newImpersonation();
-    const { status, body } = await call("GET", "impersonations?limit=100");
-    expect(status).toBe(200);
-    expect(body.data.find((one: { id: string }) => one.id === id)).toEqual({
+    const find = async () => {
+      // Other tests' come between: the list is of the whole platform.
+      let cursor = "";
+      for (;;) {
+        const { status, body } = await call("GET", `impersonations?limit=100${cursor}`);
+        expect(status).toBe(200);
+        const found = body.data.find((one: { id: string }) => one.id === id);
+        if (found || !body.nextCursor) return found;
+        cursor = `&cursor=${body.nextCursor}`;
+      }
+    };
+    expect(await find()).toEqual({
       id,
       userId: person.id,
       impersonatorId: admin.id,
@@ -191,8 +200,7 @@ describe("An impersonation", () => {
       endedAt: null,
     });
     await call("DELETE", `impersonations/${id}`);
-    const later = await call("GET", "impersonations?limit=100");
-    expect(later.body.data.find((one: { id: string }) => one.id === id)?.endedAt).toEqual(expect.any(String));
+    expect((await find())?.endedAt).toEqual(expect.any(String));
     const page = await call("GET", "impersonations?limit=1");
     const next = await call("GET", `impersonations?limit=1&cursor=${page.body.nextCursor ?? ""}`);
     expect(page.body.data[0].id > next.body.data[0].id).toBe(true);
