@@ -13,6 +13,8 @@ import { addTestRoles, inTransaction, openWorld, quietSettings, type World } fro
 
 /** MUTANTS, a regular expression over their names, judges a part of them: while a table or a function is made. */
 const chosen = new RegExp(process.env["MUTANTS"] ?? "", "u");
+/** MUTATION_PART, "0/4" to "3/4", judges every fourth. */
+const [part = 0, parts = 1] = (process.env["MUTATION_PART"] ?? "0/1").split("/").map(Number);
 
 let postgres: LocalPostgres;
 let worlds: [World, World];
@@ -78,18 +80,20 @@ describe("The fence with one thing changed", () => {
       ...(await makeGrantMutants(client)),
       ...(await makeFunctionMutants(client, permissions)),
     ];
-    const mutants = all.filter(({ name }) => chosen.test(name));
+    const mutants = all.filter(({ name }, index) => chosen.test(name) && index % parts === part);
+    const judged = new Set(mutants.map(({ name }) => name));
+    const known = new Set(all.map(({ name }) => name));
     const verdicts = await judgeAll(mutants);
     const living = verdicts.filter(({ stillborn }) => !stillborn);
     const missed = living.filter((verdict) => !isNoticed(verdict, "fingerprint"));
     report(living, missed, verdicts.length - living.length);
     expect(missed.map(({ mutant }) => mutant.name).toSorted()).toEqual(
       Object.keys(unnoticed)
-        .filter((name) => chosen.test(name))
+        .filter((name) => judged.has(name) || !known.has(name))
         .toSorted(),
     );
     // A mutant that Postgres refuses tests nothing: a few in a thousand are the price of making them from text.
-    expect((verdicts.length - living.length) / verdicts.length).toBeLessThan(0.003);
+    expect(verdicts.length - living.length).toBeLessThanOrEqual(Math.ceil(verdicts.length * 0.003));
   });
 
   it("is noticed for that change alone: where there is none, now that all are taken back, nothing is", async () => {
@@ -102,7 +106,7 @@ function report(living: Verdict[], missed: Verdict[], stillborn: number): void {
   // Past the console, which stays silent for a test that passes.
   process.stdout.write(
     `${[
-      `killed ${living.length - missed.length} / total ${living.length} (equivalent ${missed.length})`,
+      `part ${part} of ${parts}: killed ${living.length - missed.length} / total ${living.length} (equivalent ${missed.length})`,
       `by the guard's fingerprint alone: ${count((verdict) => isNoticed(verdict) && missed.includes(verdict))}, not counted as killed`,
       `by the guard without its fingerprint: ${count(({ killers }) => killers.has("guard"))}`,
       `by commitments: ${count(({ killers }) => killers.has("commitment"))}, by the matrix: ${count(({ killers }) => killers.has("matrix"))}, ` +
