@@ -67,7 +67,10 @@ export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]>
     if (leak?.startsWith("shows ") && trial.allowed?.get(object)?.has(leak.slice("shows ".length))) {
       return { outcome, leak: null };
     }
-    if (asksLate && !leak && ["rows 0", "AP400"].includes(outcome)) return { outcome: "nothing", leak: null };
+    // The policies of the platform's functions say to nobody what they say to all but administrators.
+    const isNobody = trial.admission === null && object.startsWith("app.platform_");
+    const refusals = ["rows 0", "AP400", ...(isNobody ? ["AP404"] : [])];
+    if (asksLate && !leak && refusals.includes(outcome)) return { outcome: "nothing", leak: null };
     const count = /^rows (\d+)$/.exec(outcome)?.[1];
     const tooMany = mostRows !== null && count !== undefined && Number(count) > mostRows;
     return { outcome, leak: leak ?? (tooMany ? `reaches ${count} rows where ${mostRows} are the actor's` : null) };

@@ -13,6 +13,7 @@ import {
   voids,
   withdraw,
 } from "./owning.ts";
+import { admitKey, giveKey } from "./keys.ts";
 import { id } from "./people.ts";
 import {
   codesOf,
@@ -35,6 +36,15 @@ export const ownershipCommitments: Commitment[] = [
       const made = await refusalsAndLocks(scene, own(scene), [offerTo(scene, "viewer")]);
       await giveOffer(scene);
       return [...made, ...(await refusalsAndLocks(scene, own(scene), [withdraw]))];
+    },
+  },
+  {
+    title: "app.ownership_transfer shows no offer to a key of the organization's own that may not make one",
+    expected: [],
+    actual: async (scene) => {
+      await giveOffer(scene);
+      await giveKey(scene, { of: null });
+      return scene.ask(admitKey("organization:read"), "select * from app.ownership_transfer()");
     },
   },
   {

@@ -67,6 +67,15 @@ export const reauthenticationCommitments: Commitment[] = [
     },
   },
   {
+    title: "app.reauthenticate asks for the password of whoever is signed in, and takes nobody else's",
+    expected: [[[true]], [[false]]],
+    actual: async (scene) => {
+      const admin = scene.person("admin");
+      const asked = (hash: string) => scene.ask(admission(admin), reauthenticate(hash));
+      return [await asked(admin.hash), await asked(scene.person("owner").hash)];
+    },
+  },
+  {
     title: "app.reauthenticate makes the session fresh and forgets the person's attempts, and nothing else",
     expected: [
       [[true]],

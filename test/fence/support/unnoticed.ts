@@ -114,6 +114,11 @@ export const unnoticed: Record<string, string> = {
   "app_private.switch_webhooks(): without perform from public.webhook_endpoints w where w.organization_id = new.organization_id a...":
     sameUnlessTwoAtOnce,
   "app_private.switch_webhooks(): nothing instead of for update": sameUnlessTwoAtOnce,
+  "app.refresh_session(bytea,integer,interval): nothing instead of for update of s": sameUnlessTwoAtOnce,
+  "app_private.prove_password(bytea,text): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.user_id()":
+    sealedBefore,
+  "app.admit_platform_admin(bytea,boolean,text,text): app_private.context() instead of app_private.session_context()":
+    "app.admit, which comes before it, has let in a session",
   "app_private.switch_webhooks(): without and m.settled_at is null": sameUnlessTwoAtOnce,
   "app_private.bury_webhooks(uuid,uuid): without and m.settled_at is null": sameUnlessTwoAtOnce,
   "app_private.bury_webhooks(uuid,uuid): nothing instead of limit 2000":
