@@ -37,6 +37,8 @@ export async function createCellRunner(client: Client): Promise<void> {
 /** What an actor is tried with; made once, since a fence that is tampered with must not change it. */
 export interface Trial {
   admission: string | null;
+  /** Whether that fails, whatever is asked after it. */
+  isRefused?: boolean;
   cells: Cell[];
   prints: Prints;
   /** Values that stand in rows of others only. */
@@ -44,6 +46,10 @@ export interface Trial {
   /** By object: values of others that it may show. */
   allowed?: Map<string, Set<string>>;
 }
+
+/** What is for the platform's administrators. */
+export const isOfPlatform = (name: string): boolean =>
+  /^app\.(platform_(?!admin_id)|(un)?suspend_|impersonate|end_impersonation)/.test(name);
 
 export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]> {
   const { cells } = trial;
@@ -67,9 +73,9 @@ export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]>
     if (leak?.startsWith("shows ") && trial.allowed?.get(object)?.has(leak.slice("shows ".length))) {
       return { outcome, leak: null };
     }
-    // The policies of the platform's functions say to nobody what they say to all but administrators.
-    const isNobody = trial.admission === null && object.startsWith("app.platform_");
-    const refusals = ["rows 0", "AP400", ...(isNobody ? ["AP404"] : [])];
+    // The platform's functions find nothing, or their policies say first that whoever asks is no administrator.
+    const isStranger = !trial.isRefused && isOfPlatform(object);
+    const refusals = ["rows 0", "AP400", ...(isStranger ? ["AP404"] : [])];
     if (asksLate && !leak && refusals.includes(outcome)) return { outcome: "nothing", leak: null };
     const count = /^rows (\d+)$/.exec(outcome)?.[1];
     const tooMany = mostRows !== null && count !== undefined && Number(count) > mostRows;

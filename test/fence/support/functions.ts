@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { escapeLiteral, type Client } from "pg";
 
 import { belongsTo, type Owners, type Relation } from "./catalog.ts";
-import { foreignValuesOf, printsOf, type Cell, type Trial } from "./cells.ts";
+import { foreignValuesOf, isOfPlatform, printsOf, type Cell, type Trial } from "./cells.ts";
 import { keyHandle, organizations, type Person } from "./people.ts";
 import type { World } from "./world.ts";
 
@@ -95,6 +95,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
       .map((cell): Cell => (meantToAdd.has(cell.object) ? { ...cell, prints: withoutAdded } : cell));
     trials.set(actor.name, {
       admission: actor.admission,
+      isRefused: actor.refused,
       cells,
       prints: printsOf(relations, ofStrangers),
       // The first that is shown counts, so what may be shown must not hide what may not.
@@ -104,9 +105,6 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
   }
   return trials;
 }
-
-const isOfPlatform = (name: string) =>
-  /^app\.(platform_(?!admin_id)|(un)?suspend_|impersonate|end_impersonation)/.test(name);
 
 /** Everybody who shares no organization with this person, and the organizations they are not in. */
 async function findStrangers(client: Client, userId: string | null): Promise<Owners> {
