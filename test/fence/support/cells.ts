@@ -75,7 +75,7 @@ export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]>
     }
     // The platform's functions find nothing, or their policies say first that whoever asks is no administrator.
     const isStranger = !trial.isRefused && isOfPlatform(object);
-    const refusals = ["rows 0", "AP400", ...(isStranger ? ["AP404"] : [])];
+    const refusals = ["rows 0", "AP400", ...(isStranger ? ["AP404", "APSES", "APMFA"] : [])];
     if (asksLate && !leak && refusals.includes(outcome)) return { outcome: "nothing", leak: null };
     const count = /^rows (\d+)$/.exec(outcome)?.[1];
     const tooMany = mostRows !== null && count !== undefined && Number(count) > mostRows;
