@@ -1,16 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { bodyOf, contract, fillPath, operations, targetOf } from "./support/operations.ts";
-import { prepare } from "./support/prepare.ts";
+import { prepareFor } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
-import { openService } from "./support/service.ts";
 import type { ErrorCode } from "../src/errors.ts";
 
 /** An operation ready to be called by somebody who may, and whether it has asked the database since. */
 async function open(operation: Operation) {
-  const service = openService();
-  const { person, ids } = await prepare(service, undefined, operation);
-  await service.databaseRequests();
+  const { service, person, ids } = await prepareFor(operation);
   const body = bodyOf(operation, person);
   const send = (rawBody: string | null, contentType: string | null, path = targetOf(operation, ids)) =>
     service.call(operation.method, path, {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { expectContract, type Operation } from "./support/contract.ts";
 import { asOwner } from "./support/database.ts";
 import { bodyOf, contract, operations, optionsOf, targetOf } from "./support/operations.ts";
-import { prepare, type Prepared } from "./support/prepare.ts";
+import { prepare, type Prepared, prepareFor } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { type Answer, openService, type Service } from "./support/service.ts";
 import { claimsOf, forge, forgeUnsigned, rawNumber } from "./support/tokens.ts";
@@ -67,9 +67,7 @@ describe("Every guarded operation", () => {
   it.each(operations.guarded)(
     "%s answers 401 without a token and to every forged one, and asks no database",
     async (_, operation) => {
-      const service = openService();
-      const { person, ids } = await prepare(service, undefined, operation);
-      await service.databaseRequests();
+      const { service, person, ids } = await prepareFor(operation);
       const smuggled = { userId: person.id, organizationId: ids.organizationId, role: "owner" };
       for (const body of [bodyOf(operation, person), operation.method === "GET" ? undefined : smuggled]) {
         const answer = await service.call(operation.method, targetOf(operation, ids), { body });
@@ -154,9 +152,7 @@ async function callAs({ person, ids }: Prepared, service: Service, operation: Op
 
 describe("Another way of writing a path", () => {
   it.each(operations.guarded)("passes by no guard of %s without a token", async (_, operation) => {
-    const service = openService();
-    const { person, ids } = await prepare(service, undefined, operation);
-    await service.databaseRequests();
+    const { service, person, ids } = await prepareFor(operation);
     for (const [spelling, respell] of Object.entries(spellings)) {
       const path = respell(targetOf(operation, ids));
       const answer = await service.call(operation.method, path, { body: bodyOf(operation, person) });

@@ -13,7 +13,7 @@ import {
   strangePath,
   takesPending,
 } from "./support/operations.ts";
-import { prepare } from "./support/prepare.ts";
+import { prepare, prepareFor } from "./support/prepare.ts";
 import { takesAdmin } from "./support/platform.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, signUpPerson } from "./support/service.ts";
@@ -213,9 +213,7 @@ describe("Every operation", () => {
   it.each(operations.all)(
     "%s asks the database once (with bcrypt or a code in between: at most twice)",
     async (name, operation) => {
-      const service = openService();
-      const { person, ids } = await prepare(service, undefined, operation);
-      await service.databaseRequests();
+      const { service, person, ids } = await prepareFor(operation);
       const answer = await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
       expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(400);
       expectContract(contract, operation, answer);
@@ -230,9 +228,7 @@ describe("Every operation", () => {
   it.each(operations.guarded)(
     "%s begins its transaction with app.admit, and hands it what the contract says",
     async (_, operation) => {
-      const service = openService();
-      const { person, organization, ids } = await prepare(service, undefined, operation);
-      await service.databaseRequests();
+      const { service, person, organization, ids } = await prepareFor(operation);
       const answer = await service.call(operation.method, targetOf(operation, ids), optionsOf(operation, person));
       const origin = [answer.headers.get("x-request-id"), service.address];
       const [request] = await service.databaseRequests();

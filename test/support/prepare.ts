@@ -18,7 +18,7 @@ import {
 } from "./given-invitations.ts";
 import { giveMailedTokens, noMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
-import { createOrganization, type Person, type Service, signUpPerson } from "./service.ts";
+import { createOrganization, openService, type Person, type Service, signUpPerson } from "./service.ts";
 import { arrangeAdmin, giveImpersonation } from "./platform.ts";
 import { giveConnection, giveDomain } from "./sso.ts";
 import { giveWebhookEndpoint } from "./webhooks.ts";
@@ -178,4 +178,12 @@ export async function prepare(service: Service, name?: string, operation?: Pick<
   if (colleague.userId) return { person, organization, ids: { ...ids, ...colleague } };
   if (!takesPasskey(operation.name)) return { person, organization, ids };
   return { person, organization, ids: { ...ids, passkeyId: await givePasskeyFor(operation.name, person) } };
+}
+
+/** The same for an operation, with a service of its own that has recorded nothing of the preparation. */
+export async function prepareFor(operation: Operation): Promise<Prepared & { service: Service }> {
+  const service = openService();
+  const prepared = await prepare(service, undefined, operation);
+  await service.databaseRequests();
+  return { ...prepared, service };
 }
