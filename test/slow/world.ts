@@ -1,22 +1,7 @@
-import { giveApiKey } from "../support/api-keys.ts";
 import { asOwner, emptyOwnDatabase } from "../support/database.ts";
-import { giveIdentity, makeProofs } from "../support/identities.ts";
-import { arrange } from "../support/factors.ts";
-import { giveInvitation, giveShareLink } from "../support/given-invitations.ts";
-import { giveMailedTokens, noMailedTokens } from "../support/one-time-tokens.ts";
 import type { Operation } from "../support/contract.ts";
-import { givePasskeyFor, takesPasskey } from "../support/passkeys.ts";
 import { contract, creates, databaseFreeRoutes, newMark, optionsOf, targetOf } from "../support/operations.ts";
-import {
-  giveAnswerable,
-  giveColleague,
-  giveRole,
-  giverFor,
-  giveTeam,
-  isAbout,
-  takesColleague,
-  takesWebhooks,
-} from "../support/prepare.ts";
+import { equip } from "../support/prepare.ts";
 import {
   type Answer,
   newAddress,
@@ -26,9 +11,6 @@ import {
   signInPerson,
   signUpPerson,
 } from "../support/service.ts";
-import { arrangeAdmin, giveImpersonation } from "../support/platform.ts";
-import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
-import { giveWebhookEndpoint } from "../support/webhooks.ts";
 
 /** A person with an organization, a second session, and a name that is in all they create. */
 export interface World {
@@ -55,42 +37,12 @@ export async function makeWorld(operation?: Operation): Promise<World> {
   await signInPerson(sound, ada.email);
   const { body: sessions } = await sound.call("GET", "/v1/auth/sessions", ada);
   const other = sessions.data.find(({ current }: { current: boolean }) => !current);
-  // All that there is for an operation that ends all of it.
-  const asked = operation && endsAll.test(operation.name) ? undefined : operation;
-  const give = giverFor(asked);
-  ada.mailedTokens = isAbout(asked, /reset-password|verify|confirm|email-sign-in|invitations|share-links/)
-    ? await giveMailedTokens(ada.id)
-    : noMailedTokens();
-  if (isAbout(asked, /oauth|identities/)) ada.flowProofs = await makeProofs(ada.id);
-  const provable = async ({ id, domain, txtRecord }: { id: string; domain: string; txtRecord: string }) => {
-    await setTxtRecords(domain, [txtRecord]);
-    return id;
-  };
-  await arrange(sound, ada, operation?.name);
-  const teamId = await give(/teams|invitations/, () => giveTeam(organization.id));
-  const userId =
-    operation && takesColleague(operation.name) && (await giveColleague(sound, organization.id, operation.name, ada));
-  if (operation)
-    await arrangeAdmin(operation.name, ada, { organizationId: organization.id, ...(userId && { userId }) });
-  const passkeyId = operation && takesPasskey(operation.name) && (await givePasskeyFor(operation.name, ada));
+  const isWhole = operation !== undefined && endsAll.test(operation.name);
   const ids = {
     organizationId: organization.id,
     organizationSlug: organization.slug,
     sessionId: other.id,
-    identityId: await give(/oauth|identities/, () => giveIdentity(ada.id)),
-    connectionId: await give(/sso/, async () => provable(await giveConnection(organization.id, { verified: false }))),
-    ...(passkeyId && { passkeyId }),
-    ...(userId && { userId }),
-    roleId: await give(/roles/, () => giveRole(organization.id)),
-    invitationId: await give(/invitations/, () => giveInvitation(organization.id)),
-    shareLinkId: await give(/share-links/, () => giveShareLink(organization.id)),
-    domainId: await give(/domains/, async () => provable(await giveDomain(organization.id))),
-    apiKeyId: await give(/api-keys/, async () => (await giveApiKey(organization.id, ada.id, ["organization:read"])).id),
-    teamId,
-    impersonationId: await give(/impersonations/, () => giveImpersonation(ada.id)),
-    ...(isAbout(asked, /webhook-endpoints/) &&
-      (await giveWebhookEndpoint(organization.id, { enabled: takesWebhooks(operation?.name) }))),
-    ...(await giveAnswerable(ada, operation?.name)),
+    ...(await equip(sound, ada, organization.id, operation, { isWhole, areProvable: true })),
   };
   return { ada, mark: newMark(), ids, address: newAddress() };
 }

@@ -20,7 +20,7 @@ import { giveMailedTokens, noMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, openService, type Person, type Service, signUpPerson } from "./service.ts";
 import { arrangeAdmin, giveImpersonation } from "./platform.ts";
-import { giveConnection, giveDomain } from "./sso.ts";
+import { giveConnection, giveDomain, setTxtRecords } from "./sso.ts";
 import { giveWebhookEndpoint } from "./webhooks.ts";
 
 export interface Prepared {
@@ -123,61 +123,81 @@ export async function giveAnswerable(
 export const takesWebhooks = (operation = ""): boolean => operation.includes("/webhook-endpoints/");
 
 /** Whether an operation has to do with something: without one, and where it exports all, with everything. */
-export const isAbout = (operation: Pick<Operation, "name"> | undefined, what: RegExp): boolean =>
+const isAbout = (operation: Pick<Operation, "name"> | undefined, what: RegExp): boolean =>
   !operation || what.test(operation.name) || operation.name.endsWith("/export");
 
-/** What is made for operations that have to do with it, and for others an id that nothing has. */
-export const giverFor =
-  (operation: Pick<Operation, "name"> | undefined) =>
-  async (what: RegExp, make: () => Promise<string>): Promise<string> =>
-    isAbout(operation, what) ? make() : crypto.randomUUID();
+interface Equipment {
+  /** All that there is, as for an operation that ends all. */
+  isWhole?: boolean;
+  /** Domains and connections that are still to be proved, by a record that is there. */
+  areProvable?: boolean;
+}
 
 /**
- * A person with an organization, the real ids for a path, and what else the operation needs to succeed. Where it is given,
- * there is nothing that it has nothing to do with: that would be a dozen requests for each of thousands of tests.
+ * What the operation needs to succeed, beside the person and their organization, by the names of the parameters of paths. There
+ * is nothing that it has nothing to do with, only ids that nothing has: that would be a dozen requests for each of thousands
+ * of tests.
  */
-export async function prepare(service: Service, name?: string, operation?: Pick<Operation, "name">): Promise<Prepared> {
-  const person = await signUpPerson(service, name);
-  const organization = await createOrganization(service, person, name);
-  const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
-  const give = giverFor(operation);
-  const { id: organizationId } = organization;
-  person.mailedTokens = isAbout(operation, /reset-password|verify|confirm|email-sign-in/)
+export async function equip(
+  service: Service,
+  person: Person,
+  organizationId: string,
+  operation: Pick<Operation, "name"> | undefined,
+  { isWhole = false, areProvable = false }: Equipment = {},
+) {
+  const about = isWhole ? undefined : operation;
+  const give = async (what: RegExp, make: () => Promise<string>) =>
+    isAbout(about, what) ? make() : crypto.randomUUID();
+  const proved = { verified: !areProvable };
+  const provable = async ({ id, domain, txtRecord }: { id: string; domain: string; txtRecord: string }) => {
+    if (areProvable) await setTxtRecords(domain, [txtRecord]);
+    return id;
+  };
+  person.mailedTokens = isAbout(about, /reset-password|verify|confirm|email-sign-in/)
     ? await giveMailedTokens(person.id)
     : noMailedTokens();
-  if (isAbout(operation, /oauth|identities/)) person.flowProofs = await makeProofs(person.id);
-  const webhooks = isAbout(operation, /webhook-endpoints/)
-    ? await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(operation?.name) })
-    : { webhookEndpointId: crypto.randomUUID(), webhookMessageId: crypto.randomUUID() };
+  if (isAbout(about, /oauth|identities/)) person.flowProofs = await makeProofs(person.id);
   const ids = {
-    organizationId,
-    organizationSlug: organization.slug,
-    sessionId: String(rows?.[0]?.["id"]),
     identityId: await give(/oauth|identities/, () => giveIdentity(person.id)),
-    connectionId: await give(/sso/, async () => (await giveConnection(organizationId)).id),
-    provider: "google",
+    connectionId: await give(/sso/, async () => provable(await giveConnection(organizationId, proved))),
     roleId: await give(/roles/, () => giveRole(organizationId)),
     invitationId: await give(/invitations/, () => giveInvitation(organizationId)),
     shareLinkId: await give(/share-links/, () => giveShareLink(organizationId)),
-    domainId: await give(/domains/, async () => (await giveDomain(organizationId, { verified: true })).id),
+    domainId: await give(/domains/, async () => provable(await giveDomain(organizationId, proved))),
     apiKeyId: await give(
       /api-keys/,
       async () => (await giveApiKey(organizationId, person.id, ["organization:read"])).id,
     ),
     teamId: await give(/teams/, () => giveTeam(organizationId)),
     impersonationId: await give(/impersonations/, () => giveImpersonation(person.id)),
-    ...webhooks,
+    ...(isAbout(about, /webhook-endpoints/)
+      ? await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(operation?.name) })
+      : { webhookEndpointId: crypto.randomUUID(), webhookMessageId: crypto.randomUUID() }),
     ...(await giveAnswerable(person, operation?.name)),
   };
   await arrange(service, person, operation?.name);
-  if (!operation) return { person, organization, ids };
+  if (!operation) return ids;
   const colleague = takesColleague(operation.name)
-    ? { userId: await giveColleague(service, organization.id, operation.name, person) }
+    ? { userId: await giveColleague(service, organizationId, operation.name, person) }
     : {};
   await arrangeAdmin(operation.name, person, { organizationId, ...colleague });
-  if (colleague.userId) return { person, organization, ids: { ...ids, ...colleague } };
-  if (!takesPasskey(operation.name)) return { person, organization, ids };
-  return { person, organization, ids: { ...ids, passkeyId: await givePasskeyFor(operation.name, person) } };
+  const passkey = takesPasskey(operation.name) ? { passkeyId: await givePasskeyFor(operation.name, person) } : {};
+  return { ...ids, ...colleague, ...passkey };
+}
+
+/** A person with an organization, the real ids for a path, and what else the operation needs to succeed. */
+export async function prepare(service: Service, name?: string, operation?: Pick<Operation, "name">): Promise<Prepared> {
+  const person = await signUpPerson(service, name);
+  const organization = await createOrganization(service, person, name);
+  const [rows] = await asOwner(["select id from sessions where user_id = $1", [person.id]]);
+  const ids = {
+    organizationId: organization.id,
+    organizationSlug: organization.slug,
+    sessionId: String(rows?.[0]?.["id"]),
+    provider: "google",
+    ...(await equip(service, person, organization.id, operation)),
+  };
+  return { person, organization, ids };
 }
 
 /** The same for an operation, with a service of its own that has recorded nothing of the preparation. */
