@@ -15,7 +15,7 @@ import {
   signInPerson,
   signUpPerson,
 } from "../support/service.ts";
-import { atOnce, crowd, tally, tenRounds } from "./at-once.ts";
+import { atOnce, counted, crowd, tally, tenRounds } from "./at-once.ts";
 import { insertMembers } from "../support/members-sql.ts";
 
 const service = openService();
@@ -208,12 +208,13 @@ describe("50 at once", tenRounds, () => {
     for (const owner of others) await addMember(id, owner.id, "owner");
     const owners = [first, ...others];
     const own = openService();
-    const answers = await atOnce((i) => deleteAccount(owners[i] ?? first, own), owners.length);
+    const leave = counted((i) => deleteAccount(owners[i] ?? first, own));
+    const answers = await atOnce(leave, owners.length);
     expect(tally(answers)).toEqual({ 204: owners.length - 1, "409 sole_owner": 1 });
     const last = owners[answers.findIndex(({ status }) => status === 409)];
     expect(await rolesIn(id)).toEqual({ [member.id]: "member", [last?.id ?? ""]: "owner" });
     // A deadlock would have been tried again.
-    expect(await own.databaseRequests()).toHaveLength(owners.length);
+    expect(await own.databaseRequests()).toHaveLength(leave.calls);
   });
 
   it("leave several organizations that nobody else is in: all go, and the organizations with the last", async () => {
@@ -225,10 +226,11 @@ describe("50 at once", tenRounds, () => {
       [ids, people.map(({ id }) => id)],
     ]);
     const own = openService();
-    const answers = await atOnce((i) => deleteAccount(people[i] as Person, own));
+    const leave = counted((i) => deleteAccount(people[i] as Person, own));
+    const answers = await atOnce(leave);
     expect(tally(answers)).toEqual({ 204: crowd });
     for (const id of ids) expect(await organizationExists(id)).toBe(false);
-    expect(await own.databaseRequests()).toHaveLength(crowd);
+    expect(await own.databaseRequests()).toHaveLength(leave.calls);
   });
 
   it("use an account in every way while it is deleted: nothing fails, and nothing of it is left", async () => {
@@ -264,11 +266,12 @@ describe("50 at once", tenRounds, () => {
     const links: string[] = [];
     for (let n = 0; n < 5; n++) links.push(await giveResetToken(ada.id));
     const own = openService();
-    const answers = await atOnce((i) => (i % 2 ? deleteAccount(ada, own) : reset(links[i % 5] ?? "", own)));
+    const use = counted((i) => (i % 2 ? deleteAccount(ada, own) : reset(links[i % 5] ?? "", own)));
+    const answers = await atOnce(use);
     const { 204: done = 0, "401 unauthenticated": noSession = 0, "400 invalid_token": noToken = 0 } = tally(answers);
     expect([done + noSession + noToken, done > 0 && done <= 2]).toEqual([crowd, true]);
     if (await storedUser(ada.email)) expect((await signIn(ada.email, "another harbour at dusk")).status).toBe(200);
     else expect(await traces(ada)).toEqual([]);
-    expect(await own.databaseRequests()).toHaveLength(crowd);
+    expect(await own.databaseRequests()).toHaveLength(use.calls);
   });
 });
