@@ -37,6 +37,16 @@ async function meanwhile<T>(organizationId: string, statements: [string, unknown
   return result;
 }
 
+/** Whether somebody waits for the transaction that has this session. */
+async function isAwaited(sessionId: string): Promise<boolean> {
+  const [rows] = await asOwner([
+    `select exists (select from pg_locks l join sessions s on s.xmax = l.transactionid
+                     where s.id = $1 and l.locktype = 'transactionid' and not l.granted) as waits`,
+    [sessionId],
+  ]);
+  return rows?.[0]?.["waits"];
+}
+
 /** Deletes an account, and runs the work while the deletion has all its locks and is not committed yet. */
 async function duringDeletion(
   ada: Person,
@@ -48,7 +58,9 @@ async function duringDeletion(
   const held = asOwner(["select from sessions where id = $1 for update", [session?.["id"]]], ["select pg_sleep(2)"]);
   await expect.poll(() => isLocked("sessions", session?.["id"]), { interval: 5, timeout: 2000 }).toBe(true);
   const deletion = deleteAccount(ada, by);
-  await expect.poll(() => isLocked("organizations", organizationId), { interval: 5, timeout: 2000 }).toBe(true);
+  // The sessions go last, with the account.
+  await expect.poll(() => isAwaited(session?.["id"]), { interval: 5, timeout: 2000 }).toBe(true);
+  expect(await isLocked("organizations", organizationId)).toBe(true);
   const working = work();
   await held;
   expect((await deletion).status).toBe(204);
