@@ -66,6 +66,8 @@ export const errorTable = {
   sole_owner: [409, "You are the only owner of an organization that has other members"],
   platform_admin: [409, "The account administers the platform"],
   user_suspended: [409, "The account is suspended"],
+  plan_managed_by_file: [409, "The plan is kept in src/plans.ts"],
+  unknown_feature: [409, "There is no such feature of this kind"],
   webhook_endpoint_limit: [409, "The organization has as many webhook endpoints as there can be"],
   webhook_endpoint_disabled: [409, "The webhook endpoint is disabled"],
   webhook_message_pending: [409, "The message is still to be delivered"],

@@ -154,6 +154,10 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   webhook_endpoints: "the organizations'",
   webhook_messages: "the organizations'",
   user_audit_events: "a list of its own, page by page",
+  features: "the product's own",
+  plans: "the product's own",
+  plan_prices: "the product's own",
+  plan_features: "the product's own",
   platform_admins: "an office of the platform's, told of in that list",
   identities: {
     list: "identities",

@@ -122,9 +122,11 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages",
       "GET /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages/{webhookMessageId}",
       "GET /v1/permissions",
+      "GET /v1/plans",
       "GET /v1/platform/impersonations",
       "GET /v1/platform/organizations",
       "GET /v1/platform/organizations/{organizationId}",
+      "GET /v1/platform/plans",
       "GET /v1/platform/users",
       "GET /v1/platform/users/{userId}",
       "GET /v1/users/me",
@@ -144,6 +146,7 @@ describe("Every operation", () => {
       "PATCH /v1/organizations/{organizationId}/sso-connections/{connectionId}",
       "PATCH /v1/organizations/{organizationId}/teams/{teamId}",
       "PATCH /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}",
+      "PATCH /v1/platform/plans/{planId}",
       "PATCH /v1/users/me",
       "POST /v1/auth/change-email",
       "POST /v1/auth/change-email/confirm",
@@ -197,6 +200,8 @@ describe("Every operation", () => {
       "POST /v1/platform/impersonations",
       "POST /v1/platform/organizations/{organizationId}/suspend",
       "POST /v1/platform/organizations/{organizationId}/unsuspend",
+      "POST /v1/platform/plans",
+      "POST /v1/platform/plans/{planId}/archive",
       "POST /v1/platform/users/{userId}/suspend",
       "POST /v1/platform/users/{userId}/unsuspend",
       "POST /v1/share-links/accept",
@@ -337,11 +342,12 @@ describe("Every operation", () => {
     const visit = (given: any, where: string): void => {
       const schema = contract.requests.resolve(given);
       if (schema["example"] !== undefined || schema["enum"] || schema["const"]) return;
-      for (const part of [...(schema["allOf"] ?? []), ...(schema["anyOf"] ?? [])]) visit(part, where);
+      const parts = ["allOf", "anyOf", "oneOf"].flatMap((of) => schema[of] ?? []);
+      for (const part of parts) visit(part, where);
       if (schema["type"] === "array") visit(schema["items"], `${where}[]`);
       else if (schema["properties"])
         for (const [key, value] of Object.entries(schema["properties"])) visit(value, `${where}.${key}`);
-      else if (!schema["allOf"] && !schema["anyOf"] && !where.endsWith("nextCursor")) missing.push(where);
+      else if (parts.length === 0 && !where.endsWith("nextCursor")) missing.push(where);
     };
     for (const parameter of operation.parameters) {
       if (parameter.example === undefined) visit(parameter.schema, `${parameter.in} ${parameter.name}`);

@@ -38,6 +38,10 @@ const readableColumns: Record<string, string | null> = {
   webhook_endpoints: "id",
   webhook_messages: "id",
   platform_admins: null,
+  features: null,
+  plans: null,
+  plan_prices: null,
+  plan_features: null,
 };
 
 interface Tenant {
@@ -177,6 +181,7 @@ describe("The catalog", () => {
       "invitations.roles _text",
       "invitations.team_ids _uuid",
       "organization_domains.roles _text",
+      "plan_features.limit numeric",
       "roles.permissions _text",
       "share_links.allowed_domains _text",
       "share_links.roles _text",

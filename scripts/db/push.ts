@@ -1,6 +1,7 @@
 import { runCommand } from "./command.ts";
 import { describeUrl, findOwnerUrl } from "./connection.ts";
 import { runDrizzleKit } from "./drizzle-kit.ts";
+import { applyPlans, describeChanges } from "./plans.ts";
 import { applyPolicies, findDatabaseProblems, printProblems } from "./steps.ts";
 
 await runCommand(async () => {
@@ -19,5 +20,6 @@ await runCommand(async () => {
   // It drops every policy it does not know, even when it fails half-way; so they are put back.
   await applyPolicies(url);
   console.log("✓ Policies applied");
+  if (!hasFailed) console.log(describeChanges(await applyPlans(url)));
   if (!printProblems(await findDatabaseProblems(url))) process.exitCode = 1;
 });

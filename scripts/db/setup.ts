@@ -3,8 +3,7 @@ import { parseArgs } from "node:util";
 import { runCommand } from "./command.ts";
 import { describeUrl, isLocalHost, isNeonHost, parseUrl } from "./connection.ts";
 import {
-  applyMigrations,
-  applyPolicies,
+  bringUpToDate,
   findDatabaseProblems,
   findProblems,
   hasLogin,
@@ -29,9 +28,7 @@ await runCommand(async () => {
   }
 
   console.log(`Setting up ${describeUrl(ownerUrl)}`);
-  console.log(`✓ Migrations applied: ${await applyMigrations(ownerUrl)}`);
-  await applyPolicies(ownerUrl);
-  console.log("✓ Policies applied");
+  await bringUpToDate(ownerUrl, console.log);
 
   if ((await hasLogin(ownerUrl)) && !values["new-password"]) {
     console.log(

@@ -6,6 +6,7 @@ import path from "node:path";
 
 import { root } from "../local/paths.ts";
 import { withClient } from "./connection.ts";
+import { applyPlans, checkPlans, describeChanges } from "./plans.ts";
 import { readPolicies } from "./role-permissions.ts";
 
 const guardFile = path.join(root, "src/db/rls-guard.sql");
@@ -56,6 +57,20 @@ export async function applyPolicies(ownerUrl: string): Promise<void> {
       throw error;
     }
   });
+}
+
+/**
+ * Migrations, policies and plans: all that a database needs to be as the source is.
+ *
+ * @param tell is told of each as it is done
+ * @throws as each of them; those before it are done
+ */
+export async function bringUpToDate(ownerUrl: string, tell: (line: string) => void = () => undefined): Promise<void> {
+  checkPlans();
+  tell(`✓ Migrations applied: ${await applyMigrations(ownerUrl)}`);
+  await applyPolicies(ownerUrl);
+  tell("✓ Policies applied");
+  tell(describeChanges(await applyPlans(ownerUrl)));
 }
 
 export interface Problem {

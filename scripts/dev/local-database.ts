@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
-import { applyMigrations, applyPolicies, setWorkerPassword } from "../db/steps.ts";
+import { bringUpToDate, setWorkerPassword } from "../db/steps.ts";
 import { startNeonEndpoint } from "../local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../local/neon-like-database.ts";
 import { localDirectory } from "../local/paths.ts";
@@ -32,8 +32,7 @@ export async function prepareDatabase(
   port: number,
 ): Promise<{ ownerUrl: string; databaseUrl: string }> {
   const { ownerUrl } = await createNeonLikeDatabase(postgres, "app");
-  await applyMigrations(ownerUrl);
-  await applyPolicies(ownerUrl);
+  await bringUpToDate(ownerUrl);
   const password = postgres.passwordOf("app_user");
   await setWorkerPassword(ownerUrl, password);
   const atEndpoint = new URL(ownerUrl);

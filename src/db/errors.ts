@@ -54,6 +54,8 @@ const raisedCodes: Record<string, ErrorCode> = {
   APDML: "domain_limit",
   APDNA: "email_domain_not_allowed",
   APXLG: "export_too_large",
+  APPLF: "plan_managed_by_file",
+  APFEA: "unknown_feature",
   APWHL: "webhook_endpoint_limit",
   APWHD: "webhook_endpoint_disabled",
   APWHP: "webhook_message_pending",

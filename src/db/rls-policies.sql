@@ -152,6 +152,11 @@ grant update (attempts, attempted_at) on throttles to app_definer;
 grant select, insert, delete on audit_events, user_audit_events to app_definer;
 -- Written by whoever has the database, in this role: npm run db:admins.
 grant select, insert, delete on platform_admins to app_definer;
+-- Written by npm run db:plans, in this role too.
+grant select, insert, delete on features to app_definer;
+grant update (kind, name, position, archived_at) on features to app_definer;
+grant select, insert on plans, plan_prices, plan_features to app_definer;
+grant update (name, description, is_default, is_public, position, managed_by, archived_at) on plans to app_definer;
 grant select, insert on webhook_endpoints to app_definer;
 grant update (sealed_secret, previous_sealed_secret, previous_expires_at, failing_since, disabled_at, disabled_reason) on webhook_endpoints to app_definer;
 grant select, insert, delete on webhook_messages to app_definer;
@@ -208,6 +213,16 @@ create policy "Definer functions write audit events" on audit_events for insert 
 create policy "Definer functions look for events of accounts" on user_audit_events for select to app_definer using (true);
 create policy "Definer functions write events of accounts" on user_audit_events for insert to app_definer with check (true);
 create policy "Definer functions know who administers the platform" on platform_admins for all to app_definer using (true) with check (true);
+create policy "Definer functions know what plans are made of" on features for all to app_definer using (true) with check (true);
+create policy "Definer functions read plans" on plans for select to app_definer using (true);
+create policy "Whoever has the database adds plans" on plans for insert to app_definer with check (true);
+create policy "Whoever has the database shows and archives plans" on plans for update to app_definer using (true);
+create policy "Definer functions read prices" on plan_prices for select to app_definer using (true);
+create policy "A plan has its prices from the first" on plan_prices for insert to app_definer
+  with check (exists (select from plans p where p.id = plan_prices.plan_id and p.created_at = now()::timestamptz(3)));
+create policy "Definer functions read what plans have" on plan_features for select to app_definer using (true);
+create policy "A plan has its features from the first" on plan_features for insert to app_definer
+  with check (exists (select from plans p where p.id = plan_features.plan_id and p.created_at = now()::timestamptz(3)));
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
@@ -4395,6 +4410,12 @@ language sql volatile security definer set search_path = '' as $$
            pg_catalog.jsonb_build_object('reason', p_reason, 'expiresAt', app_private.iso_instant(p_expires_at)))
 $$;
 
+/* Tells of what an administrator does to a plan, in their own trail: it is done to nobody. */
+create function app_private.record_plan(p_action text, p_plan_id uuid, p_before jsonb, p_after jsonb) returns void
+language sql volatile security definer set search_path = '' as $$
+  select app_private.record_event(null, app.platform_admin_id(), p_action, 'plan', p_plan_id, p_before, p_after)
+$$;
+
 create type app_private.platform_user as (
   id uuid, email text, email_verified boolean, name text, created_at timestamptz, suspended_at timestamptz, suspension_reason text
 );
@@ -4460,6 +4481,89 @@ language sql volatile security definer set search_path = '' as $$
            and not exists (select from public.memberships m where m.organization_id = organizations.id offset 0)$c$, 50)
 $$;
 
+-- ── Plans ────────────────────────────────────────────────────────────────────────────────────────
+
+/* These plans, as the platform's administrators see them. */
+create function app_private.plans_json(p_ids uuid[]) returns table (id uuid, plan jsonb)
+language sql stable set search_path = '' as $$
+  select p.id, pg_catalog.jsonb_build_object(
+           'id', p.id, 'key', p.key, 'version', p.version, 'name', p.name, 'description', p.description,
+           'trialDays', p.trial_days, 'isDefault', p.is_default, 'prices', coalesce(i.prices, '[]'), 'features', coalesce(a.features, '[]'),
+           'isPublic', p.is_public, 'position', p.position, 'managedBy', p.managed_by,
+           'createdAt', app_private.iso_instant(p.created_at), 'archivedAt', app_private.iso_instant(p.archived_at))
+    from public.plans p
+    left join (
+      select plan_id, pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+               'id', id, 'currency', currency, 'interval', interval, 'unitAmount', unit_amount, 'perSeat', per_seat)
+               order by currency, interval) as prices
+        from public.plan_prices where plan_id = any (p_ids) group by plan_id) i on i.plan_id = p.id
+    left join (
+      select h.plan_id, pg_catalog.jsonb_agg(
+               pg_catalog.jsonb_build_object('key', f.key, 'name', f.name, 'kind', f.kind)
+               || case f.kind when 'number' then pg_catalog.jsonb_build_object('limit', h.limit)
+                    when 'metered' then pg_catalog.jsonb_build_object('limit', pg_catalog.trim_scale(h.limit)::text, 'per', h.per)
+                    else '{}' end order by f.position, f.key) as features
+        from public.plan_features h join public.features f on f.key = h.feature_key
+       where h.plan_id = any (p_ids) group by h.plan_id) a on a.plan_id = p.id
+   where p.id = any (p_ids)
+$$;
+
+/* A new version of what is sold under a key, as plans_json writes it; the one before is no longer sold. The caller holds the
+   lock of all plans. */
+create function app_private.add_plan(p_plan jsonb, p_managed_by text) returns public.plans
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_key text := p_plan->>'key';
+  v_plan public.plans;
+begin
+  update public.plans p set archived_at = pg_catalog.now() where p.key = v_key and p.archived_at is null;
+  insert into public.plans (key, version, name, description, trial_days, is_default, is_public, position, managed_by)
+  select v_key, 1 + coalesce(pg_catalog.max(p.version), 0), p_plan->>'name', p_plan->>'description', (p_plan->>'trialDays')::int,
+         (p_plan->>'isDefault')::boolean, (p_plan->>'isPublic')::boolean, (p_plan->>'position')::int, p_managed_by
+    from public.plans p where p.key = v_key
+  returning * into v_plan;
+  insert into public.plan_prices (plan_id, currency, interval, unit_amount, per_seat)
+  select v_plan.id, i.currency, i.interval, i."unitAmount", i."perSeat"
+    from pg_catalog.jsonb_to_recordset(p_plan->'prices') i (currency text, interval text, "unitAmount" bigint, "perSeat" boolean);
+  insert into public.plan_features (plan_id, feature_key, kind, "limit", per)
+  select v_plan.id, a.key, a.kind, a.limit, a.per
+    from pg_catalog.jsonb_to_recordset(p_plan->'features') a (key text, kind text, "limit" numeric, per text);
+  return v_plan;
+end
+$$;
+
+/* One that the caller, an administrator, may change, held until the end of the transaction. AP404 for none, APPLF for one of src/plans.ts. */
+create function app_private.hold_plan(p_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_plan jsonb;
+begin
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('plans', 0));
+  select j.plan into v_plan from app_private.plans_json(array[p_id]) j;
+  if v_plan is null then
+    raise exception 'no such plan' using errcode = 'AP404';
+  end if;
+  if v_plan ->> 'managedBy' = 'file' then
+    raise exception 'the plan is of src/plans.ts' using errcode = 'APPLF';
+  end if;
+  return v_plan;
+end
+$$;
+
+/* Those of an object that are not the same in another. */
+create function app_private.changed_members(p_object jsonb, p_other jsonb) returns jsonb
+language sql immutable set search_path = '' as $$
+  select pg_catalog.jsonb_object_agg(m.key, m.value) from pg_catalog.jsonb_each(p_object) m where p_other -> m.key <> m.value
+$$;
+
+/* What anybody can have: the plans that are sold to everybody, in the order in which they are shown. */
+create function app.public_plans() returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(pg_catalog.jsonb_agg(j.plan - '{isPublic,position,managedBy,createdAt,archivedAt}'::text[]
+                    order by (j.plan ->> 'position')::int, j.plan ->> 'key'), '[]')
+    from app_private.plans_json(array(select p.id from public.plans p where p.archived_at is null and p.is_public)) j
+$$;
+
 grant execute on all functions in schema app to app_user;
 -- The owner too: a Worker given its URL by mistake must be able to call app.admit, which fences it.
 do $$
@@ -4472,7 +4576,9 @@ begin
 end
 $$;
 
-grant execute on function app.platform_admin_id(), app_private.record_impersonation(uuid, uuid, text, timestamptz) to app_platform;
+grant execute on function app.platform_admin_id(), app_private.record_impersonation(uuid, uuid, text, timestamptz),
+  app_private.record_plan(text, uuid, jsonb, jsonb), app_private.plans_json(uuid[]), app_private.add_plan(jsonb, text),
+  app_private.hold_plan(uuid), app_private.changed_members(jsonb, jsonb), app_private.iso_instant(timestamptz) to app_platform;
 
 reset role;
 
@@ -4490,6 +4596,9 @@ grant select (organization_id, user_id, role) on membership_roles to app_platfor
 grant select (id, user_id, created_at, expires_at, revoked_at, impersonator_id, impersonation_reason), update (revoked_at) on sessions to app_platform;
 grant insert (id, user_id, handle_hash, second_factor, idle_expires_at, expires_at, impersonator_id, impersonation_reason)
   on sessions to app_platform;
+grant select on features to app_platform;
+grant select, insert on plans, plan_prices, plan_features to app_platform;
+grant update (name, description, is_public, position, archived_at) on plans to app_platform;
 
 create policy "Administrators know each other" on platform_admins for select to app_platform
   using ((select app.platform_admin_id()) is not null);
@@ -4512,6 +4621,24 @@ create policy "Administrators act as people other than themselves" on sessions f
               and not exists (select from platform_admins a where a.user_id = sessions.user_id));
 create policy "Administrators end sessions" on sessions for update to app_platform
   using ((select app.platform_admin_id()) is not null) with check ((select app.platform_admin_id()) is not null and revoked_at is not null);
+create policy "Administrators know what plans are made of" on features for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators read plans" on plans for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators add plans of their own" on plans for insert to app_platform
+  with check ((select app.platform_admin_id()) is not null and managed_by = 'platform' and not is_default);
+create policy "Administrators show and archive plans of their own" on plans for update to app_platform
+  using ((select app.platform_admin_id()) is not null and managed_by = 'platform');
+create policy "Administrators read prices" on plan_prices for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators price plans of their own from the first" on plan_prices for insert to app_platform
+  with check ((select app.platform_admin_id()) is not null and exists (
+    select from plans p where p.id = plan_prices.plan_id and p.managed_by = 'platform' and p.created_at = now()::timestamptz(3)));
+create policy "Administrators read what plans have" on plan_features for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators say from the first what plans of their own have" on plan_features for insert to app_platform
+  with check ((select app.platform_admin_id()) is not null and exists (
+    select from plans p where p.id = plan_features.plan_id and p.managed_by = 'platform' and p.created_at = now()::timestamptz(3)));
 
 set local role app_platform;
 
@@ -4688,7 +4815,87 @@ begin
 end
 $$;
 
+/* All versions of all plans, or of one, the newest first, before p_before. */
+create function app.platform_plans(p_key text, p_before uuid, p_limit int) returns table (id uuid, plan jsonb)
+-- Planned for what is asked, so that those of a key are found by its index.
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+    select j.id, j.plan
+      from app_private.plans_json(array(
+             select p.id from public.plans p
+              where (p_key is null or p.key = p_key) and p.id < coalesce(p_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+              order by p.id desc limit p_limit)) j
+     order by j.id desc;
+end
+$$;
+
+/* Adds a plan, or another version of it, as app_private.plans_json writes it, and returns it so. AP404 for nobody at work,
+   APPLF where one of src/plans.ts is sold under its key, APFEA for a feature that src/plans.ts does not have, or has in another kind. */
+create function app.create_plan(p_plan jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_id uuid;
+  v_plan jsonb;
+  v_replaced_id uuid;
+begin
+  if app.platform_admin_id() is null then
+    raise exception 'for administrators alone' using errcode = 'AP404';
+  end if;
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('plans', 0));
+  if exists (select from public.plans p where p.key = p_plan ->> 'key' and p.archived_at is null and p.managed_by = 'file') then
+    raise exception 'the plan is of src/plans.ts' using errcode = 'APPLF';
+  end if;
+  if exists (select from pg_catalog.jsonb_to_recordset(p_plan -> 'features') a (key text, kind text)
+              where not exists (select from public.features f where f.key = a.key and f.kind = a.kind and f.archived_at is null)) then
+    raise exception 'no such feature' using errcode = 'APFEA';
+  end if;
+  select p.id into v_replaced_id from public.plans p where p.key = p_plan ->> 'key' and p.archived_at is null;
+  select a.id into v_id from app_private.add_plan(p_plan || '{"isDefault": false}', 'platform') a;
+  select j.plan into v_plan from app_private.plans_json(array[v_id]) j;
+  if v_replaced_id is not null then
+    perform app_private.record_plan('plan.archived', v_replaced_id, null, null);
+  end if;
+  perform app_private.record_plan('plan.created', v_id, null, v_plan - '{id,isDefault,managedBy,createdAt,archivedAt}'::text[]);
+  return v_plan;
+end
+$$;
+
+/* Shows a plan otherwise: p_changes has its name, description, isPublic and position, or some of them. As app_private.hold_plan. */
+create function app.update_plan(p_id uuid, p_changes jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_before jsonb := app_private.hold_plan(p_id);
+  v_after jsonb;
+begin
+  update public.plans p
+     set name = coalesce(p_changes ->> 'name', p.name), description = coalesce(p_changes ->> 'description', p.description),
+         is_public = coalesce((p_changes ->> 'isPublic')::boolean, p.is_public),
+         position = coalesce((p_changes ->> 'position')::int, p.position)
+   where p.id = p_id;
+  select j.plan into v_after from app_private.plans_json(array[p_id]) j;
+  if v_after <> v_before then
+    perform app_private.record_plan('plan.updated', p_id, app_private.changed_members(v_before, v_after), app_private.changed_members(v_after, v_before));
+  end if;
+  return v_after;
+end
+$$;
+
+/* Sells a plan no longer; who has it keeps it. One that is archived stays so. As app_private.hold_plan. */
+create function app.archive_plan(p_id uuid) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.hold_plan(p_id);
+  update public.plans p set archived_at = pg_catalog.now() where p.id = p_id and p.archived_at is null;
+  if found then
+    perform app_private.record_plan('plan.archived', p_id, null, null);
+  end if;
+  return (select j.plan from app_private.plans_json(array[p_id]) j);
+end
+$$;
+
 grant execute on function
+  app.platform_plans(text, uuid, int), app.create_plan(jsonb), app.update_plan(uuid, jsonb), app.archive_plan(uuid),
   app.platform_users(text, boolean, text, int), app.platform_user(uuid), app.platform_user_organizations(uuid),
   app.suspend_user(uuid, text), app.unsuspend_user(uuid),
   app.platform_organizations(text, boolean, text, int), app.platform_organization(uuid), app.platform_organization_owners(uuid),
@@ -5097,6 +5304,12 @@ create policy "The outbox is out of every query's reach" on outbox as restrictiv
 create policy "Spent challenges are out of every query's reach" on spent_challenges as restrictive to app_user
   using (false) with check (false);
 create policy "Who is kept out is out of every query's reach" on domain_bars as restrictive to app_user
+  using (false) with check (false);
+create policy "What plans are made of is out of every query's reach" on features as restrictive to app_user
+  using (false) with check (false);
+create policy "Plans are out of every query's reach" on plans as restrictive to app_user using (false) with check (false);
+create policy "Prices are out of every query's reach" on plan_prices as restrictive to app_user using (false) with check (false);
+create policy "What plans have is out of every query's reach" on plan_features as restrictive to app_user
   using (false) with check (false);
 create policy "Who administers the platform is out of every query's reach" on platform_admins as restrictive to app_user
   using (false) with check (false);

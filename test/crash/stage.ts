@@ -1,7 +1,7 @@
 import { cpSync } from "node:fs";
 import path from "node:path";
 
-import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
+import { bringUpToDate, setWorkerPassword } from "../../scripts/db/steps.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { type LocalPostgres, startPostgres } from "../../scripts/local/postgres.ts";
 import { dismissWatchdog, startWatchdog } from "../../scripts/local/watchdog.ts";
@@ -52,8 +52,7 @@ export async function openStage(): Promise<Stage> {
   stops.push(async () => removeClone(clone));
   const postgres = await startPostgres({ dataDirectory: path.join(clone, ".local/postgres") });
   const { ownerUrl } = await createNeonLikeDatabase(postgres);
-  await applyMigrations(ownerUrl);
-  await applyPolicies(ownerUrl);
+  await bringUpToDate(ownerUrl);
   await setWorkerPassword(ownerUrl, postgres.passwordOf("app_user"));
   return {
     clone,

@@ -1,6 +1,6 @@
 import type { TestProject } from "vitest/node";
 
-import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
+import { bringUpToDate, setWorkerPassword } from "../../scripts/db/steps.ts";
 import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
@@ -19,8 +19,7 @@ export async function setup(project: TestProject): Promise<void> {
   });
   stops.push(() => postgres.stop());
   const { ownerUrl } = await createNeonLikeDatabase(postgres);
-  await applyMigrations(ownerUrl);
-  await applyPolicies(ownerUrl);
+  await bringUpToDate(ownerUrl);
   await fillDatabase(postgres.url("postgres", "app"));
   const password = postgres.passwordOf("app_user");
   await setWorkerPassword(ownerUrl, password);

@@ -37,6 +37,7 @@ const own = [
   "webhookEndpointId",
   "webhookMessageId",
   "impersonationId",
+  "planId",
   "teamId",
   "suggestedOrganizationId",
   "deletedOrganizationId",
@@ -76,8 +77,18 @@ export function valuesOf(given: Schema, schemas: SchemaReader, name = ""): fc.Ar
   return valuesOfType(schema, schemas, name);
 }
 
-const listsOf = (items: fc.Arbitrary<unknown>, isUnique: boolean, length: { minLength: number; maxLength: number }) =>
-  isUnique ? fc.uniqueArray(items, length) : fc.array(items, length);
+/** By what each item of such a list is told apart, beside the rest of it. */
+const keyed: Record<string, string[]> = { prices: ["currency", "interval"], features: ["key"] };
+
+const selectorOf = (name: string) => (item: unknown) =>
+  keyed[name] ? keyed[name].map((key) => (item as Record<string, unknown>)[key]).join(" ") : item;
+
+const listsOf = (
+  name: string,
+  items: fc.Arbitrary<unknown>,
+  isUnique: boolean,
+  length: { minLength: number; maxLength: number },
+) => (isUnique ? fc.uniqueArray(items, { ...length, selector: selectorOf(name) }) : fc.array(items, length));
 
 function valuesOfType(schema: Schema, schemas: SchemaReader, name: string): fc.Arbitrary<unknown> {
   const { minimum = -(2 ** 31), maximum = 2 ** 31 - 1, minItems = 0, maxItems = 10 } = schema;
@@ -96,7 +107,7 @@ function valuesOfType(schema: Schema, schemas: SchemaReader, name: string): fc.A
         stringsOf(schema, name).filter((text) => schemas.findErrors(schema, text, name).length === 0),
       );
     case "array":
-      return listsOf(valuesOf(schema["items"], schemas, name), !!schema["uniqueItems"], {
+      return listsOf(name, valuesOf(schema["items"], schemas, name), !!schema["uniqueItems"], {
         minLength: minItems,
         maxLength: maxItems,
       });

@@ -1,7 +1,7 @@
 import type { TestProject } from "vitest/node";
 
 import { withClient } from "../../scripts/db/connection.ts";
-import { applyMigrations, applyPolicies, setWorkerPassword } from "../../scripts/db/steps.ts";
+import { bringUpToDate, setWorkerPassword } from "../../scripts/db/steps.ts";
 import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
@@ -17,8 +17,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await import("../../scripts/build-docs.ts");
   const postgres = await startPostgres({});
   const { ownerUrl } = await createNeonLikeDatabase(postgres);
-  await applyMigrations(ownerUrl);
-  await applyPolicies(ownerUrl);
+  await bringUpToDate(ownerUrl);
   const password = postgres.passwordOf("app_user");
   await setWorkerPassword(ownerUrl, password);
   // While nobody is connected to what it is a copy of: see openOwnDatabase.

@@ -125,6 +125,8 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     userId: colleagueId ?? crypto.randomUUID(),
     reason: mark,
   }),
+  "POST /v1/platform/plans": (_, mark) => ({ key: mark, name: mark }),
+  "PATCH /v1/platform/plans/{planId}": (_, mark) => ({ name: mark }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/share-links/accept": (person) => ({ token: person.mailedTokens?.shareLink }),
   "POST /v1/invitations/lookup": (person) => ({ token: person.mailedTokens?.invitation }),

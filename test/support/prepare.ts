@@ -20,6 +20,7 @@ import { giveMailedTokens, noMailedTokens } from "./one-time-tokens.ts";
 import { givePasskeyFor, takesPasskey } from "./passkeys.ts";
 import { createOrganization, openService, type Person, type Service, signUpPerson } from "./service.ts";
 import { arrangeAdmin, giveImpersonation } from "./platform.ts";
+import { givePlan } from "./plans.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "./sso.ts";
 import { giveWebhookEndpoint } from "./webhooks.ts";
 
@@ -170,6 +171,7 @@ export async function equip(
     ),
     teamId: await give(/teams/, () => giveTeam(organizationId)),
     impersonationId: await give(/impersonations/, () => giveImpersonation(person.id)),
+    planId: await give(/platform\/plans/, givePlan),
     ...(isAbout(about, /webhook-endpoints/)
       ? await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(operation?.name) })
       : { webhookEndpointId: crypto.randomUUID(), webhookMessageId: crypto.randomUUID() }),

@@ -57,6 +57,8 @@ import { platformAccessCommitments } from "./commitments-platform-access.ts";
 import { platformListCommitments } from "./commitments-platform-lists.ts";
 import { platformOrganizationCommitments } from "./commitments-platform-organizations.ts";
 import { platformUserCommitments } from "./commitments-platform-users.ts";
+import { platformPlanCommitments } from "./commitments-platform-plans.ts";
+import { planCommitments } from "./commitments-plans.ts";
 import { roleCommitments } from "./commitments-roles.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
@@ -72,6 +74,8 @@ import { totpSignInCommitments } from "./commitments-totp-sign-ins.ts";
 
 /** What every function of the fence promises. */
 export const commitments = [
+  ...planCommitments,
+  ...platformPlanCommitments,
   ...contextCommitments,
   ...apiKeyContextCommitments,
   ...apiKeyCommitments,

@@ -3,7 +3,8 @@ import { escapeLiteral, type Client } from "pg";
 
 import { belongsTo, type Owners, type Relation } from "./catalog.ts";
 import { foreignValuesOf, isOfPlatform, printsOf, type Cell, type Trial } from "./cells.ts";
-import { keyHandle, organizations, type Person } from "./people.ts";
+import { keyHandle, organizations, type Person, privatePlanId } from "./people.ts";
+import { newPlan } from "./planning.ts";
 import type { World } from "./world.ts";
 
 export interface CallableFunction {
@@ -35,6 +36,10 @@ const meantForEverybody: Record<string, string> = {
   "app.password_parameters(text)": "select password_salt from public.users",
   // Ids alone: without its key, which no table holds, a message can be neither read nor stopped.
   "app.due_messages(integer,uuid[])": "select id from public.outbox",
+  "app.public_plans()": `select e.value from (
+     select to_jsonb(t) from public.plans t where is_public and archived_at is null
+     union all select to_jsonb(t) from public.plan_prices t
+     union all select to_jsonb(t) from public.plan_features t union all select to_jsonb(t) from public.features t) f (row), jsonb_each_text(row) e`,
 };
 
 /** What may add to a stranger's tokens, messages and events; those that they have must stay as they are. */
@@ -141,11 +146,12 @@ function planCalls(
     "p_error text": ["failed", "failed", "failed", null],
     "p_handle bytea": [hashOf(victim.handle), hashOf(keyHandle(slug.slice(5)))],
     "p_changes jsonb": ['{"name": "Taken"}'],
+    "p_plan jsonb": [JSON.stringify(newPlan("taken"))],
     "p_days integer": ["30"],
     "p_hint text": ["0000"],
     "p_scopes text[]": ["{organization:read}"],
     "p_hash text": [victim.hash.slice(0, -1)],
-    "p_id uuid": [organizationId, victim.id, victim.messageId, victim.messageId],
+    "p_id uuid": [organizationId, victim.id, victim.messageId, privatePlanId],
     "p_key bytea": [hashOf(victim.messageKey)],
     "p_key text": [`key of ${victim.id}`],
     "p_organization_id uuid": [organizationId],

@@ -31,6 +31,9 @@ export const organizations = { mine: id(1), theirs: id(2), third: id(3) };
 
 const { mine, theirs, third } = organizations;
 
+/** A plan that was made for one customer. */
+export const privatePlanId = id(9600);
+
 /** What the Worker of this world brings along with a ticket. */
 export const workerKey = Buffer.alloc(32, 0x0a);
 
@@ -80,6 +83,11 @@ export async function addPeople(client: Client): Promise<People> {
     );
   }
   await client.query("insert into spent_challenges (key_hash) values (sha256('spent'))");
+  await client.query(
+    `insert into plans (id, key, version, name, description, trial_days, is_default, is_public, position, managed_by)
+     values ($1, 'of-one-customer', 1, 'Of one customer', '', 0, false, false, 9, 'platform')`,
+    [privatePlanId],
+  );
   await client.query("insert into app_private.worker_keys (key_hash) values (sha256($1))", [workerKey]);
   const people: People = {};
   for (const [name, roleIn] of Object.entries(memberships)) {

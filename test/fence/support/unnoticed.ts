@@ -44,6 +44,8 @@ export const unnoticed: Record<string, string> = {
     "it was found in the organization before, and its id is unique",
   "app_private.index_person(): without and t.organization_id = m.organization_id":
     "the person's are all meant; this is for the index",
+  "app_private.plans_json(uuid[]): where true instead of plan_id = any (p_ids)": forTheIndex,
+  "app_private.plans_json(uuid[]): where true instead of h.plan_id = any (p_ids)": forTheIndex,
   "public.teams: grant SELECT": "grants what each of its columns is granted already",
   "public.organization_domains: grant SELECT": "grants what each of its columns is granted already",
   "app_private.find_enrollment(users): without and b.organization_id = d.organization_id":

@@ -1,6 +1,6 @@
 import { Client } from "pg";
 
-import { applyMigrations, applyPolicies } from "../../../scripts/db/steps.ts";
+import { bringUpToDate } from "../../../scripts/db/steps.ts";
 import { createNeonLikeDatabase } from "../../../scripts/local/neon-like-database.ts";
 import type { LocalPostgres } from "../../../scripts/local/postgres.ts";
 import { builtInRoles, permissions } from "../../../src/permissions.ts";
@@ -38,8 +38,7 @@ export const quietSettings = { settings: { autovacuum: "off", jit: "off" } };
 
 export async function openWorld(postgres: LocalPostgres, database: string): Promise<World> {
   const { ownerUrl } = await createNeonLikeDatabase(postgres, database);
-  await applyMigrations(ownerUrl);
-  await applyPolicies(ownerUrl);
+  await bringUpToDate(ownerUrl);
   const connect = async () => {
     const client = new Client({ connectionString: postgres.url("postgres", database) });
     await client.connect();

@@ -1,0 +1,37 @@
+import { asOwner } from "./database.ts";
+
+export const newPlanKey = () => `plan-${crypto.randomUUID()}`;
+
+/** Another version of a plan, as an administrator adds it: its id. */
+export async function givePlan(plan: object = {}): Promise<string> {
+  const whole = {
+    key: newPlanKey(),
+    name: "Given",
+    description: "",
+    trialDays: 0,
+    isDefault: false,
+    isPublic: false,
+    position: 1000,
+    prices: [],
+    features: [],
+    ...plan,
+  };
+  const [, rows] = await asOwner(
+    ["set local role app_definer"],
+    ["select id from app_private.add_plan($1, 'platform')", [JSON.stringify(whole)]],
+  );
+  return rows?.[0]?.["id"];
+}
+
+/** Features of the tests' own, in the order in which plans show them: `given-number`, `-other`, `-metered` and `-boolean`. */
+export async function giveFeatures(): Promise<void> {
+  await asOwner(
+    ["set local role app_definer"],
+    [
+      `insert into features (key, kind, name, position)
+       values ('given-number', 'number', 'Number', 9001), ('given-other', 'number', 'Other number', 9002),
+              ('given-metered', 'metered', 'Metered', 9003), ('given-boolean', 'boolean', 'Boolean', 9004)
+       on conflict do nothing`,
+    ],
+  );
+}
