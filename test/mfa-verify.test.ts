@@ -135,7 +135,8 @@ describe("POST /v1/auth/mfa/verify", () => {
       for (const proof of [{ code: await totpCode(seed) }, { recoveryCode: recoveryCodes[0] }]) {
         const refused = await verify(service, token, proof);
         expectProblem(refused, "too_many_attempts");
-        expect(refused.headers.get("retry-after")).toBe("2");
+        // Less where the machine has paused since.
+        expect(refused.headers.get("retry-after")).toMatch(/^[12]$/);
       }
     }
     expect([await countFactorAttempts(ada), (await readStatus(ada)).recoveryCodesLeft]).toEqual([5, 2]);

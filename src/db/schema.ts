@@ -10,7 +10,6 @@ import {
   integer,
   json,
   jsonb,
-  numeric,
   pgTable,
   primaryKey,
   smallint,
@@ -21,7 +20,7 @@ import {
 } from "drizzle-orm/pg-core";
 
 /** `timestamptz(3)`, read as ISO 8601 UTC with milliseconds: the form every answer uses. */
-const instant = customType<{ data: string; driverData: string }>({
+export const instant = customType<{ data: string; driverData: string }>({
   dataType: () => "timestamp(3) with time zone",
   fromDriver: (value) => new Date(value).toISOString(),
 });
@@ -30,7 +29,7 @@ const bytea = customType<{ data: Uint8Array; driverData: string }>({
   dataType: () => "bytea",
 });
 
-const createdAt = () =>
+export const createdAt = () =>
   instant("created_at")
     .notNull()
     .default(sql`now()`);
@@ -978,129 +977,5 @@ export const webhookMessages = pgTable(
     index("webhook_messages_id_idx").on(table.id),
     check("webhook_messages_status_known", sql`status in ('pending', 'delivered', 'dead')`),
     check("webhook_messages_settled", sql`(status = 'pending') = (settled_at is null)`),
-  ],
-).enableRLS();
-
-/**
- * What plans are made of: a `boolean` one is had or not, a `number` is a ceiling, a `metered` one is counted anew each
- * period. As src/plans.ts has them.
- */
-export const features = pgTable(
-  "features",
-  {
-    key: text("key").primaryKey(),
-    kind: text("kind").notNull(),
-    name: text("name").notNull(),
-    /** Of the list. */
-    position: integer("position").notNull(),
-    /** Since when the file does not have it; plans of before do. */
-    archivedAt: instant("archived_at"),
-  },
-  (table) => [
-    unique("features_key_kind_key").on(table.key, table.kind),
-    check("features_key_shape", sql`key ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(key) <= 50`),
-    check("features_kind_known", sql`kind in ('boolean', 'number', 'metered')`),
-    check("features_name_length", sql`length(name) between 1 and 100`),
-  ],
-).enableRLS();
-
-/**
- * A version of what is sold under `key`. What its subscribers were promised (trial, prices, features) never changes: other
- * terms are another version, and the one before is archived, which is to say no longer sold.
- */
-export const plans = pgTable(
-  "plans",
-  {
-    id: uuid("id")
-      .primaryKey()
-      .default(sql`uuidv7()`),
-    key: text("key").notNull(),
-    version: integer("version").notNull(),
-    name: text("name").notNull(),
-    description: text("description").notNull(),
-    trialDays: integer("trial_days").notNull(),
-    /** What an organization has without a subscription. */
-    isDefault: boolean("is_default").notNull(),
-    /** Whether anybody sees it; others are for whom they were made. */
-    isPublic: boolean("is_public").notNull(),
-    /** Of the list. */
-    position: integer("position").notNull(),
-    /** Who says what it is: src/plans.ts, or the platform's administrators. */
-    managedBy: text("managed_by").notNull(),
-    createdAt: createdAt(),
-    archivedAt: instant("archived_at"),
-  },
-  (table) => [
-    unique("plans_key_version_key").on(table.key, table.version),
-    uniqueIndex("plans_sold_key")
-      .on(table.key)
-      .where(sql`archived_at is null`),
-    uniqueIndex("plans_default_key")
-      .on(table.isDefault)
-      .where(sql`is_default and archived_at is null`),
-    check("plans_key_shape", sql`key ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(key) <= 50`),
-    check("plans_version_positive", sql`version > 0`),
-    check("plans_name_length", sql`length(name) between 1 and 100`),
-    check("plans_description_length", sql`length(description) <= 500`),
-    check("plans_trial_days_bounded", sql`trial_days between 0 and 730`),
-    check("plans_managed_by_known", sql`managed_by in ('file', 'platform')`),
-  ],
-).enableRLS();
-
-/** What a plan costs: once a period, or for each seat. `unitAmount` is in the currency's smallest unit. */
-export const planPrices = pgTable(
-  "plan_prices",
-  {
-    id: uuid("id")
-      .primaryKey()
-      .default(sql`uuidv7()`),
-    planId: uuid("plan_id")
-      .notNull()
-      .references(() => plans.id),
-    currency: text("currency").notNull(),
-    interval: text("interval").notNull(),
-    unitAmount: bigint("unit_amount", { mode: "number" }).notNull(),
-    perSeat: boolean("per_seat").notNull(),
-  },
-  (table) => [
-    unique("plan_prices_plan_id_currency_interval_key").on(table.planId, table.currency, table.interval),
-    check("plan_prices_currency_shape", sql`currency ~ '^[a-z]{3}$'`),
-    check("plan_prices_interval_known", sql`interval in ('month', 'year')`),
-    check("plan_prices_unit_amount_bounded", sql`unit_amount between 1 and 99999999`),
-  ],
-).enableRLS();
-
-/**
- * What a plan has: of a number how many at most, of a metered one how much in each period, or null for any amount. A whole
- * number where it is a `number`.
- */
-export const planFeatures = pgTable(
-  "plan_features",
-  {
-    planId: uuid("plan_id")
-      .notNull()
-      .references(() => plans.id),
-    featureKey: text("feature_key").notNull(),
-    kind: text("kind").notNull(),
-    limit: numeric("limit"),
-    per: text("per"),
-  },
-  (table) => [
-    primaryKey({ columns: [table.featureKey, table.planId] }),
-    // A feature stays of its kind while any plan has it.
-    foreignKey({
-      name: "plan_features_feature_fkey",
-      columns: [table.featureKey, table.kind],
-      foreignColumns: [features.key, features.kind],
-    }),
-    index("plan_features_plan_id_idx").on(table.planId),
-    check(
-      "plan_features_kind_kept",
-      sql`case kind when 'boolean' then "limit" is null and per is null
-        when 'number' then per is null and "limit" = trunc("limit") is not false and "limit" <= 9007199254740991 is not false
-        else per is not null end`,
-    ),
-    check("plan_features_limit_bounded", sql`"limit" >= 0 and "limit" < 1e30 and scale("limit") <= 9`),
-    check("plan_features_per_known", sql`per in ('day', 'month', 'year')`),
   ],
 ).enableRLS();
