@@ -68,4 +68,5 @@ ALTER TABLE "plan_features" ADD CONSTRAINT "plan_features_feature_fkey" FOREIGN 
 ALTER TABLE "plan_prices" ADD CONSTRAINT "plan_prices_plan_id_plans_id_fk" FOREIGN KEY ("plan_id") REFERENCES "public"."plans"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "plan_features_plan_id_idx" ON "plan_features" USING btree ("plan_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "plans_sold_key" ON "plans" USING btree ("key") WHERE archived_at is null;--> statement-breakpoint
+CREATE INDEX "plans_public_idx" ON "plans" USING btree ("id") WHERE archived_at is null and is_public;--> statement-breakpoint
 CREATE UNIQUE INDEX "plans_default_key" ON "plans" USING btree ("is_default") WHERE is_default and archived_at is null;

@@ -72,6 +72,10 @@ export const plans = pgTable(
     uniqueIndex("plans_sold_key")
       .on(table.key)
       .where(sql`archived_at is null`),
+    // Of which there are a few, whatever was made for single customers.
+    index("plans_public_idx")
+      .on(table.id)
+      .where(sql`archived_at is null and is_public`),
     uniqueIndex("plans_default_key")
       .on(table.isDefault)
       .where(sql`is_default and archived_at is null`),

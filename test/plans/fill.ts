@@ -85,7 +85,8 @@ const statements = [
   `insert into platform_admins (user_id) select ${user("n")} from generate_series(49000, 49999) n`,
   "insert into features (key, kind, name, position) select 'filled-' || n, 'boolean', 'Filled', n from generate_series(0, 39) n",
   `insert into plans (id, key, version, name, description, trial_days, is_default, is_public, position, managed_by, archived_at)
-   select ${message("n")}, 'filled-' || n % 1000, n / 1000 + 1, 'Filled', '', 0, false, true, n, 'platform', now() from generate_series(0, 9999) n`,
+   select ${message("n")}, 'filled-' || n % 1000, n / 1000 + 1, 'Filled', '', 0, false, n < 9500, n, 'platform', case when n < 9500 then now() end
+     from generate_series(0, 9999) n`,
   `insert into plan_prices (plan_id, currency, interval, unit_amount, per_seat)
    select ${message("n / 2")}, 'usd', case n % 2 when 0 then 'month' else 'year' end, 1, true from generate_series(0, 19999) n`,
   `insert into plan_features (plan_id, feature_key, kind)
