@@ -33,7 +33,6 @@ CREATE TABLE "plan_prices" (
 	"interval" text NOT NULL,
 	"unit_amount" bigint NOT NULL,
 	"per_seat" boolean NOT NULL,
-	CONSTRAINT "plan_prices_plan_id_currency_interval_key" UNIQUE("plan_id","currency","interval"),
 	CONSTRAINT "plan_prices_currency_shape" CHECK (currency ~ '^[a-z]{3}$'),
 	CONSTRAINT "plan_prices_interval_known" CHECK (interval in ('month', 'year')),
 	CONSTRAINT "plan_prices_unit_amount_bounded" CHECK (unit_amount between 1 and 99999999)
@@ -67,6 +66,7 @@ ALTER TABLE "plan_features" ADD CONSTRAINT "plan_features_plan_id_plans_id_fk" F
 ALTER TABLE "plan_features" ADD CONSTRAINT "plan_features_feature_fkey" FOREIGN KEY ("feature_key","kind") REFERENCES "public"."features"("key","kind") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "plan_prices" ADD CONSTRAINT "plan_prices_plan_id_plans_id_fk" FOREIGN KEY ("plan_id") REFERENCES "public"."plans"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "plan_features_plan_id_idx" ON "plan_features" USING btree ("plan_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "plan_prices_plan_id_currency_interval_key" ON "plan_prices" USING btree ("plan_id","currency","interval");--> statement-breakpoint
 CREATE UNIQUE INDEX "plans_sold_key" ON "plans" USING btree ("key") WHERE archived_at is null;--> statement-breakpoint
 CREATE INDEX "plans_public_idx" ON "plans" USING btree ("id") WHERE archived_at is null and is_public;--> statement-breakpoint
 CREATE UNIQUE INDEX "plans_default_key" ON "plans" USING btree ("is_default") WHERE is_default and archived_at is null;

@@ -104,7 +104,8 @@ export const planPrices = pgTable(
     perSeat: boolean("per_seat").notNull(),
   },
   (table) => [
-    unique("plan_prices_plan_id_currency_interval_key").on(table.planId, table.currency, table.interval),
+    // No constraint, whose columns db:push would take for others unless they were in the order of the alphabet.
+    uniqueIndex("plan_prices_plan_id_currency_interval_key").on(table.planId, table.currency, table.interval),
     check("plan_prices_currency_shape", sql`currency ~ '^[a-z]{3}$'`),
     check("plan_prices_interval_known", sql`interval in ('month', 'year')`),
     check("plan_prices_unit_amount_bounded", sql`unit_amount between 1 and 99999999`),
