@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 
 import { type FeatureDefinition, features, type PlanDefinition, plans } from "../../src/plans.ts";
+import type { PlatformPlan } from "../../src/services/platform-plans.ts";
 import { withClient } from "./connection.ts";
 
 /** What is sold, as src/plans.ts writes it. */
@@ -16,21 +17,10 @@ export interface PlanChange {
   change: "new" | "changed" | "taken over" | "archived" | "unchanged";
 }
 
-/** A plan as app_private.plans_json has it. */
-interface SoldPlan {
-  id: string;
-  key: string;
-  version: number;
-  name: string;
-  description: string;
-  trialDays: number;
-  prices: { id: string; currency: string; interval: string; unitAmount: number; perSeat: boolean }[];
+/** A plan as app_private.plans_json has it, its features as loose as those of the file. */
+type SoldPlan = Omit<PlatformPlan, "features"> & {
   features: { key: string; name: string; kind: string; limit?: number | string | null; per?: string }[];
-  isDefault: boolean;
-  isPublic: boolean;
-  position: number;
-  managedBy: "file" | "platform";
-}
+};
 
 /**
  * Brings what is sold into the database, in one transaction. Again, it changes nothing. A plan with other terms gets a new
