@@ -49,6 +49,8 @@ const inWorkerd = (name: string, include: string, seconds: number, globalSetup =
     globalSetup,
     testTimeout: seconds * 1000,
     hookTimeout: 240_000,
+    // One workerd serves many files, each of which would else wait seconds for its own.
+    isolate: false,
   },
 });
 

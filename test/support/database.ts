@@ -1,15 +1,17 @@
 import { neon, neonConfig } from "@neondatabase/serverless";
-import { inject } from "vitest";
+import { expect, inject } from "vitest";
 import { insertMembers } from "./members-sql.ts";
 
 neonConfig.fetchEndpoint = (_host, port) => `http://127.0.0.1:${port}/sql`;
 
-/** The database of the test's file, where it is not the one that all share. */
-let ownDatabase: string | undefined;
+/** Those of test files that have one, where it is not the one that all share: this module serves many files. */
+const ownDatabases = new Map<string | undefined, string>();
+
+const testFile = () => expect.getState().testPath;
 
 function locate(url: string): string {
   const located = new URL(url);
-  if (ownDatabase) located.pathname = ownDatabase;
+  located.pathname = ownDatabases.get(testFile()) ?? located.pathname;
   return located.href;
 }
 
@@ -26,14 +28,14 @@ export const workerUrl = () => locate(inject("databaseUrl"));
 export async function openOwnDatabase(): Promise<void> {
   const name = `own_${crypto.randomUUID()}`;
   await neon(inject("ownerUrl")).query(`create database "${name}" template template_of_app`);
-  ownDatabase = name;
+  ownDatabases.set(testFile(), name);
   // A copy has all but the rights to the database as such: see rls-policies.sql.
   await asOwner([`revoke all on database "${name}" from public`], [`grant connect on database "${name}" to app_user`]);
 }
 
 /** Forgets all rows of the file's own database. @throws Error without one: others are at work in that which all share */
 export async function emptyOwnDatabase(tables: readonly string[]): Promise<void> {
-  if (!ownDatabase) throw new Error("the file has no database of its own");
+  if (!ownDatabases.has(testFile())) throw new Error("the file has no database of its own");
   const guarded = tables.filter((name) => name.endsWith("audit_events"));
   await asOwner(
     ...guarded.map((name): [string] => [`alter table ${name} disable trigger keep_all_events`]),
