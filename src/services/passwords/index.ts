@@ -1,4 +1,3 @@
-import { genSalt, hash } from "bcryptjs";
 import { hmac } from "../../crypto.ts";
 import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
@@ -38,8 +37,12 @@ async function digest(settings: Settings, scheme: number, password: string): Pro
   return btoa(String.fromCharCode(...bytes));
 }
 
+/** Loaded by the first request with a password: at start nothing needs it. */
+const loadBcrypt = () => import("bcryptjs");
+
 /** Hashes a new password under the current scheme and work factor. */
 export async function hashPassword(settings: Settings, password: string): Promise<PasswordHash> {
+  const { genSalt, hash } = await loadBcrypt();
   const scheme = currentScheme(settings);
   const salt = await genSalt(settings.BCRYPT_WORK_FACTOR);
   return { scheme, salt, hash: await hash(await digest(settings, scheme, password), salt) };
@@ -51,6 +54,7 @@ export async function rehashPassword(
   parameters: PasswordParameters,
   password: string,
 ): Promise<string> {
+  const { hash } = await loadBcrypt();
   return hash(await digest(settings, parameters.scheme, password), parameters.salt);
 }
 
