@@ -14,6 +14,7 @@ export const errorTable = {
   refresh_token_reused: [401, "The refresh token was already used; the session is revoked"],
   mfa_required: [401, "The second factor is still to be given"],
   reauthentication_required: [401, "You proved who you are too long ago for this"],
+  entitlement_required: [402, "The organization's plan does not have this"],
   mfa_enrollment_required: [403, "A second factor is asked for, and this session has none"],
   email_unverified: [403, "The e-mail address is not verified yet"],
   wrong_code: [403, "The code is wrong, has expired, or was used already"],
@@ -66,6 +67,14 @@ export const errorTable = {
   sole_owner: [409, "You are the only owner of an organization that has other members"],
   platform_admin: [409, "The account administers the platform"],
   user_suspended: [409, "The account is suspended"],
+  price_not_sold: [409, "There is no such price that is sold"],
+  subscription_exists: [409, "The organization has a subscription"],
+  no_subscription: [409, "The organization has no subscription"],
+  subscription_not_active: [409, "The subscription is neither on trial nor paid for, or about to end"],
+  currency_mismatch: [409, "The subscription is in another currency"],
+  plan_too_small: [409, "The organization has more than the plan has"],
+  subscription_not_canceled: [409, "The subscription is not about to end"],
+  invoice_not_open: [409, "The invoice is not to be paid"],
   plan_managed_by_file: [409, "The plan is kept in src/plans.ts"],
   unknown_feature: [409, "There is no such feature of this kind"],
   webhook_endpoint_limit: [409, "The organization has as many webhook endpoints as there can be"],
@@ -102,6 +111,13 @@ export interface OwnedOrganization {
   slug: string;
 }
 
+/** One that has what is missing. */
+export interface OfferedPlan {
+  id: string;
+  key: string;
+  name: string;
+}
+
 export interface Problem {
   type: string;
   title: string;
@@ -111,12 +127,17 @@ export interface Problem {
   requestId: string;
   errors?: FieldError[];
   organizations?: OwnedOrganization[];
+  feature?: string;
+  plans?: OfferedPlan[];
 }
 
 interface AppErrorOptions {
   detail?: string;
   errors?: FieldError[];
   organizations?: OwnedOrganization[];
+  /** With `entitlement_required`. */
+  feature?: string;
+  plans?: OfferedPlan[];
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -126,6 +147,8 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly errors: FieldError[] | undefined;
   readonly organizations: OwnedOrganization[] | undefined;
+  readonly feature: string | undefined;
+  readonly plans: OfferedPlan[] | undefined;
   readonly headers: Record<string, string>;
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
@@ -134,6 +157,8 @@ export class AppError extends Error {
     this.code = code;
     this.errors = options.errors;
     this.organizations = options.organizations;
+    this.feature = options.feature;
+    this.plans = options.plans;
     this.headers = options.headers ?? {};
   }
 
@@ -151,6 +176,8 @@ export class AppError extends Error {
       requestId,
       ...(this.errors && { errors: this.errors }),
       ...(this.organizations && { organizations: this.organizations }),
+      ...(this.feature !== undefined && { feature: this.feature }),
+      ...(this.plans && { plans: this.plans }),
     };
   }
 }

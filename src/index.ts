@@ -41,7 +41,9 @@ import { ownershipTransferRoutes } from "./routes/ownership-transfers.ts";
 import { passkeySignInRoutes } from "./routes/passkey-sign-ins.ts";
 import { passkeyRoutes } from "./routes/passkeys.ts";
 import { passwordResetRoutes } from "./routes/password-resets.ts";
+import { invoiceRoutes } from "./routes/invoices.ts";
 import { planRoutes } from "./routes/plans.ts";
+import { platformInvoiceRoutes } from "./routes/platform-invoices.ts";
 import { platformPlanRoutes } from "./routes/platform-plans.ts";
 import { platformOrganizationRoutes } from "./routes/platform-organizations.ts";
 import { platformUserRoutes } from "./routes/platform-users.ts";
@@ -49,6 +51,7 @@ import { reauthenticationRoutes } from "./routes/reauthentication.ts";
 import { receivedShareLinkRoutes } from "./routes/received-share-links.ts";
 import { shareLinkRoutes } from "./routes/share-links.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
+import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { suggestedOrganizationRoutes } from "./routes/suggested-organizations.ts";
 import { teamMemberRoutes } from "./routes/team-members.ts";
 import { teamRoutes } from "./routes/teams.ts";
@@ -61,6 +64,7 @@ import { webhookMessageRoutes } from "./routes/webhook-messages.ts";
 import { importSigningKeys } from "./services/jwks.ts";
 import { purgeExpired } from "./services/maintenance.ts";
 import { sendDueMessages } from "./services/outbox.ts";
+import { advanceSubscriptions } from "./services/subscriptions.ts";
 import type { AppEnv, Bindings } from "./types.ts";
 
 export { RateLimiter } from "./middleware/rate-limit/rate-limiter.ts";
@@ -159,7 +163,8 @@ app.route("/", shareLinkRoutes).route("/", receivedShareLinkRoutes);
 app.route("/", domainRoutes).route("/", suggestedOrganizationRoutes);
 app.route("/", ssoRoutes);
 app.route("/", ssoConnectionRoutes);
-app.route("/", planRoutes).route("/", platformPlanRoutes);
+app.route("/", planRoutes).route("/", subscriptionRoutes).route("/", invoiceRoutes);
+app.route("/", platformPlanRoutes).route("/", platformInvoiceRoutes);
 app.route("/", platformUserRoutes).route("/", platformOrganizationRoutes).route("/", impersonationRoutes);
 app.route("/", jwksRoutes);
 app.route("/", operationRoutes);
@@ -187,7 +192,10 @@ function answerProblem(c: Context<AppEnv>, error: AppError): Response {
 /** RFC 6750 §3; RFC 9470 §3 where the person must prove more, or again. */
 const challengeOf = ({ code }: AppError) => challenges[code] ?? challenges.unauthenticated;
 
-/** By the Cron Triggers of wrangler.toml: mails that are still to be sent each minute, the clean-up once an hour. */
+/**
+ * By the Cron Triggers of wrangler.toml: each minute mails and webhooks that are still to be sent and subscriptions whose
+ * period has ended, once an hour the clean-up.
+ */
 async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<void> {
   const settings = readSettings(env);
   const meter = { requests: 0, milliseconds: 0 };
@@ -200,10 +208,13 @@ async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<
   });
   if (cron === "* * * * *") {
     const { deliverDueWebhooks } = await import("./services/webhook-deliveries.ts");
-    await Promise.all([
+    const outcomes = await Promise.allSettled([
       sendDueMessages(database, settings, env.EMAIL),
       deliverDueWebhooks(database, settings).catch((error: unknown) => tellUndelivered(error)),
+      advanceSubscriptions(database),
     ]);
+    // Whichever it was, the others are done with.
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     return;
   }
   const rows = await purgeExpired(database);

@@ -14,6 +14,7 @@ import {
   systemContext,
   takesApiKeys,
   tenantContext,
+  type TenantRules,
 } from "./middleware/tenant-context.ts";
 import type { Permission } from "./permissions.ts";
 import { errorResponses } from "./problem-responses.ts";
@@ -21,7 +22,8 @@ import type { AppEnv, PersonEnv, PlatformEnv, SystemEnv, TenantEnv } from "./typ
 
 /** A route as its file writes it. Who may call it, and every error it shares with others, is added here. */
 type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> &
-  SessionRules & {
+  SessionRules &
+  TenantRules & {
     summary: string;
     tags: [string];
     /** Errors of this route's own, beside those that follow from its shape. */
@@ -56,6 +58,7 @@ function defineRoute(
     fresh,
     pending,
     inPerson,
+    entitlement,
     takesCookie,
     setsCookie,
     setsFlowCookie,
@@ -68,6 +71,7 @@ function defineRoute(
   const codes: ErrorCode[] = [
     ...(hasInput ? (["invalid_request"] as const) : []),
     ...extra.errors,
+    ...(entitlement ? (["entitlement_required"] as const) : []),
     ...(extra.security && !pending ? (["mfa_required"] as const) : []),
     ...(extra.permission ? (["mfa_enrollment_required", "organization_suspended"] as const) : []),
     ...(extra.security && !withApiKeys ? (["session_required"] as const) : []),
@@ -89,6 +93,7 @@ function defineRoute(
     ...(extra.security && { security: [{ bearer: [] }, ...(withApiKeys ? [{ apiKey: [] }] : [])] }),
     ...(takesCookie && { security: [{}, { refreshCookie: [] }] }),
     ...(extra.permission && { "x-permission": extra.permission }),
+    ...(entitlement && { "x-entitlement": entitlement }),
     responses: withHeaders(
       { ...route.responses, ...errorResponses(codes) },
       { counted: true, security: extra.security, creates, setsCookie, setsFlowCookie },

@@ -21,6 +21,8 @@ export const permissionTable = {
   "audit-events:read": ["Read and export the audit trail", ["owner", "admin"]],
   "webhooks:read": ["Read the webhook endpoints, and what was sent to them", ["owner", "admin"]],
   "webhooks:write": ["Make, change and delete webhook endpoints, and send messages again", ["owner", "admin"]],
+  "billing:read": ["Read the subscription and the invoices", ["owner", "admin"]],
+  "billing:write": ["Subscribe to plans, and cancel", ["owner"]],
   "sso:read": ["Read the identity providers", ["owner", "admin"]],
   "sso:write": ["Connect identity providers", ["owner"]],
 } as const satisfies Record<string, readonly [description: string, roles: readonly BuiltInRole[]]>;

@@ -5,6 +5,8 @@ const exampleRequestId = "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a01";
 
 const exampleOrganization = { id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04", name: "Acme", slug: "acme" };
 
+const examplePlan = { id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a50", key: "pro", name: "Pro" };
+
 const ProblemSchema = z
   .object({
     type: z.string(),
@@ -19,6 +21,15 @@ const ProblemSchema = z
       .max(20)
       .optional()
       .openapi({ description: "With `sole_owner`: those that need another owner first, 20 at most." }),
+    feature: z
+      .string()
+      .optional()
+      .openapi({ description: "With `entitlement_required`: what the plan does not have." }),
+    plans: z
+      .array(z.object({ id: z.uuid(), key: z.string(), name: z.string() }))
+      .max(20)
+      .optional()
+      .openapi({ description: "With `entitlement_required`: the plans for everybody that have it, or more of it." }),
   })
   .openapi("Problem", { description: "RFC 9457 problem details." });
 
@@ -44,7 +55,10 @@ export function errorResponses(codes: readonly ErrorCode[]): RouteConfig["respon
 function exampleProblem(code: ErrorCode) {
   const errors = code === "invalid_request" ? [{ path: "body.name", message: "Required" }] : undefined;
   const organizations = code === "sole_owner" ? [exampleOrganization] : undefined;
-  return new AppError(code, { ...(errors && { errors }), ...(organizations && { organizations }) }).toProblem(
-    exampleRequestId,
-  );
+  const missing = code === "entitlement_required" ? { feature: "sso", plans: [examplePlan] } : undefined;
+  return new AppError(code, {
+    ...(errors && { errors }),
+    ...(organizations && { organizations }),
+    ...missing,
+  }).toProblem(exampleRequestId);
 }

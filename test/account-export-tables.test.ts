@@ -154,6 +154,8 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   webhook_endpoints: "the organizations'",
   webhook_messages: "the organizations'",
   user_audit_events: "a list of its own, page by page",
+  subscriptions: "the organizations'",
+  invoices: "the organizations'",
   features: "the product's own",
   plans: "the product's own",
   plan_prices: "the product's own",

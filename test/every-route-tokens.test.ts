@@ -134,10 +134,13 @@ const spellings: Record<string, (path: string) => string> = {
 const origin = "https://api.example.com";
 
 /** The statements that a request sent, and what its transaction was admitted to. */
-async function traceOf(service: Service) {
+async function traceOf(service: Service, { permission }: Operation) {
   const [request] = await service.databaseRequests();
-  // The handle, the tenant if there is one, what is asked of the session, and where the request came from.
-  const admission = (request?.statements[0]?.params ?? []).slice(1, -2).map((value) => String(value).toLowerCase());
+  // The handle, the tenant if there is one, what is asked of the session, where the request came from, and what is asked of
+  // the tenant's plan.
+  const params = (request?.statements[0]?.params ?? []).slice(1, permission ? undefined : -2);
+  if (permission) params.splice(-3, 2);
+  const admission = params.filter((value) => typeof value === "string").map((value) => value.toLowerCase());
   return {
     statements: request?.statements.map(({ query }) => query),
     admission: admission.filter((value) => value !== "true" && value !== "false"),
@@ -147,7 +150,11 @@ async function traceOf(service: Service) {
 async function callAs({ person, ids }: Prepared, service: Service, operation: Operation, path: string) {
   await service.databaseRequests();
   const answer = await service.call(operation.method, path, optionsOf(operation, person));
-  return { answer, trace: await traceOf(service), permitted: operation.permission ? [ids.organizationId] : [] };
+  return {
+    answer,
+    trace: await traceOf(service, operation),
+    permitted: operation.permission ? [ids.organizationId] : [],
+  };
 }
 
 describe("Another way of writing a path", () => {
@@ -175,7 +182,8 @@ describe("Another way of writing a path", () => {
       if (trace.statements) {
         expectContract(contract, operation, answer, spelling);
         expect(trace.statements, `${spelling}: ${path}`).toEqual(expected.trace.statements);
-        expect(trace.admission).toEqual([...permitted, ...(operation.permission ? [operation.permission] : [])]);
+        const { permission, entitlement } = operation;
+        expect(trace.admission).toEqual([...permitted, permission, entitlement].filter((asked) => asked !== undefined));
         prepared = await prepare(service, undefined, operation);
       } else {
         expect([400, 404, 405], `${spelling}: ${path}`).toContain(answer.status);

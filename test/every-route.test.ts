@@ -104,8 +104,10 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}/audit-events/export",
       "GET /v1/organizations/{organizationId}/domains",
       "GET /v1/organizations/{organizationId}/domains/{domainId}",
+      "GET /v1/organizations/{organizationId}/entitlements",
       "GET /v1/organizations/{organizationId}/export",
       "GET /v1/organizations/{organizationId}/invitations",
+      "GET /v1/organizations/{organizationId}/invoices",
       "GET /v1/organizations/{organizationId}/members",
       "GET /v1/organizations/{organizationId}/members/{userId}",
       "GET /v1/organizations/{organizationId}/ownership-transfer",
@@ -114,6 +116,7 @@ describe("Every operation", () => {
       "GET /v1/organizations/{organizationId}/share-links",
       "GET /v1/organizations/{organizationId}/sso-connections",
       "GET /v1/organizations/{organizationId}/sso-connections/{connectionId}",
+      "GET /v1/organizations/{organizationId}/subscription",
       "GET /v1/organizations/{organizationId}/teams",
       "GET /v1/organizations/{organizationId}/teams/{teamId}",
       "GET /v1/organizations/{organizationId}/teams/{teamId}/members",
@@ -124,6 +127,7 @@ describe("Every operation", () => {
       "GET /v1/permissions",
       "GET /v1/plans",
       "GET /v1/platform/impersonations",
+      "GET /v1/platform/invoices",
       "GET /v1/platform/organizations",
       "GET /v1/platform/organizations/{organizationId}",
       "GET /v1/platform/plans",
@@ -192,12 +196,17 @@ describe("Every operation", () => {
       "POST /v1/organizations/{organizationId}/share-links",
       "POST /v1/organizations/{organizationId}/sso-connections",
       "POST /v1/organizations/{organizationId}/sso-connections/{connectionId}/verify-domain",
+      "POST /v1/organizations/{organizationId}/subscription/cancel",
+      "POST /v1/organizations/{organizationId}/subscription/change",
+      "POST /v1/organizations/{organizationId}/subscription/checkout",
+      "POST /v1/organizations/{organizationId}/subscription/resume",
       "POST /v1/organizations/{organizationId}/teams",
       "POST /v1/organizations/{organizationId}/webhook-endpoints",
       "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/messages/{webhookMessageId}/replay",
       "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/recover",
       "POST /v1/organizations/{organizationId}/webhook-endpoints/{webhookEndpointId}/rotate-secret",
       "POST /v1/platform/impersonations",
+      "POST /v1/platform/invoices/{invoiceId}/pay",
       "POST /v1/platform/organizations/{organizationId}/suspend",
       "POST /v1/platform/organizations/{organizationId}/unsuspend",
       "POST /v1/platform/plans",
@@ -252,7 +261,7 @@ describe("Every operation", () => {
       if (isForAdmins) return expect(rest).toEqual([fresh, ...origin]);
       expect(rest).toEqual(
         operation.permission
-          ? [organization.id, operation.permission, verified, fresh, ...origin]
+          ? [organization.id, operation.permission, verified, fresh, ...origin, operation.entitlement ?? null]
           : [verified, fresh, pending, ...origin],
       );
     },
@@ -435,6 +444,7 @@ describe("Every operation of an organization", () => {
       const member = {
         ...(await signUpPerson(service)),
         ...(person.colleagueId && { colleagueId: person.colleagueId }),
+        ...(person.priceId && { priceId: person.priceId }),
       };
       await addMember(organization.id, member.id, role);
       await asOwner(

@@ -72,6 +72,7 @@ function fillIn(
     domain: String(body["domain"]),
     url: deafUrl,
     userId: person.id,
+    priceId: String(person.priceId),
     ...ids,
     "canary.userId": planted.person.id,
     "canary.email": planted.person.email,
@@ -175,6 +176,7 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
   if (path.includes("{identityId}")) {
     return { ...sender, ids: { ...sender.ids, identityId: await giveIdentity(sender.person.id) } };
   }
+  if (method !== "GET" && /\/(subscription|invoices)\//.test(path)) return prepare(service, undefined, operation);
   // All of it can be done again.
   if (takesAdmin(operation.name)) return sender;
   if (takesPasskey(operation.name) || (method !== "GET" && takesColleague(operation.name)))

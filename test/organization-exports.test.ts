@@ -8,6 +8,7 @@ import { giveRole, giveTeam } from "./support/prepare.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, type Person, signUpPerson } from "./support/service.ts";
 import { giveConnection, giveDomain } from "./support/sso.ts";
+import { giveBill } from "./support/subscriptions.ts";
 
 const service = openService();
 
@@ -32,6 +33,7 @@ async function newFullOrganization() {
   await giveDomain(id, { verified: true });
   await giveConnection(id);
   await giveWebhookEndpoint(id);
+  await giveBill(id);
   return team;
 }
 
@@ -171,6 +173,50 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       to_user_id: "toUserId",
       created_at: "createdAt",
       expires_at: "expiresAt",
+    },
+  },
+  subscriptions: {
+    list: "subscriptions",
+    columns: {
+      organization_id: "not: the organization's id",
+      id: "id",
+      price_id: "priceId",
+      scheduled_price_id: "scheduledPriceId",
+      provider: "provider",
+      status: "status",
+      quantity: "quantity",
+      trial_ends_at: "trialEndsAt",
+      anchor_at: "anchorAt",
+      period_started_at: "currentPeriodStart",
+      period_ends_at: "currentPeriodEnd",
+      grace_ends_at: "graceEndsAt",
+      cancel_at_period_end: "cancelAtPeriodEnd",
+      canceled_at: "canceledAt",
+      ended_at: "endedAt",
+      due_at: "dueAt",
+      created_at: "createdAt",
+      updated_at: "updatedAt",
+    },
+  },
+  invoices: {
+    list: "invoices",
+    columns: {
+      organization_id: "not: the organization's id",
+      id: "id",
+      subscription_id: "subscriptionId",
+      price_id: "priceId",
+      number: "number",
+      status: "status",
+      currency: "currency",
+      total: "total",
+      lines: "lines",
+      period_starts_at: "periodStart",
+      period_ends_at: "periodEnd",
+      due_at: "dueAt",
+      paid_at: "paidAt",
+      payment_reference: "paymentReference",
+      created_at: "createdAt",
+      updated_at: "updatedAt",
     },
   },
   organization_domains: {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { addMember, asOwner, asWorker, ownerUrl } from "./support/database.ts";
 import { admitStatement, type Admission, readHandle } from "./support/admission.ts";
+import { giveBill } from "./support/subscriptions.ts";
 import { createOrganization, openService, type Person, signUpPerson } from "./support/service.ts";
 
 const service = openService();
@@ -37,6 +38,8 @@ const readableColumns: Record<string, string | null> = {
   user_audit_events: "id",
   webhook_endpoints: "id",
   webhook_messages: "id",
+  subscriptions: null,
+  invoices: "id",
   platform_admins: null,
   features: null,
   plans: null,
@@ -125,6 +128,7 @@ async function newTenant(): Promise<Tenant> {
   const { id } = await createOrganization(service, owner);
   const handle = await readHandle(owner.token);
   await giveRows(owner.id, id);
+  await giveBill(id);
   return { owner, organizationId: id, admission: { handle, organizationId: id, permission: "organization:read" } };
 }
 
@@ -180,6 +184,7 @@ describe("The catalog", () => {
       "audit_events.before jsonb",
       "invitations.roles _text",
       "invitations.team_ids _uuid",
+      "invoices.lines jsonb",
       "organization_domains.roles _text",
       "plan_features.limit numeric",
       "roles.permissions _text",
@@ -213,6 +218,7 @@ describe("Each table", () => {
           webhook_endpoints: "webhooks:read",
           webhook_messages: "webhooks:read",
           organization_domains: "domains:read",
+          invoices: "billing:read",
         }[table] ?? "organization:read",
     };
     const rows = await asMember(admission, `select ${column} as id from ${table}`);
@@ -227,7 +233,7 @@ describe("Each table", () => {
         union all select id from webhook_endpoints where organization_id = $2 union all select id from webhook_messages where organization_id = $2
         union all select id from user_audit_events where user_id = $1
         union all select id from share_links where organization_id = $2 union all select id from teams where organization_id = $2
-        union all select id from organization_domains where organization_id = $2
+        union all select id from organization_domains where organization_id = $2 union all select id from invoices where organization_id = $2
         union all select id from organizations where id = $2 union all select user_id from memberships where organization_id = $2`,
       [theirs.owner.id, theirs.organizationId],
     ]);

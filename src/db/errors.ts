@@ -54,6 +54,13 @@ const raisedCodes: Record<string, ErrorCode> = {
   APDML: "domain_limit",
   APDNA: "email_domain_not_allowed",
   APXLG: "export_too_large",
+  APPRI: "price_not_sold",
+  APSUB: "subscription_exists",
+  APNSU: "no_subscription",
+  APNCA: "subscription_not_canceled",
+  APNAC: "subscription_not_active",
+  APCUR: "currency_mismatch",
+  APINV: "invoice_not_open",
   APPLF: "plan_managed_by_file",
   APFEA: "unknown_feature",
   APWHL: "webhook_endpoint_limit",
@@ -137,6 +144,14 @@ export function toAppError(error: unknown, readOnly: boolean): Error {
   if (sqlstate === "APREP") return new ReplayedResponse(JSON.parse(failure.detail ?? ""));
   if (sqlstate === "APOWN") {
     return new AppError("sole_owner", { organizations: JSON.parse(failure.detail ?? ""), cause: error });
+  }
+  if (sqlstate === "APENT") {
+    return new AppError("entitlement_required", { ...JSON.parse(failure.detail ?? ""), cause: error });
+  }
+  if (sqlstate === "APSML") {
+    const { feature, limit, used } = JSON.parse(failure.detail ?? "");
+    const detail = `Of "${feature}" the plan has ${limit}, and the organization ${used}.`;
+    return new AppError("plan_too_small", { detail, cause: error });
   }
   if (isUnknownOutcome(failure)) {
     const detail =

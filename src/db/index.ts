@@ -2,6 +2,7 @@ import { type SQL, sql } from "drizzle-orm";
 import type { BatchResponse } from "drizzle-orm/batch";
 import type { CreatedStatus } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
+import type { Feature } from "../plans.ts";
 import { builder, type DatabaseMeter, type Query, send } from "./connection.ts";
 import { passGate } from "./gate.ts";
 
@@ -119,6 +120,12 @@ export interface SessionRequirements {
   pending: boolean;
 }
 
+/** What a route asks of the organization, beside. */
+export interface TenantRequirements {
+  /** That its plan has this. */
+  feature: Feature | null;
+}
+
 /** @param handle SHA-256 of the session's handle, as bytea. */
 export function openPersonDatabase(
   options: DatabaseOptions,
@@ -135,9 +142,9 @@ export function openTenantDatabase(
   handle: string,
   organizationId: string,
   permission: Permission,
-  { verified, fresh }: SessionRequirements,
+  { verified, fresh, feature }: SessionRequirements & TenantRequirements,
 ): TenantDatabase {
-  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${fresh}::boolean, false, ${originOf(options)}) as "hasWebhooks"`;
+  const admit = sql`select ${beginning}, app.admit(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${fresh}::boolean, false, ${originOf(options)}, ${feature}::text) as "hasWebhooks"`;
   const onAdmission = (row: Record<string, unknown>) => {
     if (row["hasWebhooks"] === true && !options.readOnly) options.onWebhooks?.(organizationId);
   };
@@ -164,10 +171,10 @@ export function openKeyDatabase(
   handle: string,
   organizationId: string,
   permission: Permission,
-  { verified }: Pick<SessionRequirements, "verified">,
+  { verified, feature }: Pick<SessionRequirements, "verified"> & TenantRequirements,
   keep: (key: AdmittedKey) => void,
 ): TenantDatabase {
-  const admit = sql`select ${beginning}, app.admit_key(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${options.readOnly}::boolean, ${originOf(options)}) as admitted`;
+  const admit = sql`select ${beginning}, app.admit_key(${handle}::bytea, ${organizationId}::uuid, ${permission}, ${verified}::boolean, ${options.readOnly}::boolean, ${originOf(options)}, ${feature}::text) as admitted`;
   const onAdmission = (row: Record<string, unknown>) => {
     // As app.admit_key builds it.
     const admitted = row["admitted"] as AdmittedKey;

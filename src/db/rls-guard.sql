@@ -31,10 +31,11 @@ platform_definers (signature) as (values
   ('app.platform_organizations(text,boolean,text,integer)'), ('app.platform_organization(uuid)'), ('app.platform_organization_owners(uuid)'),
   ('app.suspend_organization(uuid,text)'), ('app.unsuspend_organization(uuid)'),
   ('app.impersonate(uuid,uuid,bytea,text,interval)'), ('app.platform_impersonations(uuid,integer)'), ('app.end_impersonation(uuid)'),
+  ('app.platform_invoices(uuid,boolean,uuid,integer)'), ('app.pay_invoice(uuid,text)'),
   ('app.platform_plans(text,uuid,integer)'), ('app.create_plan(jsonb)'), ('app.update_plan(uuid,jsonb)'), ('app.archive_plan(uuid)')
 ),
 allowed_definers (signature) as (values
-  ('app.admit(bytea,uuid,text,boolean,boolean,boolean,text,text)'), ('app.admit_key(bytea,uuid,text,boolean,boolean,text,text)'), ('app.admit_nobody(text,text)'), ('app.admit_platform_admin(bytea,boolean,text,text)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'), ('app.platform_admin_id()'),
+  ('app.admit(bytea,uuid,text,boolean,boolean,boolean,text,text,text)'), ('app.admit_key(bytea,uuid,text,boolean,boolean,text,text,text)'), ('app.admit_nobody(text,text)'), ('app.admit_platform_admin(bytea,boolean,text,text)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'), ('app.platform_admin_id()'),
   ('app.sign_up(uuid,text,text,integer,text,text,uuid,bytea)'), ('app.password_parameters(text)'),
   ('app.take_sign_in_attempt(bytea,bytea,bytea)'),
   ('app.begin_totp(bytea)'), ('app.verify_totp(bytea,uuid,bytea,bigint,bytea,interval,interval)'),
@@ -54,7 +55,8 @@ allowed_definers (signature) as (values
   ('app.sign_in_by_code(text,bytea[],uuid,bytea,interval,interval,text,text,bytea,bytea,bytea,uuid,bytea)'),
   ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
   ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),
-  ('app.public_plans()'), ('app.delete_organization()'), ('app.my_deleted_organizations(uuid,integer)'), ('app.my_organization_with_slug(text)'), ('app.export_organization(text)'), ('app.restore_organization(uuid)'),
+  ('app.public_plans()'), ('app.entitlements()'), ('app.subscription()'), ('app.start_subscription(uuid,uuid)'), ('app.cancel_subscription()'), ('app.change_subscription(uuid)'),
+  ('app.resume_subscription()'), ('app.advance_subscriptions(integer)'), ('app.delete_organization()'), ('app.my_deleted_organizations(uuid,integer)'), ('app.my_organization_with_slug(text)'), ('app.export_organization(text)'), ('app.restore_organization(uuid)'),
   ('app.my_organizations(uuid,integer)'), ('app.member_profiles(uuid[])'), ('app.search_members(text,bytea,uuid,integer)'),
   ('app.create_team(uuid,text)'), ('app.set_team_member(uuid,uuid,text)'), ('app.remove_team_member(uuid,uuid)'),
   ('app.my_team_memberships(integer)'),

@@ -157,6 +157,10 @@ grant select, insert, delete on features to app_definer;
 grant update (kind, name, position, archived_at) on features to app_definer;
 grant select, insert on plans, plan_prices, plan_features to app_definer;
 grant update (name, description, is_default, is_public, position, managed_by, archived_at) on plans to app_definer;
+grant select, insert on subscriptions, invoices to app_definer;
+grant update (price_id, scheduled_price_id, status, quantity, anchor_at, period_started_at, period_ends_at, grace_ends_at, cancel_at_period_end,
+  canceled_at, ended_at, due_at) on subscriptions to app_definer;
+grant update (status) on invoices to app_definer;
 grant select, insert on webhook_endpoints to app_definer;
 grant update (sealed_secret, previous_sealed_secret, previous_expires_at, failing_since, disabled_at, disabled_reason) on webhook_endpoints to app_definer;
 grant select, insert, delete on webhook_messages to app_definer;
@@ -223,6 +227,12 @@ create policy "A plan has its prices from the first" on plan_prices for insert t
 create policy "Definer functions read what plans have" on plan_features for select to app_definer using (true);
 create policy "A plan has its features from the first" on plan_features for insert to app_definer
   with check (exists (select from plans p where p.id = plan_features.plan_id and p.created_at = now()::timestamptz(3)));
+create policy "Definer functions read subscriptions" on subscriptions for select to app_definer using (true);
+create policy "Definer functions begin subscriptions" on subscriptions for insert to app_definer with check (true);
+create policy "Definer functions change subscriptions" on subscriptions for update to app_definer using (true);
+create policy "Definer functions read invoices" on invoices for select to app_definer using (true);
+create policy "Definer functions write invoices" on invoices for insert to app_definer with check (true);
+create policy "Definer functions void invoices" on invoices for update to app_definer using (true) with check (status = 'void');
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
@@ -232,7 +242,8 @@ create policy "Definer functions manage idempotency keys" on idempotency_keys fo
 
 set local role app_definer;
 
-drop type if exists app_private.signed_in, app_private.event, app_private.platform_user, app_private.platform_organization;
+drop type if exists app_private.signed_in, app_private.event, app_private.platform_user, app_private.platform_organization,
+  app_private.sold_price;
 
 create table if not exists app_private.seal_key (
   only_row boolean primary key default true check (only_row),
@@ -249,8 +260,8 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'sso:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'billing:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'sso:read']
   when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
@@ -344,12 +355,13 @@ return exists (select from public.webhook_endpoints e where e.organization_id = 
    suspended, or no administrator any more; APMFA before its second factor, unless p_pending lets it in for that; with
    p_verified APVER for an address that is not verified; with p_fresh APIMP for whoever acts as somebody, and APFRS when the
    person authenticated over 10 minutes ago; AP404 not a member; APSUS a suspended organization; APENR where the
-   organization asks for a second factor that the session has not; AP403 no role of theirs has p_permission. The audit
-   trail names p_request_id and p_ip_address. Returns whether the organization has webhooks. */
+   organization asks for a second factor that the session has not; AP403 no role of theirs has p_permission; APENT the
+   organization's plan does not have p_feature. The audit trail names p_request_id and p_ip_address. Returns whether the
+   organization has webhooks. */
 create function app.admit(
   p_handle bytea, p_organization_id uuid default null, p_permission text default null,
   p_verified boolean default false, p_fresh boolean default false, p_pending boolean default false,
-  p_request_id text default null, p_ip_address text default null
+  p_request_id text default null, p_ip_address text default null, p_feature text default null
 ) returns boolean
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -414,6 +426,9 @@ begin
     if (p_permission = any (v_permissions)) is not true then
       raise exception 'no role has %', p_permission using errcode = 'AP403';
     end if;
+    if p_feature is not null then
+      perform app_private.require_entitlement(p_organization_id, p_feature);
+    end if;
   end if;
   perform app_private.set_context(v_user_id || '|' || v_session_id || '|' || coalesce(p_organization_id::text, '') || '|'
             || pg_catalog.array_to_string(v_permissions, ',') || '|'
@@ -475,11 +490,11 @@ $$;
 /* The first statement of every batch that comes with an API key; p_handle is SHA-256 of it. The rest of the transaction
    only reads when p_reads says so. AP401 for a key that is unknown, expired or rotated away, whose person is suspended, or
    whose organization is deleted; AP404 outside of its organization; APSUS in a suspended one; with p_verified APVER for a person whose address is
-   not verified; APENR for one without a second factor where the organization asks for it; AP403 without p_permission.
-   Returns {id, rateLimitPerMinute, hasWebhooks}. */
+   not verified; APENR for one without a second factor where the organization asks for it; AP403 without p_permission; APENT
+   where the organization's plan does not have p_feature. Returns {id, rateLimitPerMinute, hasWebhooks}. */
 create function app.admit_key(
   p_handle bytea, p_organization_id uuid, p_permission text, p_verified boolean default false, p_reads boolean default true,
-  p_request_id text default null, p_ip_address text default null
+  p_request_id text default null, p_ip_address text default null, p_feature text default null
 ) returns json
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -517,6 +532,9 @@ begin
   end if;
   if (p_permission = any (v_found.permissions)) is not true then
     raise exception 'the key is not for %', p_permission using errcode = 'AP403';
+  end if;
+  if p_feature is not null then
+    perform app_private.require_entitlement(p_organization_id, p_feature);
   end if;
   -- Once a minute, and without waiting for another request that does the same.
   update public.api_keys k set last_used_at = pg_catalog.now()
@@ -773,6 +791,8 @@ return case
       then case when p_new ->> 'deleted_at' is null then 'organization.restored' else 'organization.deleted' end
     when p_subject = 'invitation' and p_old ->> 'status' <> p_new ->> 'status' then 'invitation.' || (p_new ->> 'status')
     when p_subject = 'invitation' and p_old ->> 'sent_at' <> p_new ->> 'sent_at' then 'invitation.resent'
+    when p_subject = 'invoice' and p_old ->> 'status' <> p_new ->> 'status'
+      then case p_new ->> 'status' when 'void' then 'invoice.voided' else 'invoice.' || (p_new ->> 'status') end
     when p_subject = 'api_key' and p_old ->> 'key_hash' <> p_new ->> 'key_hash' then 'api_key.rotated'
     when p_subject = 'domain' and p_old ->> 'verified_at' is null and p_new ->> 'verified_at' is not null then 'domain.verified'
     when p_subject = 'sso_connection' and p_old ->> 'domain_verified_at' is null and p_new ->> 'domain_verified_at' is not null
@@ -2496,19 +2516,22 @@ return array[app_private.mail_scope('barred|' || p_organization_id || '|' || p_u
              app_private.mail_scope('barred|' || p_organization_id || '|' || p_user.email)];
 
 /* Makes somebody a member with these roles. False for whoever is one already, and stays what they are; APMBL where the
-   organization has as many as it may have. */
+   organization has as many as it, or its plan, may have. */
 create function app_private.add_member(
   p_organization_id uuid, p_user_id uuid, p_roles text[], p_joined_by text, p_invited_by uuid default null
 ) returns boolean
 language plpgsql volatile set search_path = '' as $$
 declare
-  v_member_limit int;
+  v_member_limit numeric;
 begin
   if exists (select from public.memberships m where m.organization_id = p_organization_id and m.user_id = p_user_id) then
     return false;
   end if;
   -- Else two who come at once could both find the last place free.
   select o.member_limit into v_member_limit from public.organizations o where o.id = p_organization_id for no key update;
+  if p_joined_by <> 'creation' then
+    v_member_limit := least(v_member_limit, app_private.entitled_limit(p_organization_id, 'members'));
+  end if;
   if (select pg_catalog.count(*) from public.memberships m
        where m.organization_id = p_organization_id and v_member_limit is not null) >= v_member_limit then
     raise exception 'as many members as there may be' using errcode = 'APMBL';
@@ -2804,17 +2827,25 @@ language sql stable set search_path = '' as $$
                   where t.organization_id = p_organization_id and t.team_id = p_team_id and t.user_id = p_user_id and t.role = 'lead')
 $$;
 
-/* Makes a team, in which nobody is. APTML for the 1,001st; a unique violation for a name that one has, in whatever case. */
+/* Makes a team, in which nobody is. APTML for the 1,001st, APENT for more than the plan has; a unique violation for a name
+   that one has, in whatever case. */
 create function app.create_team(p_id uuid, p_name text)
 returns table (id uuid, name text, created_at timestamptz, updated_at timestamptz)
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   v_organization_id uuid := app.org_id();
+  v_count bigint;
+  v_limit numeric;
 begin
   perform app_private.hold_organization('teams:write');
-  if (select pg_catalog.count(*) from public.teams t where t.organization_id = v_organization_id) >= 1000 then
+  v_count := (select pg_catalog.count(*) from public.teams t where t.organization_id = v_organization_id);
+  if v_count >= 1000 then
     raise exception 'as many teams as there can be' using errcode = 'APTML';
+  end if;
+  v_limit := app_private.entitled_limit(v_organization_id, 'teams');
+  if v_count >= v_limit then
+    perform app_private.refuse_plan('teams', v_limit);
   end if;
   return query
     insert into public.teams as t (organization_id, id, name) values (v_organization_id, p_id, p_name)
@@ -4277,6 +4308,8 @@ language sql stable set search_path = '' as $$
        + (select pg_catalog.count(*) from (select 1 from public.invitations where organization_id = p_organization_id limit p_limit) d)
        + (select pg_catalog.count(*) from (select 1 from public.share_links where organization_id = p_organization_id limit p_limit) e)
        + (select pg_catalog.count(*) from (select 1 from public.sso_connections where organization_id = p_organization_id limit p_limit) f)
+       + (select pg_catalog.count(*) from (select 1 from public.invoices where organization_id = p_organization_id limit p_limit) g)
+       + (select pg_catalog.count(*) from (select 1 from public.subscriptions where organization_id = p_organization_id limit p_limit) h)
 $$;
 
 /* One JSON text, as the API writes it, without secrets; lists by their ids. p_challenge stands before the domain in the
@@ -4367,6 +4400,26 @@ begin
                'enrollmentSetBy', d.enrollment_set_by, 'createdAt', app_private.iso_instant(d.created_at),
                'updatedAt', app_private.iso_instant(d.updated_at)) order by d.id), '[]')
         from public.organization_domains d where d.organization_id = v_id),
+    'subscriptions', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', s.id, 'plan', pg_catalog.json_build_object('id', p.id, 'key', p.key, 'version', p.version, 'name', p.name),
+               'priceId', s.price_id, 'scheduledPriceId', s.scheduled_price_id, 'provider', s.provider, 'status', s.status, 'quantity', s.quantity,
+               'trialEndsAt', app_private.iso_instant(s.trial_ends_at), 'anchorAt', app_private.iso_instant(s.anchor_at),
+               'currentPeriodStart', app_private.iso_instant(s.period_started_at),
+               'currentPeriodEnd', app_private.iso_instant(s.period_ends_at), 'graceEndsAt', app_private.iso_instant(s.grace_ends_at),
+               'cancelAtPeriodEnd', s.cancel_at_period_end, 'canceledAt', app_private.iso_instant(s.canceled_at),
+               'endedAt', app_private.iso_instant(s.ended_at), 'dueAt', app_private.iso_instant(s.due_at),
+               'createdAt', app_private.iso_instant(s.created_at), 'updatedAt', app_private.iso_instant(s.updated_at)) order by s.id), '[]')
+        from public.subscriptions s join public.plan_prices i on i.id = s.price_id join public.plans p on p.id = i.plan_id
+       where s.organization_id = v_id),
+    'invoices', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', n.id, 'subscriptionId', n.subscription_id, 'priceId', n.price_id, 'number', n.number, 'status', n.status, 'currency', n.currency,
+               'total', n.total, 'lines', n.lines, 'periodStart', app_private.iso_instant(n.period_starts_at),
+               'periodEnd', app_private.iso_instant(n.period_ends_at), 'dueAt', app_private.iso_instant(n.due_at),
+               'paidAt', app_private.iso_instant(n.paid_at), 'paymentReference', n.payment_reference,
+               'createdAt', app_private.iso_instant(n.created_at), 'updatedAt', app_private.iso_instant(n.updated_at)) order by n.id), '[]')
+        from public.invoices n where n.organization_id = v_id),
     'ssoConnections', (
       select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                'id', c.id, 'domain', c.domain,
@@ -4566,6 +4619,439 @@ language sql stable security definer set search_path = '' as $$
     from app_private.plans_json(array(select p.id from public.plans p where p.archived_at is null and p.is_public)) j
 $$;
 
+-- ── Subscriptions ────────────────────────────────────────────────────────────────────────────────
+-- Named and moved as Stripe's are. Changes come one after another: each locks the organization, where a member asks for it,
+-- then the subscription, then its invoices. What is had follows from what is written and from the time, and is written nowhere.
+
+/* How long what is past due is had all the same, and how long a first payment is waited for. */
+create function app_private.grace_period() returns interval
+language sql immutable set search_path = ''
+return interval '14 days';
+
+/* The first end of a period after p_after: counted from the anchor, so that Jan 31 and Feb 28 are followed by Mar 31. */
+create function app_private.period_after(p_anchor timestamptz, p_interval text, p_after timestamptz) returns timestamptz
+language sql immutable set search_path = '' as $$
+  with given as (
+    select p_anchor at time zone 'UTC' as anchor, p_after at time zone 'UTC' as after, case p_interval when 'year' then 12 else 1 end as months
+  )
+  select min(g.anchor + pg_catalog.make_interval(months => n * g.months)) at time zone 'UTC'
+    from given g,
+         pg_catalog.generate_series(0, 1) more,
+         lateral (select more + ((extract(year from g.after) - extract(year from g.anchor)) * 12
+                                 + extract(month from g.after) - extract(month from g.anchor))::int / g.months) c (n)
+   where g.anchor + pg_catalog.make_interval(months => n * g.months) > g.after
+$$;
+
+/* The plan whose features an organization has now: that of its subscription, while it is on trial, paid for, or in its grace,
+   and the period has not ended for longer than that; else the default one. */
+create function app_private.entitled_plan(p_organization_id uuid) returns uuid
+language sql stable set search_path = '' as $$
+  select coalesce(
+    (select i.plan_id from public.subscriptions s join public.plan_prices i on i.id = s.price_id
+      where s.organization_id = p_organization_id and s.ended_at is null
+        and case
+          -- As long as past the period's end as what is past due, should the Cron Trigger not run.
+          when s.status in ('trialing', 'active') then case
+            when s.cancel_at_period_end then s.period_ends_at > pg_catalog.now()
+            else s.period_ends_at > pg_catalog.now() - app_private.grace_period() end
+          when s.status = 'past_due' then s.grace_ends_at > pg_catalog.now() end),
+    (select p.id from public.plans p where p.is_default and p.archived_at is null))
+$$;
+
+/* How many of a feature an organization may have by its plan: null for any, 0 where the plan does not name it. What
+   src/plans.ts does not have is limited nowhere. */
+create function app_private.entitled_limit(p_organization_id uuid, p_feature text) returns numeric
+language sql stable set search_path = '' as $$
+  select case when h.plan_id is null then 0 else h.limit end
+    from public.features f
+    left join public.plan_features h on h.feature_key = f.key and h.plan_id = app_private.entitled_plan(p_organization_id)
+   where f.key = p_feature and f.archived_at is null
+$$;
+
+/* APENT, with the feature that is missing and the plans for everybody that have more of it than p_limit. */
+create function app_private.refuse_plan(p_feature text, p_limit numeric default 0) returns void
+language plpgsql stable set search_path = '' as $$
+begin
+  raise exception 'the plan does not have it' using errcode = 'APENT', detail = (
+    select pg_catalog.jsonb_build_object('feature', p_feature, 'plans', coalesce(pg_catalog.jsonb_agg(
+             pg_catalog.jsonb_build_object('id', p.id, 'key', p.key, 'name', p.name) order by p.position, p.key), '[]'))
+      from (select p.* from public.plans p join public.plan_features h on h.plan_id = p.id and h.feature_key = p_feature
+             where p.archived_at is null and p.is_public and (h.limit > p_limit) is not false
+             order by p.position, p.key limit 20) p);
+end
+$$;
+
+/* APENT as above unless an organization's plan has a feature. */
+create function app_private.require_entitlement(p_organization_id uuid, p_feature text) returns void
+language plpgsql stable set search_path = '' as $$
+begin
+  if not exists (select from public.plan_features h
+                  where h.plan_id = app_private.entitled_plan(p_organization_id) and h.feature_key = p_feature
+                    and (h.limit > 0) is not false) then
+    perform app_private.refuse_plan(p_feature);
+  end if;
+end
+$$;
+
+/* What the request's organization has by its plan. AP403 without organization:read. */
+create function app.entitlements() returns jsonb
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+declare
+  v_id uuid := app.org_id('organization:read');
+begin
+  if v_id is null then
+    raise exception 'not let in with organization:read' using errcode = 'AP403';
+  end if;
+  return (select pg_catalog.jsonb_build_object('data', j.plan -> 'features', 'plan', app_private.plan_label(j.plan))
+            from app_private.plans_json(array[app_private.entitled_plan(v_id)]) j);
+end
+$$;
+
+/* What a plan is known by, of what plans_json says. */
+create function app_private.plan_label(p_plan jsonb) returns jsonb
+language sql immutable set search_path = ''
+return pg_catalog.jsonb_build_object('id', p_plan -> 'id', 'key', p_plan -> 'key', 'version', p_plan -> 'version', 'name', p_plan -> 'name');
+
+/* An organization's live subscription, as the API has it; 'free' where there is none. */
+create function app_private.subscription_json(p_organization_id uuid) returns jsonb
+language sql stable set search_path = '' as $$
+  select pg_catalog.jsonb_build_object(
+           'id', s.id, 'status', coalesce(s.status, 'free'), 'plan', app_private.plan_label(j.plan),
+           'price', (select i.price from pg_catalog.jsonb_array_elements(j.plan -> 'prices') i (price)
+                      where i.price ->> 'id' = s.price_id::text),
+           'scheduledPriceId', s.scheduled_price_id,
+           'provider', s.provider, 'quantity', s.quantity, 'trialEndsAt', app_private.iso_instant(s.trial_ends_at),
+           'currentPeriodStart', app_private.iso_instant(s.period_started_at),
+           'currentPeriodEnd', app_private.iso_instant(s.period_ends_at),
+           'graceEndsAt', app_private.iso_instant(s.grace_ends_at),
+           'cancelAtPeriodEnd', coalesce(s.cancel_at_period_end, false), 'canceledAt', app_private.iso_instant(s.canceled_at),
+           'createdAt', app_private.iso_instant(s.created_at),
+           'isTrialAvailable', not exists (select from public.subscriptions t
+                                            where t.organization_id = p_organization_id and t.trial_ends_at is not null))
+    from (select) one
+    left join public.subscriptions s on s.organization_id = p_organization_id and s.ended_at is null
+    cross join lateral app_private.plans_json(array[coalesce(
+      (select i.plan_id from public.plan_prices i where i.id = s.price_id),
+      (select p.id from public.plans p where p.is_default and p.archived_at is null))]) j
+$$;
+
+/* That of the request's organization. AP403 without billing:read. */
+create function app.subscription() returns jsonb
+language plpgsql stable parallel restricted security definer set search_path = '' as $$
+declare
+  v_id uuid := app.org_id('billing:read');
+begin
+  if v_id is null then
+    raise exception 'not let in with billing:read' using errcode = 'AP403';
+  end if;
+  return app_private.subscription_json(v_id);
+end
+$$;
+
+create type app_private.sold_price as (
+  id uuid, plan_id uuid, plan_name text, trial_days int, currency text, "interval" text, unit_amount bigint
+);
+
+/* What a subscription to a price is counted by now: the organization's members, or once. */
+create function app_private.seats(p_organization_id uuid, p_price_id uuid) returns int
+language sql stable set search_path = '' as $$
+  select case when i.per_seat
+              then greatest(1, (select pg_catalog.count(*)::int from public.memberships m where m.organization_id = p_organization_id))
+              else 1 end
+    from public.plan_prices i where i.id = p_price_id
+$$;
+
+/* A line of an invoice. */
+create function app_private.invoice_line(p_description text, p_quantity int, p_unit_amount bigint) returns jsonb
+language sql immutable set search_path = ''
+return pg_catalog.jsonb_build_object('description', p_description, 'quantity', p_quantity, 'unitAmount', p_unit_amount,
+                                     'amount', p_quantity * p_unit_amount);
+
+/* Asks for what these lines come to, for the period of a subscription that the caller holds; or for p_price_id, to which it
+   moves once that is paid. */
+create function app_private.ask_for(p_subscription public.subscriptions, p_currency text, p_lines jsonb, p_price_id uuid default null) returns void
+language sql volatile set search_path = '' as $$
+  insert into public.invoices
+    (organization_id, id, subscription_id, price_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at)
+  select p_subscription.organization_id, uuidv7(), p_subscription.id, p_price_id,
+         1 + coalesce((select pg_catalog.max(n.number) from public.invoices n where n.organization_id = p_subscription.organization_id), 0),
+         'open', p_currency, (select pg_catalog.sum((l.line ->> 'amount')::bigint) from pg_catalog.jsonb_array_elements(p_lines) l (line)),
+         p_lines, p_subscription.period_started_at, p_subscription.period_ends_at, pg_catalog.now()
+$$;
+
+/* Asks for what a subscription costs in its period. The caller holds it. */
+create function app_private.add_invoice(p_subscription public.subscriptions) returns void
+language sql volatile set search_path = '' as $$
+  select app_private.ask_for(p_subscription, i.currency, pg_catalog.jsonb_build_array(
+           app_private.invoice_line(p.name, p_subscription.quantity, i.unit_amount)))
+    from public.plan_prices i join public.plans p on p.id = i.plan_id
+   where i.id = p_subscription.price_id
+$$;
+
+/* The price of a plan that is sold to everybody, with what there is to know of the plan: APPRI for any other. */
+create function app_private.sold_price(p_id uuid) returns app_private.sold_price
+language plpgsql stable set search_path = '' as $$
+declare
+  v_price app_private.sold_price;
+begin
+  select i.id, i.plan_id, p.name, p.trial_days, i.currency, i.interval, i.unit_amount into v_price
+    from public.plan_prices i join public.plans p on p.id = i.plan_id
+   where i.id = p_id and p.archived_at is null and p.is_public;
+  if not found then
+    raise exception 'not a price that is sold' using errcode = 'APPRI';
+  end if;
+  return v_price;
+end
+$$;
+
+/* Subscribes the request's organization to a price that is sold to everybody: on trial, where the plan has one and the
+   organization never had any, or else from the first payment on. APPRI for another price, APSUB where it has a subscription. */
+create function app.start_subscription(p_id uuid, p_price_id uuid) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_organization_id uuid := app.org_id();
+  v_price app_private.sold_price;
+  v_subscription public.subscriptions;
+  v_trial_ends_at timestamptz;
+begin
+  perform app_private.hold_organization('billing:write');
+  v_price := app_private.sold_price(p_price_id);
+  if exists (select from public.subscriptions s where s.organization_id = v_organization_id and s.ended_at is null) then
+    raise exception 'subscribed already' using errcode = 'APSUB';
+  end if;
+  if v_price.trial_days > 0 and not exists (
+       select from public.subscriptions s where s.organization_id = v_organization_id and s.trial_ends_at is not null) then
+    v_trial_ends_at := pg_catalog.now() + pg_catalog.make_interval(days => v_price.trial_days);
+  end if;
+  insert into public.subscriptions
+    (organization_id, id, price_id, provider, status, quantity, trial_ends_at, anchor_at, period_started_at, period_ends_at, due_at)
+  values (v_organization_id, p_id, p_price_id, 'manual', case when v_trial_ends_at is null then 'incomplete' else 'trialing' end,
+          app_private.seats(v_organization_id, p_price_id), v_trial_ends_at, coalesce(v_trial_ends_at, pg_catalog.now()), pg_catalog.now(),
+          coalesce(v_trial_ends_at, app_private.period_after(pg_catalog.now(), v_price.interval, pg_catalog.now())),
+          coalesce(v_trial_ends_at, pg_catalog.now() + app_private.grace_period()))
+  returning * into v_subscription;
+  if v_trial_ends_at is null then
+    perform app_private.add_invoice(v_subscription);
+  end if;
+  return app_private.subscription_json(v_organization_id);
+end
+$$;
+
+/* The live subscription of the request's organization, held for a change: APNSU where there is none. */
+create function app_private.hold_subscription() returns public.subscriptions
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_subscription public.subscriptions;
+begin
+  perform app_private.hold_organization('billing:write');
+  select * into v_subscription from public.subscriptions s
+   where s.organization_id = app.org_id() and s.ended_at is null for no key update;
+  if not found then
+    raise exception 'no subscription' using errcode = 'APNSU';
+  end if;
+  return v_subscription;
+end
+$$;
+
+/* Takes back what was to come for a subscription that the caller holds: what is asked for another price. */
+create function app_private.void_changes(p_subscription public.subscriptions) returns void
+language sql volatile set search_path = '' as $$
+  update public.invoices n set status = 'void'
+   where n.organization_id = p_subscription.organization_id and n.subscription_id = p_subscription.id and n.status = 'open'
+     and n.price_id is not null
+$$;
+
+/* Ends a subscription that the caller holds. What is asked for is void then, unless something was ever paid for. */
+create function app_private.end_subscription(p_subscription public.subscriptions, p_ended_at timestamptz) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform app_private.void_changes(p_subscription);
+  if not exists (select from public.invoices n where n.organization_id = p_subscription.organization_id
+                    and n.subscription_id = p_subscription.id and n.status = 'paid') then
+    update public.invoices n set status = 'void'
+     where n.organization_id = p_subscription.organization_id and n.subscription_id = p_subscription.id and n.status = 'open';
+  end if;
+  update public.subscriptions s
+     set status = case s.status when 'incomplete' then 'incomplete_expired' else 'canceled' end, ended_at = p_ended_at, due_at = null,
+         scheduled_price_id = null,
+         canceled_at = coalesce(s.canceled_at, pg_catalog.now())
+   where s.organization_id = p_subscription.organization_id and s.id = p_subscription.id;
+end
+$$;
+
+/* Ends it with the period that is paid for, or at once where none is, whatever was to come then. One that was canceled stays
+   so. APNSU as above. */
+create function app.cancel_subscription() returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_subscription public.subscriptions := app_private.hold_subscription();
+begin
+  if v_subscription.status not in ('trialing', 'active') then
+    perform app_private.end_subscription(v_subscription, pg_catalog.now());
+  elsif not v_subscription.cancel_at_period_end then
+    perform app_private.void_changes(v_subscription);
+    update public.subscriptions s set cancel_at_period_end = true, canceled_at = pg_catalog.now(), scheduled_price_id = null
+     where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id;
+  end if;
+  return app_private.subscription_json(v_subscription.organization_id);
+end
+$$;
+
+/* Takes that back, until the period has ended: APNCA afterwards, and of one that was not canceled. APNSU as above. */
+create function app.resume_subscription() returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_subscription public.subscriptions := app_private.hold_subscription();
+begin
+  if not v_subscription.cancel_at_period_end or v_subscription.period_ends_at <= pg_catalog.now() then
+    raise exception 'not about to end' using errcode = 'APNCA';
+  end if;
+  update public.subscriptions s set cancel_at_period_end = false, canceled_at = null
+   where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id;
+  return app_private.subscription_json(v_subscription.organization_id);
+end
+$$;
+
+/* APSML, with the feature and how many there may be, where an organization has more than a plan has. */
+create function app_private.check_fits(p_organization_id uuid, p_plan_id uuid) returns void
+language plpgsql stable set search_path = '' as $$
+declare
+  v_exceeded jsonb := (
+    select pg_catalog.jsonb_build_object('feature', f.key, 'limit', a.limit, 'used', u.used)
+      from public.features f
+      left join public.plan_features h on h.feature_key = f.key and h.plan_id = p_plan_id
+      cross join lateral (select case when h.plan_id is null then 0 else h.limit end) a ("limit")
+      -- Counted only where something limits it.
+      cross join lateral (select case f.key
+        when 'members' then (select pg_catalog.count(*) from public.memberships m where m.organization_id = p_organization_id and a.limit is not null)
+        when 'teams' then (select pg_catalog.count(*) from public.teams t where t.organization_id = p_organization_id and a.limit is not null)
+        end) u (used)
+     where f.archived_at is null and u.used > a.limit
+     order by f.key limit 1);
+begin
+  if v_exceeded is not null then
+    raise exception 'more than the plan has' using errcode = 'APSML', detail = v_exceeded;
+  end if;
+end
+$$;
+
+/* Moves the live subscription to another price that is sold to everybody. Where that costs more for the rest of the period,
+   that is asked for, and it moves once that is paid; see app.pay_invoice. On trial at once, to a plan with a trial. Else
+   with the next period. Each takes back what was to come, and so does the present price. APPRI and APNSU as above, APCUR for
+   another currency, APNAC unless it is on trial or paid for and not canceled, APSML as above. */
+create function app.change_subscription(p_price_id uuid) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_subscription public.subscriptions := app_private.hold_subscription();
+  v_id uuid := v_subscription.organization_id;
+  v_quantity int := app_private.seats(v_id, p_price_id);
+  v_old record;
+  v_new app_private.sold_price;
+  v_share numeric := greatest(0, extract(epoch from v_subscription.period_ends_at - pg_catalog.now()))
+                     / extract(epoch from v_subscription.period_ends_at - v_subscription.period_started_at);
+  v_credit bigint;
+  v_charge bigint;
+begin
+  if p_price_id = v_subscription.price_id then
+    perform app_private.void_changes(v_subscription);
+    update public.subscriptions s set scheduled_price_id = null where s.organization_id = v_id and s.id = v_subscription.id;
+    return app_private.subscription_json(v_id);
+  end if;
+  if v_subscription.status not in ('trialing', 'active') or v_subscription.cancel_at_period_end then
+    raise exception 'not on trial or paid for' using errcode = 'APNAC';
+  end if;
+  v_new := app_private.sold_price(p_price_id);
+  select i.currency, i.interval, i.unit_amount, p.name into v_old
+    from public.plan_prices i join public.plans p on p.id = i.plan_id where i.id = v_subscription.price_id;
+  if v_new.currency <> v_old.currency then
+    raise exception 'another currency' using errcode = 'APCUR';
+  end if;
+  perform app_private.check_fits(v_id, v_new.plan_id);
+  if exists (select from public.invoices n where n.organization_id = v_id and n.subscription_id = v_subscription.id
+                and n.status = 'open' and n.price_id = p_price_id) then
+    return app_private.subscription_json(v_id);
+  end if;
+  perform app_private.void_changes(v_subscription);
+  if v_subscription.status = 'trialing' and v_new.trial_days > 0 then
+    update public.subscriptions s set price_id = p_price_id, scheduled_price_id = null, quantity = v_quantity
+     where s.organization_id = v_id and s.id = v_subscription.id;
+    return app_private.subscription_json(v_id);
+  end if;
+  v_credit := pg_catalog.round(v_share * v_old.unit_amount * v_subscription.quantity);
+  v_charge := v_new.unit_amount * v_quantity;
+  if v_new.interval = v_old.interval then
+    v_charge := pg_catalog.round(v_share * v_charge);
+  end if;
+  if v_subscription.status = 'trialing' or v_charge <= v_credit then
+    update public.subscriptions s set scheduled_price_id = p_price_id where s.organization_id = v_id and s.id = v_subscription.id;
+    return app_private.subscription_json(v_id);
+  end if;
+  update public.subscriptions s set scheduled_price_id = null where s.organization_id = v_id and s.id = v_subscription.id;
+  perform app_private.ask_for(v_subscription, v_new.currency, pg_catalog.jsonb_build_array(
+            app_private.invoice_line('Unused time: ' || v_old.name, 1, -v_credit),
+            app_private.invoice_line(case when v_new.interval = v_old.interval then 'Remaining time: ' else '' end || v_new.plan_name, 1, v_charge)),
+            p_price_id);
+  return app_private.subscription_json(v_id);
+end
+$$;
+
+/* Moves a subscription whose time has come, and which the caller holds. A period begins unpaid, and is had for its grace. */
+create function app_private.advance_subscription(p_subscription public.subscriptions) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_subscription public.subscriptions := p_subscription;
+begin
+  if v_subscription.status = 'past_due' then
+    update public.subscriptions s
+       set status = 'unpaid', due_at = least(s.period_ends_at, pg_catalog.now() + interval '30 days')
+     where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id;
+  elsif v_subscription.status in ('incomplete', 'unpaid') then
+    perform app_private.end_subscription(v_subscription, pg_catalog.now());
+  elsif v_subscription.cancel_at_period_end
+        or exists (select from public.organizations o where o.id = v_subscription.organization_id and o.deleted_at is not null) then
+    perform app_private.end_subscription(v_subscription, v_subscription.period_ends_at);
+  else
+    perform app_private.void_changes(v_subscription);
+    update public.subscriptions s
+       set status = 'past_due', price_id = i.id, scheduled_price_id = null, quantity = app_private.seats(s.organization_id, i.id),
+           anchor_at = c.anchor_at, period_started_at = s.period_ends_at,
+           period_ends_at = app_private.period_after(c.anchor_at, i.interval, s.period_ends_at),
+           grace_ends_at = pg_catalog.now() + app_private.grace_period(), due_at = pg_catalog.now() + app_private.grace_period()
+      from public.plan_prices i,
+           -- Of another interval, periods are counted anew.
+           lateral (select case when i.interval = (select o.interval from public.plan_prices o where o.id = v_subscription.price_id)
+                                then v_subscription.anchor_at else v_subscription.period_ends_at end) c (anchor_at)
+     where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id
+       and i.id = coalesce(s.scheduled_price_id, s.price_id)
+    returning s.* into v_subscription;
+    perform app_private.add_invoice(v_subscription);
+  end if;
+end
+$$;
+
+/* Moves subscriptions whose time has come, as many as p_limit that nobody holds; returns how many there were. By the index. */
+create function app.advance_subscriptions(p_limit int) returns int
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  v_due public.subscriptions[] := array(
+    select s from public.subscriptions s where s.due_at <= pg_catalog.now() order by s.due_at limit p_limit for no key update skip locked);
+begin
+  perform app_private.advance_subscription(s) from pg_catalog.unnest(v_due) s;
+  return pg_catalog.cardinality(v_due);
+end
+$$;
+
+/* An invoice, as the platform's administrators see it. Without a search_path of its own, so that it is inlined. */
+create function app_private.invoice_json(p_invoice public.invoices) returns jsonb
+language sql stable
+return pg_catalog.jsonb_build_object(
+  'id', p_invoice.id, 'organizationId', p_invoice.organization_id, 'subscriptionId', p_invoice.subscription_id,
+  'priceId', p_invoice.price_id, 'number', p_invoice.number,
+  'status', p_invoice.status, 'currency', p_invoice.currency, 'total', p_invoice.total, 'lines', p_invoice.lines,
+  'periodStart', app_private.iso_instant(p_invoice.period_starts_at), 'periodEnd', app_private.iso_instant(p_invoice.period_ends_at),
+  'dueAt', app_private.iso_instant(p_invoice.due_at), 'paidAt', app_private.iso_instant(p_invoice.paid_at),
+  'paymentReference', p_invoice.payment_reference, 'createdAt', app_private.iso_instant(p_invoice.created_at));
+
 grant execute on all functions in schema app to app_user;
 -- The owner too: a Worker given its URL by mistake must be able to call app.admit, which fences it.
 do $$
@@ -4580,7 +5066,9 @@ $$;
 
 grant execute on function app.platform_admin_id(), app_private.record_impersonation(uuid, uuid, text, timestamptz),
   app_private.record_plan(text, uuid, jsonb, jsonb), app_private.plans_json(uuid[]), app_private.add_plan(jsonb, text),
-  app_private.hold_plan(uuid), app_private.changed_members(jsonb, jsonb), app_private.iso_instant(timestamptz) to app_platform;
+  app_private.hold_plan(uuid), app_private.changed_members(jsonb, jsonb), app_private.iso_instant(timestamptz),
+  app_private.invoice_json(public.invoices), app_private.period_after(timestamptz, text, timestamptz), app_private.seats(uuid, uuid)
+  to app_platform;
 
 reset role;
 
@@ -4601,6 +5089,9 @@ grant insert (id, user_id, handle_hash, second_factor, idle_expires_at, expires_
 grant select on features to app_platform;
 grant select, insert on plans, plan_prices, plan_features to app_platform;
 grant update (name, description, is_public, position, archived_at) on plans to app_platform;
+
+grant select, update (price_id, quantity, status, anchor_at, period_started_at, period_ends_at, grace_ends_at, due_at) on subscriptions to app_platform;
+grant select, update (status, paid_at, payment_reference, period_starts_at, period_ends_at) on invoices to app_platform;
 
 create policy "Administrators know each other" on platform_admins for select to app_platform
   using ((select app.platform_admin_id()) is not null);
@@ -4638,6 +5129,14 @@ create policy "Administrators price plans of their own from the first" on plan_p
     select from plans p where p.id = plan_prices.plan_id and p.managed_by = 'platform' and p.created_at = now()::timestamptz(3)));
 create policy "Administrators read what plans have" on plan_features for select to app_platform
   using ((select app.platform_admin_id()) is not null);
+create policy "Administrators read subscriptions" on subscriptions for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators move what is paid for" on subscriptions for update to app_platform
+  using ((select app.platform_admin_id()) is not null) with check ((select app.platform_admin_id()) is not null and status = 'active');
+create policy "Administrators read invoices" on invoices for select to app_platform
+  using ((select app.platform_admin_id()) is not null);
+create policy "Administrators note what was paid" on invoices for update to app_platform
+  using ((select app.platform_admin_id()) is not null) with check ((select app.platform_admin_id()) is not null and status = 'paid');
 create policy "Administrators say from the first what plans of their own have" on plan_features for insert to app_platform
   with check ((select app.platform_admin_id()) is not null and exists (
     select from plans p where p.id = plan_features.plan_id and p.managed_by = 'platform' and p.created_at = now()::timestamptz(3)));
@@ -4896,7 +5395,71 @@ begin
 end
 $$;
 
+/* Invoices of all organizations, or of one, the newest first, before p_before; with p_is_open those alone that are to be paid. */
+create function app.platform_invoices(p_organization_id uuid, p_is_open boolean, p_before uuid, p_limit int)
+returns table (id uuid, invoice jsonb)
+-- Planned for what is asked: each of the filters has an index of its own.
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+    select n.id, app_private.invoice_json(n)
+      from public.invoices n
+     where (p_organization_id is null or n.organization_id = p_organization_id) and (not p_is_open or n.status = 'open')
+       and n.id < coalesce(p_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+     order by n.id desc limit p_limit;
+end
+$$;
+
+/* Notes that an invoice was paid, and returns it. What it was for begins with its first payment, and goes on once nothing is
+   open; to another price it moves now, and begins a period where that is of another interval. AP404 for none, APINV for one
+   that is not open. */
+create function app.pay_invoice(p_id uuid, p_reference text) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_subscription public.subscriptions;
+  v_invoice public.invoices;
+begin
+  -- In the order of all who hold both.
+  select s.* into v_subscription from public.subscriptions s
+   where (s.organization_id, s.id) = (select n.organization_id, n.subscription_id from public.invoices n where n.id = p_id)
+     for no key update;
+  if not found then
+    raise exception 'no such invoice' using errcode = 'AP404';
+  end if;
+  update public.invoices n set status = 'paid', paid_at = pg_catalog.now(), payment_reference = p_reference
+   where n.id = p_id and n.status = 'open'
+  returning n.* into v_invoice;
+  if not found then
+    raise exception 'not to be paid' using errcode = 'APINV';
+  end if;
+  if v_invoice.price_id is not null then
+    update public.subscriptions s
+       set price_id = v_invoice.price_id, quantity = app_private.seats(s.organization_id, v_invoice.price_id)
+     where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id;
+  end if;
+  if v_subscription.status = 'incomplete'
+     or (select i.interval from public.plan_prices i where i.id = v_invoice.price_id)
+        <> (select i.interval from public.plan_prices i where i.id = v_subscription.price_id) then
+    update public.subscriptions s
+       set status = 'active', anchor_at = pg_catalog.now(), period_started_at = pg_catalog.now(), due_at = e.ends_at, period_ends_at = e.ends_at
+      from public.plan_prices i, lateral app_private.period_after(pg_catalog.now(), i.interval, pg_catalog.now()) e (ends_at)
+     where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id and i.id = s.price_id
+    returning s.* into v_subscription;
+    update public.invoices n set period_starts_at = v_subscription.period_started_at, period_ends_at = v_subscription.period_ends_at
+     where n.id = p_id
+    returning n.* into v_invoice;
+  elsif v_subscription.status in ('past_due', 'unpaid') and not exists (
+          select from public.invoices n where n.organization_id = v_subscription.organization_id
+                    and n.subscription_id = v_subscription.id and n.status = 'open') then
+    update public.subscriptions s set status = 'active', grace_ends_at = null, due_at = s.period_ends_at
+     where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id;
+  end if;
+  return app_private.invoice_json(v_invoice);
+end
+$$;
+
 grant execute on function
+  app.platform_invoices(uuid, boolean, uuid, int), app.pay_invoice(uuid, text),
   app.platform_plans(text, uuid, int), app.create_plan(jsonb), app.update_plan(uuid, jsonb), app.archive_plan(uuid),
   app.platform_users(text, boolean, text, int), app.platform_user(uuid), app.platform_user_organizations(uuid),
   app.suspend_user(uuid, text), app.unsuspend_user(uuid),
@@ -5001,6 +5564,8 @@ begin
     ('api_keys', 'api_key', '{"name":"name","user_id":"userId","scopes":"scopes","hint":"hint","rate_limit":"rateLimitPerMinute","expires_at":"expiresAt","previous_expires_at":"previousExpiresAt"}', 'insert, update, delete'),
     ('ownership_transfers', 'ownership_transfer', '{"from_user_id":"fromUserId","to_user_id":"toUserId","expires_at":"expiresAt"}', 'insert, update, delete'),
     ('organization_domains', 'domain', '{"domain":"domain","verified_at":"verifiedAt","enrollment":"enrollment","roles":"roles"}', 'insert, update, delete'),
+    ('subscriptions', 'subscription', '{"price_id":"priceId","scheduled_price_id":"scheduledPriceId","provider":"provider","status":"status","quantity":"quantity","trial_ends_at":"trialEndsAt","period_started_at":"currentPeriodStart","period_ends_at":"currentPeriodEnd","grace_ends_at":"graceEndsAt","cancel_at_period_end":"cancelAtPeriodEnd","ended_at":"endedAt"}', 'insert, update, delete'),
+    ('invoices', 'invoice', '{"subscription_id":"subscriptionId","price_id":"priceId","number":"number","status":"status","currency":"currency","total":"total","due_at":"dueAt","paid_at":"paidAt","payment_reference":"paymentReference"}', 'insert, update, delete'),
     ('sso_connections', 'sso_connection', '{"domain":"domain","domain_verified_at":"domainVerifiedAt","issuer":"issuer","client_id":"clientId","sealed_client_secret":"!clientSecret"}', 'insert, update, delete'),
     ('webhook_endpoints', 'webhook_endpoint', '{"url":"!url","description":"description","event_types":"eventTypes","disabled_at":"disabledAt","disabled_reason":"disabledReason","sealed_secret":"!secret"}', 'insert, update, delete'),
     ('users', 'user', '{"name":"!name","email":"!email"}', 'insert, update, delete'),
@@ -5070,6 +5635,8 @@ create trigger touch_updated_at before update of url, description, event_types, 
 create trigger touch_updated_at before update on organization_domains for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update of name, scopes, rate_limit on api_keys for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on roles for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on subscriptions for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on invoices for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on teams for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on organizations for each row execute function app_private.touch_updated_at();
 
@@ -5271,6 +5838,15 @@ create policy "A webhook message is its organization's alone" on webhook_message
 create policy "Those with webhooks:read read the messages" on webhook_messages for select to app_user
   using (organization_id = (select app.org_id('webhooks:read')));
 
+-- ── invoices: read under the fence, written through functions only ───────────────────────────────
+
+grant select on invoices to app_user;
+
+create policy "An invoice is its organization's alone" on invoices as restrictive to app_user
+  using (organization_id = (select app.org_id())) with check (organization_id = (select app.org_id()));
+create policy "Those with billing:read read the invoices" on invoices for select to app_user
+  using (organization_id = (select app.org_id('billing:read')));
+
 -- ── The audit trail: read under the fence, written by the database, and changed by nobody ──────────
 
 grant select on audit_events, user_audit_events to app_user;
@@ -5312,6 +5888,8 @@ create policy "What plans are made of is out of every query's reach" on features
 create policy "Plans are out of every query's reach" on plans as restrictive to app_user using (false) with check (false);
 create policy "Prices are out of every query's reach" on plan_prices as restrictive to app_user using (false) with check (false);
 create policy "What plans have is out of every query's reach" on plan_features as restrictive to app_user
+  using (false) with check (false);
+create policy "Subscriptions are out of every query's reach" on subscriptions as restrictive to app_user
   using (false) with check (false);
 create policy "Who administers the platform is out of every query's reach" on platform_admins as restrictive to app_user
   using (false) with check (false);

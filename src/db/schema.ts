@@ -33,13 +33,13 @@ export const createdAt = () =>
   instant("created_at")
     .notNull()
     .default(sql`now()`);
-const updatedAt = () =>
+export const updatedAt = () =>
   instant("updated_at")
     .notNull()
     .default(sql`now()`);
 
 /** Of rows that go with their organization. */
-const ownOrganizationId = () =>
+export const ownOrganizationId = () =>
   uuid("organization_id")
     .notNull()
     .references(() => organizations.id, { onDelete: "cascade" });

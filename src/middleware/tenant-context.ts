@@ -10,6 +10,7 @@ import {
 } from "../db/index.ts";
 import { AppError } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
+import type { Feature } from "../plans.ts";
 import type {
   Identity,
   PersonEnv,
@@ -56,6 +57,12 @@ export interface SessionRules {
   inPerson?: boolean | undefined;
 }
 
+/** What a route's contract says of the organization. */
+export interface TenantRules {
+  /** What its plan must have: else 402, with the plans that have it. */
+  entitlement?: Feature | undefined;
+}
+
 /** Whether an API key can do what a route does, where its scopes allow it. */
 export const takesApiKeys = ({ fresh, inPerson }: SessionRules): boolean => !fresh && !inPerson;
 
@@ -86,11 +93,11 @@ export const platformContext = (rules: SessionRules) =>
   });
 
 /** For routes below `/organizations/{organizationId}`: the path names the tenant, never the session. */
-export const tenantContext = (permission: Permission, rules: SessionRules) =>
+export const tenantContext = (permission: Permission, rules: SessionRules & TenantRules) =>
   createMiddleware<TenantEnv>(async (c, next) => {
     const organizationId = c.req.param("organizationId") ?? "";
     const identity = identityOf(c.var);
-    const requirements = requirementsOf(rules, c.var);
+    const requirements = { ...requirementsOf(rules, c.var), feature: rules.entitlement ?? null };
     const options = optionsOf(c.var);
     if (identity.by === "session") {
       c.set("database", openTenantDatabase(options, identity.handle, organizationId, permission, requirements));

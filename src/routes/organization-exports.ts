@@ -5,17 +5,29 @@ import { exportOrganization } from "../services/organization-exports.ts";
 import { ApiKey } from "./api-keys.ts";
 import { Domain } from "./domains.ts";
 import { Invitation } from "./invitations.ts";
+import { Invoice } from "./invoices.ts";
 import { Member } from "./members.ts";
 import { Organization, OrganizationParams } from "./organizations.ts";
 import { OwnershipTransfer } from "./ownership-transfers.ts";
 import { Role } from "./roles.ts";
 import { ShareLink } from "./share-links.ts";
 import { Connection } from "./sso-connections.ts";
+import { Subscription } from "./subscriptions.ts";
 import { TeamMember } from "./team-members.ts";
 import { Team } from "./teams.ts";
 import { WebhookEndpoint } from "./webhook-endpoints.ts";
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
+
+const ExportedSubscription = Subscription.omit({ price: true, isTrialAvailable: true })
+  .extend({
+    priceId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a51" }),
+    anchorAt: Instant.openapi({ description: "From which all periods are counted." }),
+    endedAt: Instant.nullable(),
+    dueAt: Instant.nullable().openapi({ description: "When time changes it next." }),
+    updatedAt: Instant,
+  })
+  .openapi("ExportedSubscription");
 
 const OrganizationExport = z
   .object({
@@ -36,6 +48,8 @@ const OrganizationExport = z
     apiKeys: z.array(ApiKey).openapi({ description: "Without the keys themselves." }),
     webhookEndpoints: z.array(WebhookEndpoint).openapi({ description: "Without their secrets." }),
     ownershipTransfers: z.array(OwnershipTransfer),
+    subscriptions: z.array(ExportedSubscription).openapi({ description: "Those that have ended too." }),
+    invoices: z.array(Invoice.extend({ updatedAt: Instant })),
     domains: z.array(Domain),
     ssoConnections: z
       .array(Connection.omit({ redirectUri: true }))

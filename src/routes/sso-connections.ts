@@ -99,6 +99,7 @@ const createRoute = tenantRoute("sso:write", {
   request: { params: OrganizationParams, body: jsonRequest(ConnectionCreate) },
   responses: { 201: json(Connection, "The new connection.") },
   errors: ["domain_taken", "encryption_off", "provider_off"],
+  entitlement: "sso",
   fresh: true,
   creates: true,
 });

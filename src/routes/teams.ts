@@ -34,7 +34,7 @@ const createRoute = tenantRoute("teams:write", {
     body: jsonRequest(z.strictObject({ name: TeamName }).openapi("TeamCreate")),
   },
   responses: { 201: json(Team, "The new team.") },
-  errors: ["team_name_taken", "team_limit"],
+  errors: ["team_name_taken", "team_limit", "entitlement_required"],
   creates: true,
 });
 

@@ -22,7 +22,8 @@ export const isTeam = ({ organizationId }: TenantDatabase, teamId: string) =>
 /**
  * Makes a team, in which nobody is.
  *
- * @throws AppError `team_name_taken`, in whatever case; `team_limit` for the 1,001st.
+ * @throws AppError `team_name_taken`, in whatever case; `team_limit` for the 1,001st; `entitlement_required` for more than
+ *   the plan has.
  */
 export async function createTeam(database: TenantDatabase, name: string): Promise<Team> {
   return database.create<Team>(

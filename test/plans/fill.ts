@@ -91,6 +91,19 @@ const statements = [
    select ${message("n / 2")}, 'usd', case n % 2 when 0 then 'month' else 'year' end, 1, true from generate_series(0, 19999) n`,
   `insert into plan_features (plan_id, feature_key, kind)
    select ${message("n / 2")}, 'filled-' || n % 40, 'boolean' from generate_series(0, 19999) n`,
+  // Of the first half of the organizations a live one too, and of all of them such as have ended.
+  `insert into subscriptions (organization_id, id, price_id, provider, status, quantity, anchor_at, period_started_at, period_ends_at, ended_at, due_at)
+   select ${organization("n % 20000")}, ${factor("n")}, (select id from plan_prices limit 1), 'manual', case when n < 20000 and n % 100 <> 0 then 'active' else 'canceled' end, 1,
+          now(), now(), now() + interval '1 month', case when n < 20000 and n % 100 <> 0 then null else now() end,
+          case when n < 20000 and n % 100 <> 0 then now() + n * interval '1 second' end
+     from generate_series(0, 39999) n`,
+  `insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at, paid_at)
+   select ${organization("n % 20000")}, ${message("n")}, ${factor("n % 20000")}, n / 20000 + 1, case when n % 50 = 1 then 'open' else 'paid' end, 'usd', 1200, '[]', now(),
+          now() + interval '1 month', now(), case when n % 50 = 1 then null else now() end
+     from generate_series(0, 199999) n`,
+  `insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at, paid_at)
+   select ${organization("100 * (n % 200)")}, ${message("200000 + n")}, ${factor("100 * (n % 200)")}, n / 200 + 100, 'paid', 'usd', 1200, '[]', now(),
+          now() + interval '1 month', now(), now() from generate_series(0, 199999) n`,
   `insert into idempotency_keys (scope, key, request_hash, response, created_at)
    select 'user:' || ${user("n % 50000")}, 'key-' || n, sha256(n::text::bytea), '{}', now() - n * interval '1 second'
      from generate_series(0, 99999) n`,

@@ -22,6 +22,7 @@ import { type DatabaseRequest, openService, type Person, signUpPerson } from "..
 import { givePlan } from "../support/plans.ts";
 import { arrangeAdmin, giveImpersonation } from "../support/platform.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
+import { giveBill, givePrice } from "../support/subscriptions.ts";
 import { giveWebhookEndpoint } from "../support/webhooks.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
@@ -65,6 +66,8 @@ const ownedFor = (name: string): number => {
   if (name === "GET /v1/organizations/{organizationId}/export") return 2_000;
   // Its first owners.
   if (name === "GET /v1/platform/organizations/{organizationId}") return 100;
+  // Its members, who are the seats.
+  if (/^POST .+\/subscription\/(checkout|change)$/.test(name)) return 1_000;
   // Of each on the page also its prices, and what it has.
   if (name === "GET /v1/platform/plans") return 200;
   // Of each on the page also its organization, its sender, and what they may give.
@@ -110,6 +113,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   const [sessions] = await asOwner(["select id from sessions where user_id = $1 and revoked_at is null", [person.id]]);
   person.mailedTokens = await giveMailedTokens(person.id);
   person.flowProofs = await makeProofs(person.id);
+  person.priceId = (await givePrice()).priceId;
   const identityId = await giveIdentity(person.id);
   await asOwner([
     `insert into identities (id, user_id, provider, subject)
@@ -148,6 +152,9 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       teamId: await giveTeam(organizationId),
       impersonationId: await giveImpersonation(person.id),
       planId: await givePlan(),
+      invoiceId: /subscription\/(change|cancel|resume)|\/pay$/.test(name)
+        ? await giveBill(organizationId, name)
+        : crypto.randomUUID(),
       ...(await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(name) })),
     },
   };

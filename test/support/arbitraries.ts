@@ -38,6 +38,8 @@ const own = [
   "webhookMessageId",
   "impersonationId",
   "planId",
+  "priceId",
+  "invoiceId",
   "teamId",
   "suggestedOrganizationId",
   "deletedOrganizationId",

@@ -30,6 +30,8 @@ export interface Operation {
   /** Whether an API key will do. */
   takesApiKeys: boolean;
   permission: string | undefined;
+  /** What the organization's plan must have. */
+  entitlement: string | undefined;
   parameters: Parameter[];
   bodySchema: Schema | undefined;
   isBodyOptional: boolean;
@@ -101,6 +103,7 @@ function readOperation(method: string, path: string, spec: any, schemas: SchemaR
     isGuarded: spec.security?.some(({ bearer }: Schema) => bearer) === true,
     takesApiKeys: spec.security?.some(({ apiKey }: Schema) => apiKey) === true,
     permission: spec["x-permission"],
+    entitlement: spec["x-entitlement"],
     parameters: spec.parameters ?? [],
     bodySchema: body?.["application/json"].schema,
     isBodyOptional: spec.requestBody?.required !== true,

@@ -125,6 +125,13 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
     userId: colleagueId ?? crypto.randomUUID(),
     reason: mark,
   }),
+  "POST /v1/organizations/{organizationId}/subscription/checkout": ({ priceId }) => ({
+    priceId: priceId ?? crypto.randomUUID(),
+  }),
+  "POST /v1/organizations/{organizationId}/subscription/change": ({ priceId }) => ({
+    priceId: priceId ?? crypto.randomUUID(),
+  }),
+  "POST /v1/platform/invoices/{invoiceId}/pay": (_, mark) => ({ reference: mark }),
   "POST /v1/platform/plans": (_, mark) => ({ key: mark, name: mark }),
   "PATCH /v1/platform/plans/{planId}": (_, mark) => ({ name: mark }),
   "POST /v1/share-links/lookup": (person) => ({ token: person.mailedTokens?.shareLink }),

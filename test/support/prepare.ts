@@ -22,6 +22,7 @@ import { createOrganization, openService, type Person, type Service, signUpPerso
 import { arrangeAdmin, giveImpersonation } from "./platform.ts";
 import { givePlan } from "./plans.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "./sso.ts";
+import { giveBill, givePrice } from "./subscriptions.ts";
 import { giveWebhookEndpoint } from "./webhooks.ts";
 
 export interface Prepared {
@@ -49,6 +50,7 @@ export interface Prepared {
     webhookEndpointId: string;
     webhookMessageId: string;
     impersonationId: string;
+    invoiceId: string;
     /** Of another member. */
     userId?: string;
   };
@@ -158,6 +160,7 @@ export async function equip(
     ? await giveMailedTokens(person.id)
     : noMailedTokens();
   if (isAbout(about, /oauth|identities/)) person.flowProofs = await makeProofs(person.id);
+  if (isAbout(about, /\/(checkout|change)$/)) person.priceId = (await givePrice()).priceId;
   const ids = {
     identityId: await give(/oauth|identities/, () => giveIdentity(person.id)),
     connectionId: await give(/sso/, async () => provable(await giveConnection(organizationId, proved))),
@@ -172,6 +175,9 @@ export async function equip(
     teamId: await give(/teams/, () => giveTeam(organizationId)),
     impersonationId: await give(/impersonations/, () => giveImpersonation(person.id)),
     planId: await give(/platform\/plans/, givePlan),
+    invoiceId: await give(/invoices|subscription\/(change|cancel|resume)/, () =>
+      giveBill(organizationId, operation?.name),
+    ),
     ...(isAbout(about, /webhook-endpoints/)
       ? await giveWebhookEndpoint(organizationId, { enabled: takesWebhooks(operation?.name) })
       : { webhookEndpointId: crypto.randomUUID(), webhookMessageId: crypto.randomUUID() }),

@@ -19,6 +19,7 @@ export function expectProblem({ status, headers, body }: Answer, code: ErrorCode
     requestId: headers.get("x-request-id"),
     ...(body.errors && { errors: expect.any(Array) }),
     ...(code === "sole_owner" && { organizations: expect.any(Array) }),
+    ...(code === "entitlement_required" && { feature: expect.any(String), plans: expect.any(Array) }),
   });
   for (const error of body.errors ?? []) {
     expect(error).toEqual({

@@ -153,6 +153,8 @@ export interface Person {
   totpCode?: string;
   /** Another member, where the operation is about one: see operations.ts. */
   colleagueId?: string;
+  /** Of a plan that they can buy, where the operation does. */
+  priceId?: string;
   /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
   passkeyAnswer?: unknown;
 }

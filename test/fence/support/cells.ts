@@ -49,7 +49,9 @@ export interface Trial {
 
 /** What is for the platform's administrators. */
 export const isOfPlatform = (name: string): boolean =>
-  /^app\.(platform_(?!admin_id)|(un)?suspend_|(create|update|archive)_plan|impersonate|end_impersonation)/.test(name);
+  /^app\.(platform_(?!admin_id)|(un)?suspend_|(create|update|archive)_plan|pay_invoice|impersonate|end_impersonation)/.test(
+    name,
+  );
 
 export async function runTrial(client: Client, trial: Trial): Promise<Outcome[]> {
   const { cells } = trial;

@@ -26,6 +26,12 @@ const lists: [table: string, list: string, columns: Record<string, string>][] = 
   ["ownership_transfers", "ownershipTransfers", { id: "id", from_user_id: "fromUserId", to_user_id: "toUserId" }],
   ["organization_domains", "domains", { id: "id", domain: "domain", enrollment_set_by: "enrollmentSetBy" }],
   ["sso_connections", "ssoConnections", { id: "id", domain: "domain", issuer: "issuer", client_id: "clientId" }],
+  ["subscriptions", "subscriptions", { id: "id", price_id: "priceId", status: "status", quantity: "quantity" }],
+  [
+    "invoices",
+    "invoices",
+    { id: "id", subscription_id: "subscriptionId", number: "number", total: "total", lines: "lines" },
+  ],
   [
     "webhook_endpoints",
     "webhookEndpoints",
@@ -62,6 +68,10 @@ export const organizationExportCommitments: Commitment[] = [
          insert into organization_domains (organization_id, id, domain, txt_record) values ('${mine}', '${id(9603)}', 'second.test', 'proof of the second domain');
          insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
            values ('${mine}', '${id(9604)}', 'second.test', 'proof of the second domain', 'https://second.test', 'second', sha256('second'));
+         insert into subscriptions (organization_id, id, price_id, provider, status, quantity, anchor_at, period_started_at, period_ends_at, ended_at)
+           select organization_id, '${id(9607)}', price_id, 'manual', 'canceled', 3, now(), now(), now() + interval '1 day', now() from subscriptions where organization_id = '${mine}';
+         insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at)
+           select organization_id, '${id(9608)}', subscription_id, 2, 'open', 'xts', 5, '[]', now(), now(), now() from invoices where organization_id = '${mine}';
          insert into roles (organization_id, id, key, name, permissions) values ('${mine}', '${id(9605)}', 'second', 'Second', '{organization:read}');
          insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
            values ('${mine}', '${id(9606)}', 'https://second.test/', 'Second', '{team.created}', 'second')`,
@@ -123,7 +133,7 @@ export const organizationExportCommitments: Commitment[] = [
   },
   {
     title: "app.export_organization has empty lists where there is nothing",
-    expected: [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    expected: [Array(12).fill(0)],
     actual: async (scene) => {
       const tables = [
         "roles",
@@ -134,9 +144,14 @@ export const organizationExportCommitments: Commitment[] = [
         "ownership_transfers",
         "organization_domains",
       ];
-      const clear = [...tables, "sso_connections", "webhook_endpoints", "team_memberships"].map(
-        (table) => `delete from ${table} where organization_id = '${mine}'`,
-      );
+      const clear = [
+        ...tables,
+        "sso_connections",
+        "webhook_endpoints",
+        "team_memberships",
+        "invoices",
+        "subscriptions",
+      ].map((table) => `delete from ${table} where organization_id = '${mine}'`);
       await scene.see(
         `set local session_replication_role = replica; ${clear.join(";")}; set local session_replication_role = origin`,
       );
@@ -146,7 +161,7 @@ export const organizationExportCommitments: Commitment[] = [
   },
   {
     title: "app_private.count_rows counts each table of the organization alone, to its limit",
-    expected: [true, [[6]]],
+    expected: [true, [[8]]],
     actual: async (scene) => {
       const tables = [
         "memberships",
@@ -155,6 +170,8 @@ export const organizationExportCommitments: Commitment[] = [
         "invitations",
         "share_links",
         "sso_connections",
+        "invoices",
+        "subscriptions",
       ];
       const counts = tables.map((table) => `(select count(*) from ${table} where organization_id = '${mine}')`);
       // A second of each, so that a limit of one says less than there are.
@@ -165,6 +182,10 @@ export const organizationExportCommitments: Commitment[] = [
            values ('${mine}', '${id(9602)}', '{viewer}', sha256('second'), '{}', 1, now());
          insert into sso_connections (organization_id, id, domain, txt_record, issuer, client_id, sealed_client_secret)
            values ('${mine}', '${id(9604)}', 'second.test', 'proof of the second domain', 'https://second.test', 'second', sha256('second'));
+         insert into subscriptions (organization_id, id, price_id, provider, status, quantity, anchor_at, period_started_at, period_ends_at, ended_at)
+           select organization_id, '${id(9606)}', price_id, 'manual', 'canceled', 3, now(), now(), now() + interval '1 day', now() from subscriptions where organization_id = '${mine}';
+         insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at)
+           select organization_id, '${id(9607)}', subscription_id, 2, 'open', 'xts', 5, '[]', now(), now(), now() from invoices where organization_id = '${mine}';
          set local session_replication_role = origin`,
       );
       const [[same] = []] = await scene.see(`select app_private.count_rows('${mine}', 1000) = ${counts.join(" + ")}`);

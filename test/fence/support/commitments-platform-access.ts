@@ -29,6 +29,8 @@ const platformStatements = [
   `select app.unsuspend_organization('${mine}')`,
   `select app.impersonate('${id(100)}', '${id(9801)}', '\\x01', 'x', interval '1 minute')`,
   `select app.end_impersonation('${id(1100)}')`,
+  "select * from app.platform_invoices(null, false, null, 10)",
+  `select app.pay_invoice('${id(9899)}', null)`,
   "select * from app.platform_plans(null, null, 10)",
   "select app.create_plan('{}')",
   `select app.update_plan('${privatePlanId}', '{}')`,
@@ -131,7 +133,22 @@ export const platformAccessCommitments: Commitment[] = [
   },
   ...(["administrator", "owner"] as const).map((who): Commitment => ({
     title: `the platform's functions show and do nothing for somebody who is not at work as an administrator: ${who}`,
-    expected: [[], [], "AP404", [], [], [], "AP404", [], [], ...Array(6).fill("AP404"), [], ...Array(3).fill("AP404")],
+    expected: [
+      [],
+      [],
+      "AP404",
+      [],
+      [],
+      [],
+      "AP404",
+      [],
+      [],
+      ...Array(6).fill("AP404"),
+      [],
+      "AP404",
+      [],
+      ...Array(3).fill("AP404"),
+    ],
     actual: async (scene) => {
       const found: unknown[] = [];
       for (const statement of platformStatements)

@@ -41,7 +41,9 @@ export const platformPlanCommitments: Commitment[] = [
     expected: [["a 2", "f 1"], ["a 2", "a 1"], ["a 1"], ["a 2"], true],
     actual: async (scene) => {
       await begin(scene);
-      await scene.see("delete from plan_prices; delete from plan_features; delete from plans where key !~ '^[af]$'");
+      await scene.see(
+        "delete from subscriptions; delete from plan_prices; delete from plan_features; delete from plans where key !~ '^[af]$'",
+      );
       await scene.see(`update plans set id = case key when 'a' then '${id(9701)}'::uuid else '${id(9702)}'::uuid end`);
       await asDefiner(scene, addPlan("a"));
       const list = async (key: string, before: string, limit = 2) => {

@@ -59,6 +59,10 @@ import { platformOrganizationCommitments } from "./commitments-platform-organiza
 import { platformUserCommitments } from "./commitments-platform-users.ts";
 import { platformPlanCommitments } from "./commitments-platform-plans.ts";
 import { planCommitments } from "./commitments-plans.ts";
+import { entitlementCommitments } from "./commitments-entitlements.ts";
+import { subscriptionCommitments } from "./commitments-subscriptions.ts";
+import { subscriptionChangeCommitments } from "./commitments-subscription-changes.ts";
+import { subscriptionTimeCommitments } from "./commitments-subscription-times.ts";
 import { roleCommitments } from "./commitments-roles.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
@@ -75,6 +79,10 @@ import { totpSignInCommitments } from "./commitments-totp-sign-ins.ts";
 /** What every function of the fence promises. */
 export const commitments = [
   ...planCommitments,
+  ...entitlementCommitments,
+  ...subscriptionCommitments,
+  ...subscriptionChangeCommitments,
+  ...subscriptionTimeCommitments,
   ...platformPlanCommitments,
   ...contextCommitments,
   ...apiKeyContextCommitments,

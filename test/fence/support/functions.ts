@@ -3,7 +3,7 @@ import { escapeLiteral, type Client } from "pg";
 
 import { belongsTo, type Owners, type Relation } from "./catalog.ts";
 import { foreignValuesOf, isOfPlatform, printsOf, type Cell, type Trial } from "./cells.ts";
-import { keyHandle, organizations, type Person, privatePlanId } from "./people.ts";
+import { keyHandle, organizations, type Person, privatePlanId, publicPriceId } from "./people.ts";
 import { newPlan } from "./planning.ts";
 import type { World } from "./world.ts";
 
@@ -42,6 +42,17 @@ const meantForEverybody: Record<string, string> = {
      union all select to_jsonb(t) from public.plan_features t union all select to_jsonb(t) from public.features t) f (row), jsonb_each_text(row) e`,
 };
 
+/** Of a plan that its subscribers have, and of the default one. */
+const plansOfTheirs = `select e.value from (
+     select to_jsonb(t) from public.plans t where id = '${privatePlanId}' or is_default
+     union all select to_jsonb(t) from public.plan_prices t
+     union all select to_jsonb(t) from public.plan_features t union all select to_jsonb(t) from public.features t) f (row), jsonb_each_text(row) e`;
+for (const name of ["subscription", "entitlements", "cancel_subscription", "resume_subscription"])
+  meantForEverybody[`app.${name}()`] = plansOfTheirs;
+meantForEverybody["app.start_subscription(uuid,uuid)"] = plansOfTheirs;
+meantForEverybody["app.change_subscription(uuid)"] = plansOfTheirs;
+meantForEverybody["app.export_organization(text)"] = plansOfTheirs;
+
 /** What may add to a stranger's tokens, messages and events; those that they have must stay as they are. */
 const meantToAdd = new Set([
   // That somebody did not get in.
@@ -72,7 +83,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
       // Nobody's: only those that are there already must stay.
       relation.name.endsWith(".spent_challenges")
         ? "key_hash = sha256('spent')"
-        : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|api_keys|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|platform_admins|sso_connections|audit_events|user_audit_events|webhook_endpoints|webhook_messages)$/.test(
+        : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|api_keys|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|platform_admins|sso_connections|audit_events|user_audit_events|webhook_endpoints|webhook_messages|subscriptions|invoices)$/.test(
               relation.name,
             )
           ? belongsTo(relation, strangers)
@@ -156,6 +167,7 @@ function planCalls(
     "p_key text": [`key of ${victim.id}`],
     "p_organization_id uuid": [organizationId],
     "p_permission text": ["members:read"],
+    "p_price_id uuid": [publicPriceId],
     "p_provider text": ["google"],
     "p_permissions text[]": ["{organization:read}"],
     "p_roles text[]": ["{owner}", "{viewer}"],

@@ -34,6 +34,10 @@ const { mine, theirs, third } = organizations;
 /** A plan that was made for one customer. */
 export const privatePlanId = id(9600);
 
+/** A price of it, and one that anybody can have. */
+export const privatePriceId = id(9610);
+export const publicPriceId = id(9612);
+
 /** What the Worker of this world brings along with a ticket. */
 export const workerKey = Buffer.alloc(32, 0x0a);
 
@@ -57,6 +61,7 @@ const memberships: Record<string, Record<string, string>> = {
 const signsInByPasswordAlone = new Set(["owner", "member", "viewer", "spare", "disabled", "administrator"]);
 
 export async function addPeople(client: Client): Promise<People> {
+  const bills: [statement: string, params: unknown[]][] = [];
   for (const [slug, organizationId] of Object.entries(organizations)) {
     await client.query("insert into organizations (id, name, slug) values ($1, 'Organization ' || $2, 'slug-' || $2)", [
       organizationId,
@@ -76,6 +81,17 @@ export async function addPeople(client: Client): Promise<People> {
        select organization_id, id, 'team.created', gen_random_uuid(), json_build_object('message of', $2::text), 'dead', now() from endpoint`,
       [organizationId, slug],
     );
+    bills.push([
+      `with subscription as (
+         insert into subscriptions (organization_id, id, price_id, provider, status, quantity, anchor_at, period_started_at, period_ends_at, due_at)
+         values ($1, gen_random_uuid(), $3, 'manual', 'active', 1, now(), now(), now() + interval '1 month', now() + interval '1 month')
+         returning organization_id, id)
+       insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at, paid_at,
+                             payment_reference)
+       select organization_id, gen_random_uuid(), id, 1, 'paid', 'xts', 77, json_build_array('line of ' || $2::text), now(), now() + interval '1 month', now(),
+              now(), 'Payment of ' || $2::text from subscription`,
+      [organizationId, slug, privatePriceId],
+    ]);
     await client.query(
       `insert into roles (organization_id, id, key, name, permissions)
        values ($1, gen_random_uuid(), 'role-of-' || $2::text, 'Role of ' || $2::text, '{organization:read}')`,
@@ -85,9 +101,20 @@ export async function addPeople(client: Client): Promise<People> {
   await client.query("insert into spent_challenges (key_hash) values (sha256('spent'))");
   await client.query(
     `insert into plans (id, key, version, name, description, trial_days, is_default, is_public, position, managed_by)
-     values ($1, 'of-one-customer', 1, 'Of one customer', '', 0, false, false, 9, 'platform')`,
+     values ($1, 'of-one-customer', 1, 'Of one customer', '', 0, false, false, 9, 'platform'),
+            ($2, 'of-everybody', 1, 'Of everybody', '', 0, false, true, 9, 'platform')`,
+    [privatePlanId, id(9611)],
+  );
+  await client.query(
+    `insert into plan_prices (id, plan_id, currency, interval, unit_amount, per_seat)
+     values ($1, $2, 'xts', 'month', 77, true), ($3, $4, 'xts', 'year', 78, true)`,
+    [privatePriceId, privatePlanId, publicPriceId, id(9611)],
+  );
+  await client.query(
+    "insert into plan_features (plan_id, feature_key, kind) select $1, key, kind from features where kind <> 'metered'",
     [privatePlanId],
   );
+  for (const [statement, params] of bills) await client.query(statement, params);
   await client.query("insert into app_private.worker_keys (key_hash) values (sha256($1))", [workerKey]);
   const people: People = {};
   for (const [name, roleIn] of Object.entries(memberships)) {

@@ -7,6 +7,7 @@ const failsClosed =
   "the seal is bound to its transaction, so a setting that outlives it is refused; see forgery.test.ts";
 const sealedBefore = "what is called before it in the same transaction, app.org_id() as a rule, has verified the seal";
 const sealedBeside = "app.user_id(), which is called beside it, has verified the seal";
+const forTheTime = "where there is no limit nothing is above it; this is for the time that counting takes";
 const forTheIndex = "what is found is looked at by its own ids again; this is for the index";
 const sparesWork = "changes nothing where there is nothing to do; this spares the work";
 const asksAgain = "app_private.is_open, which is asked as well, wants it pending; this is for the index";
@@ -20,10 +21,10 @@ export const unnoticed: Record<string, string> = {
   "app_private.purge(regclass,text,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.keep_slug(): if true instead of tg_op = 'UPDATE'":
     "what a new organization had before is null: this spares it",
-  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text): nothing instead of for no key update skip locked":
+  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text,text): nothing instead of for no key update skip locked":
     sameUnlessTwoAtOnce,
-  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text): nothing instead of skip locked": sameUnlessTwoAtOnce,
-  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text): false instead of true":
+  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text,text): nothing instead of skip locked": sameUnlessTwoAtOnce,
+  "app.admit_key(bytea,uuid,text,boolean,boolean,text,text,text): false instead of true":
     "the setting is its transaction's, however it is set",
   "app.claim_idempotency_key(bytea,text,bytea): (pg_catalog.string_to_array(pg_catalog.current_setting('app.context', true), '|'))[1]::... instead of app.member_id() (2)":
     sealedBefore,
@@ -37,6 +38,17 @@ export const unnoticed: Record<string, string> = {
     sameUnlessTwoAtOnce,
   "app_private.index_members(): without perform from public.users u where u.id in (select a.user_id from added a) order by u.id...":
     sameUnlessTwoAtOnce,
+  "app.advance_subscriptions(integer): nothing instead of for no key update skip locked": sameUnlessTwoAtOnce,
+  "app.advance_subscriptions(integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
+  "app.pay_invoice(uuid,text): nothing instead of for no key update": sameUnlessTwoAtOnce,
+  "app_private.hold_subscription(): nothing instead of for no key update": sameUnlessTwoAtOnce,
+  "app.change_subscription(uuid): without and s.id = v_subscription.id (4)": "for what has ended nothing is to come",
+  "app_private.entitled_plan(uuid): without and s.ended_at is null":
+    "its status says so as well; this is for the index",
+  "app_private.check_fits(uuid,uuid): without and a.limit is not null": forTheTime,
+  "app_private.check_fits(uuid,uuid): without and a.limit is not null (2)": forTheTime,
+  "app_private.end_subscription(subscriptions,timestamp with time zone): without and n.status = 'open'":
+    "none of it is paid there, and what is void stays void",
   "app_private.index_person(): without perform from public.memberships m where m.user_id = new.id order by m.organization_id f...":
     sameUnlessTwoAtOnce,
   "app.purge_expired(): without and attempts = 0": "those that were counted were forgotten after 24 hours",

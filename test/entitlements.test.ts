@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import { plans } from "../src/plans.ts";
+import { makeStale, verifyAddress } from "./support/accounts.ts";
+import { addMember } from "./support/database.ts";
+import { expectProblem } from "./support/problems.ts";
+import { openService, signUpPerson } from "./support/service.ts";
+import { connectionInput } from "./support/sso.ts";
+import { join, signUpAt } from "./support/share-links.ts";
+import { givePrice, giveSubscription, newCustomer } from "./support/subscriptions.ts";
+
+const service = openService();
+
+/** A customer of a plan with these features. */
+async function newCustomerOf(features: object[]) {
+  const customer = await newCustomer();
+  const { planId, priceId } = await givePrice({ features });
+  await giveSubscription(customer.id, priceId);
+  return { ...customer, planId };
+}
+
+const keysOf = (plans: { key: string }[]) => plans.map(({ key }) => key);
+
+/** Of src/plans.ts. */
+const having = (feature: keyof (typeof plans)[number]["features"]) =>
+  keysOf(plans.filter(({ features, isPublic }) => isPublic && feature in features));
+
+describe("GET /v1/organizations/{organizationId}/entitlements", () => {
+  it("tells every member what the organization has by its plan", async () => {
+    const customer = await newCustomerOf([
+      { key: "teams", kind: "number", limit: 3 },
+      { key: "api-requests", kind: "metered", limit: "12.5", per: "day" },
+      { key: "sso", kind: "boolean" },
+    ]);
+    const viewer = await signUpPerson(service);
+    await addMember(customer.id, viewer.id, "viewer");
+    const { status, body } = await customer.call("GET", "entitlements", undefined, viewer);
+    expect([status, body]).toEqual([
+      200,
+      {
+        plan: { id: customer.planId, key: expect.any(String), version: 1, name: "Given" },
+        data: [
+          { key: "teams", name: "Teams", kind: "number", limit: 3 },
+          { key: "api-requests", name: "API requests", kind: "metered", limit: "12.5", per: "day" },
+          { key: "sso", name: expect.any(String), kind: "boolean" },
+        ],
+      },
+    ]);
+  });
+
+  it("is that of the default plan without a subscription, and with one that is not paid for", async () => {
+    const customer = await newCustomer();
+    const { priceId } = await givePrice({ features: [] });
+    const { body: before } = await customer.call("GET", "entitlements");
+    expect([before.plan.key, keysOf(before.data).includes("sso")]).toEqual(["free", true]);
+    await giveSubscription(customer.id, priceId, { status: "unpaid" });
+    expect((await customer.call("GET", "entitlements")).body).toEqual(before);
+  });
+});
+
+describe("What a plan does not have", () => {
+  it("is refused with 402 and the plans that have it, in the one request to the database", async () => {
+    const customer = await newCustomerOf([]);
+    const asking = openService();
+    const body = connectionInput();
+    const answer = await asking.call("POST", `${customer.path}/sso-connections`, { token: customer.owner.token, body });
+    expect(answer.status).toBe(402);
+    expectProblem(answer, "entitlement_required");
+    expect(answer.body.feature).toBe("sso");
+    expect(keysOf(answer.body.plans).slice(0, having("sso").length)).toEqual(having("sso"));
+    expect(await asking.databaseRequests()).toHaveLength(1);
+  });
+
+  it("is let pass once the plan has it", async () => {
+    const customer = await newCustomerOf([{ key: "sso", kind: "boolean" }]);
+    expect((await customer.call("POST", "sso-connections", connectionInput())).status).toBe(201);
+  });
+
+  it("is told to nobody who may not do it anyway", async () => {
+    const customer = await newCustomerOf([]);
+    const member = await signUpPerson(service);
+    await addMember(customer.id, member.id, "member");
+    const create = () => customer.call("POST", "sso-connections", connectionInput(), member);
+    expectProblem(await create(), "forbidden");
+    await makeStale(customer.owner);
+    expectProblem(await customer.call("POST", "sso-connections", connectionInput()), "reauthentication_required");
+  });
+});
+
+describe("The number of teams that a plan has", () => {
+  it("is reached and not passed, also by two at once, and what is there stays", async () => {
+    const customer = await newCustomerOf([{ key: "teams", kind: "number", limit: 2 }]);
+    const create = () => customer.call("POST", "teams", { name: crypto.randomUUID() });
+    expect((await create()).status).toBe(201);
+    const answers = await Promise.all([create(), create(), create()]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 402, 402]);
+    const refused = answers.find(({ status }) => status === 402);
+    if (!refused) throw new Error("none was refused");
+    expectProblem(refused, "entitlement_required");
+    expect(refused.body.feature).toBe("teams");
+    expect(keysOf(refused.body.plans).slice(0, having("teams").length)).toEqual(having("teams"));
+    expect((await customer.call("GET", "teams")).body.data).toHaveLength(2);
+  });
+
+  it("is none where the plan does not name them", async () => {
+    const customer = await newCustomerOf([]);
+    expectProblem(await customer.call("POST", "teams", { name: "One" }), "entitlement_required");
+  });
+});
+
+describe("The number of members that a plan has", () => {
+  it("is reached and not passed by those who come in, and whoever is in stays", async () => {
+    const customer = await newCustomerOf([{ key: "members", kind: "number", limit: 2 }]);
+    await verifyAddress(customer.owner);
+    const { body: link } = await customer.call("POST", "share-links", { roles: ["viewer"], maxUses: 10 });
+    const guests = await Promise.all([signUpAt("guests.example"), signUpAt("guests.example")]);
+    const answers = await Promise.all(guests.map((guest) => join(guest, link.token)));
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409]);
+    const refused = answers.find(({ status }) => status === 409);
+    if (!refused) throw new Error("none was refused");
+    expectProblem(refused, "member_limit");
+    expect((await customer.call("GET", "members")).body.data).toHaveLength(2);
+  });
+});
