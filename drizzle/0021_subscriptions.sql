@@ -65,7 +65,7 @@ CREATE INDEX "invoices_organization_id_id_idx" ON "invoices" USING btree ("organ
 CREATE UNIQUE INDEX "invoices_organization_id_number_key" ON "invoices" USING btree ("organization_id","number");--> statement-breakpoint
 CREATE INDEX "invoices_open_idx" ON "invoices" USING btree ("id") WHERE status = 'open';--> statement-breakpoint
 CREATE INDEX "invoices_price_id_idx" ON "invoices" USING btree ("price_id") WHERE price_id is not null;--> statement-breakpoint
-CREATE INDEX "invoices_organization_id_subscription_id_idx" ON "invoices" USING btree ("organization_id","subscription_id");--> statement-breakpoint
+CREATE INDEX "invoices_subscription_id_organization_id_idx" ON "invoices" USING btree ("subscription_id","organization_id");--> statement-breakpoint
 CREATE INDEX "subscriptions_organization_id_id_idx" ON "subscriptions" USING btree ("organization_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "subscriptions_live_key" ON "subscriptions" USING btree ("organization_id") WHERE ended_at is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "subscriptions_trial_key" ON "subscriptions" USING btree ("organization_id") WHERE trial_ends_at is not null;--> statement-breakpoint

@@ -134,7 +134,8 @@ export const invoices = pgTable(
     index("invoices_price_id_idx")
       .on(table.priceId)
       .where(sql`price_id is not null`),
-    index("invoices_organization_id_subscription_id_idx").on(table.organizationId, table.subscriptionId),
+    // Not led by the organization, so that a page is read by its ids, in their order.
+    index("invoices_subscription_id_organization_id_idx").on(table.subscriptionId, table.organizationId),
     check("invoices_number_positive", sql`number > 0`),
     check("invoices_status_known", sql`status in ('open', 'paid', 'void')`),
     check("invoices_paid_at_given", sql`(status = 'paid') = (paid_at is not null)`),
