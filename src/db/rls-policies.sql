@@ -668,6 +668,19 @@ begin
 end
 $$;
 
+/* The same where there must be one: AP403 for whoever was let in without p_permission. */
+create function app_private.organization_with(p_permission text) returns uuid
+language plpgsql stable parallel restricted set search_path = '' as $$
+declare
+  v_id uuid := app.org_id(p_permission);
+begin
+  if v_id is null then
+    raise exception 'not let in with %', p_permission using errcode = 'AP403';
+  end if;
+  return v_id;
+end
+$$;
+
 -- ── The audit trail ──────────────────────────────────────────────────────────────────────────────
 -- Written by triggers, in the transaction of what they tell of, and by the functions that know more than their rows say.
 -- Who did it is what the context was sealed with: no statement says it, and none that clears the context goes untold.
@@ -4317,12 +4330,9 @@ $$;
 create function app.export_organization(p_challenge text) returns text
 language plpgsql stable parallel restricted security definer set search_path = '' as $$
 declare
-  v_id uuid := app.org_id('organization:export');
+  v_id uuid := app_private.organization_with('organization:export');
   v_export text;
 begin
-  if v_id is null then
-    raise exception 'not let in with organization:export' using errcode = 'AP403';
-  end if;
   if app_private.count_rows(v_id, 200001) > 200000 then
     raise exception 'too many rows' using errcode = 'APXLG';
   end if;
@@ -4693,24 +4703,17 @@ begin
 end
 $$;
 
-/* What the request's organization has by its plan. AP403 without organization:read. */
-create function app.entitlements() returns jsonb
-language plpgsql stable parallel restricted security definer set search_path = '' as $$
-declare
-  v_id uuid := app.org_id('organization:read');
-begin
-  if v_id is null then
-    raise exception 'not let in with organization:read' using errcode = 'AP403';
-  end if;
-  return (select pg_catalog.jsonb_build_object('data', j.plan -> 'features', 'plan', app_private.plan_label(j.plan))
-            from app_private.plans_json(array[app_private.entitled_plan(v_id)]) j);
-end
-$$;
-
 /* What a plan is known by, of what plans_json says. */
 create function app_private.plan_label(p_plan jsonb) returns jsonb
 language sql immutable set search_path = ''
 return pg_catalog.jsonb_build_object('id', p_plan -> 'id', 'key', p_plan -> 'key', 'version', p_plan -> 'version', 'name', p_plan -> 'name');
+
+/* What the request's organization has by its plan. AP403 without organization:read. */
+create function app.entitlements() returns jsonb
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select pg_catalog.jsonb_build_object('data', j.plan -> 'features', 'plan', app_private.plan_label(j.plan))
+    from app_private.plans_json(array[app_private.entitled_plan(app_private.organization_with('organization:read'))]) j
+$$;
 
 /* An organization's live subscription, as the API has it; 'free' where there is none. */
 create function app_private.subscription_json(p_organization_id uuid) returns jsonb
@@ -4737,15 +4740,8 @@ $$;
 
 /* That of the request's organization. AP403 without billing:read. */
 create function app.subscription() returns jsonb
-language plpgsql stable parallel restricted security definer set search_path = '' as $$
-declare
-  v_id uuid := app.org_id('billing:read');
-begin
-  if v_id is null then
-    raise exception 'not let in with billing:read' using errcode = 'AP403';
-  end if;
-  return app_private.subscription_json(v_id);
-end
+language sql stable parallel restricted security definer set search_path = '' as $$
+  select app_private.subscription_json(app_private.organization_with('billing:read'))
 $$;
 
 create type app_private.sold_price as (

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { TenantDatabase } from "../db/index.ts";
-import { AppError } from "../errors.ts";
+import { bodyOf } from "../db/json.ts";
 import { challengeNameOf } from "./domain-records.ts";
 
 /**
@@ -12,7 +12,5 @@ export async function exportOrganization(database: TenantDatabase): Promise<stri
   const [result] = await database.run((queries) => [
     queries.execute<{ body: string }>(sql`select app.export_organization(${challengeNameOf("")}) as body`),
   ]);
-  const body = result.rows[0]?.body;
-  if (body === undefined) throw new AppError("not_found");
-  return body;
+  return bodyOf(result);
 }

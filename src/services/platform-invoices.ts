@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
 import type { PlatformDatabase } from "../db/index.ts";
+import { bodyOf } from "../db/json.ts";
 import type { Invoice } from "./invoices.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
-import { bodyOf } from "./platform.ts";
 
 /** An invoice, as the platform's administrators see it. */
 export interface PlatformInvoice extends Invoice {

@@ -1,9 +1,8 @@
 import { sql } from "drizzle-orm";
 import type { PlatformDatabase } from "../db/index.ts";
-import { isoInstant } from "../db/json.ts";
+import { bodyOf, isoInstant } from "../db/json.ts";
 import type { Page, PageInput } from "./paging.ts";
 import {
-  bodyOf,
   changePlatform,
   listPlatform,
   type PlatformFilter,

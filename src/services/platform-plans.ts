@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
 import type { PlatformDatabase } from "../db/index.ts";
+import { bodyOf } from "../db/json.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
 import type { Plan, PlanFeature, Price } from "./plans.ts";
-import { bodyOf } from "./platform.ts";
 
 /** A version of a plan, as the platform's administrators see it. */
 export interface PlatformPlan extends Plan {

@@ -1,7 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { PlatformDatabase } from "../db/index.ts";
-import { isoInstant } from "../db/json.ts";
-import { AppError } from "../errors.ts";
+import { bodyOf, isoInstant } from "../db/json.ts";
 import { type Page, type PageInput, readTermCursor, toTermPage } from "./paging.ts";
 
 /** What the platform's administrators see of all that they can suspend. */
@@ -71,10 +70,4 @@ export async function changePlatform<T>(
     queries.execute<{ body: T }>(readOne(kind, id)),
   ]);
   return bodyOf(changed);
-}
-
-/** Of the one row of an answer. */
-export function bodyOf<T>({ rows: [row] }: { rows: { body: T }[] }): T {
-  if (!row) throw new AppError("not_found");
-  return row.body;
 }

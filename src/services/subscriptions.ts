@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { v7 as uuidv7 } from "uuid";
 import type { SystemDatabase, TenantDatabase } from "../db/index.ts";
-import { AppError } from "../errors.ts";
+import { bodyOf } from "../db/json.ts";
 import type { Plan, PlanFeature, Price } from "./plans.ts";
 
 /** What a version of a plan is known by. */
@@ -43,10 +43,8 @@ const BATCH = 100;
 const MAX_BATCHES = 50;
 
 async function read<T>(database: TenantDatabase, body: ReturnType<typeof sql>): Promise<T> {
-  const [{ rows }] = await database.run((queries) => [queries.execute<{ body: T }>(sql`select ${body} as body`)]);
-  const [row] = rows;
-  if (!row) throw new AppError("not_found");
-  return row.body;
+  const [answer] = await database.run((queries) => [queries.execute<{ body: T }>(sql`select ${body} as body`)]);
+  return bodyOf(answer);
 }
 
 export const readSubscription = (database: TenantDatabase): Promise<Subscription> =>
