@@ -87,6 +87,7 @@ export const passTime = (organizationId: string, interval: string) =>
 /** The Cron Trigger of each minute, until nothing of an organization's is due: it leaves to others what they hold. */
 export async function runCron(organizationId: string): Promise<void> {
   for (;;) {
+    // The bindings of wrangler.toml, which the types of the tests do not know.
     await worker.scheduled(createScheduledController({ cron: "* * * * *" }), env as never);
     const [due = []] = await asOwner([
       "select from subscriptions s where s.organization_id = $1 and s.due_at <= now()",

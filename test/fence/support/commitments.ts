@@ -62,6 +62,7 @@ import { planCommitments } from "./commitments-plans.ts";
 import { entitlementCommitments } from "./commitments-entitlements.ts";
 import { subscriptionCommitments } from "./commitments-subscriptions.ts";
 import { subscriptionChangeCommitments } from "./commitments-subscription-changes.ts";
+import { subscriptionScheduleCommitments } from "./commitments-subscription-schedules.ts";
 import { subscriptionTimeCommitments } from "./commitments-subscription-times.ts";
 import { roleCommitments } from "./commitments-roles.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
@@ -82,6 +83,7 @@ export const commitments = [
   ...entitlementCommitments,
   ...subscriptionCommitments,
   ...subscriptionChangeCommitments,
+  ...subscriptionScheduleCommitments,
   ...subscriptionTimeCommitments,
   ...platformPlanCommitments,
   ...contextCommitments,

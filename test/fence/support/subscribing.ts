@@ -145,6 +145,7 @@ export const storedInvoices = (scene: Scene) =>
 /** The one answer, of which these members. */
 export function pick(rows: unknown[][], ...members: string[]): unknown[] {
   const answer = rows[0]?.[0];
+  // JSON of the database, as deep as the members say.
   return members.map((member) =>
     member.split(".").reduce<unknown>((value, name) => (value as Record<string, unknown> | null)?.[name], answer),
   );
