@@ -81,7 +81,8 @@ export async function giveEnded(scene: Scene): Promise<void> {
 /** Whether it is as it was made. */
 export const isEndedKept = async (scene: Scene): Promise<boolean> => {
   const [[kept] = []] = await scene.see(
-    `select status = 'canceled' and not cancel_at_period_end and canceled_at = created_at and grace_ends_at is null and scheduled_price_id is null
+    `select status = 'canceled' and not cancel_at_period_end and canceled_at is not distinct from created_at and ended_at = created_at
+            and grace_ends_at is null and scheduled_price_id is null
             and due_at is null and quantity = 99 and period_started_at = created_at and price_id = (
               select i.id from plan_prices i join plans p on p.id = i.plan_id where p.key = 'trial' and i.interval = 'month')
        from subscriptions where id = '${ended}'`,
