@@ -61,7 +61,6 @@ ALTER TABLE "invoices" ADD CONSTRAINT "invoices_subscription_fkey" FOREIGN KEY (
 ALTER TABLE "subscriptions" ADD CONSTRAINT "subscriptions_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "subscriptions" ADD CONSTRAINT "subscriptions_price_id_plan_prices_id_fk" FOREIGN KEY ("price_id") REFERENCES "public"."plan_prices"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "subscriptions" ADD CONSTRAINT "subscriptions_scheduled_price_id_plan_prices_id_fk" FOREIGN KEY ("scheduled_price_id") REFERENCES "public"."plan_prices"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "invoices_organization_id_id_idx" ON "invoices" USING btree ("organization_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "invoices_organization_id_number_key" ON "invoices" USING btree ("organization_id","number");--> statement-breakpoint
 CREATE INDEX "invoices_open_idx" ON "invoices" USING btree ("id") WHERE status = 'open';--> statement-breakpoint
 CREATE INDEX "invoices_price_id_idx" ON "invoices" USING btree ("price_id") WHERE price_id is not null;--> statement-breakpoint

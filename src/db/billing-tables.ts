@@ -120,7 +120,6 @@ export const invoices = pgTable(
     updatedAt: updatedAt(),
   },
   (table) => [
-    index("invoices_organization_id_id_idx").on(table.organizationId, table.id),
     uniqueIndex("invoices_organization_id_number_key").on(table.organizationId, table.number),
     // Of what is still to be paid, for whoever looks for the money.
     index("invoices_open_idx")
@@ -134,7 +133,7 @@ export const invoices = pgTable(
     index("invoices_price_id_idx")
       .on(table.priceId)
       .where(sql`price_id is not null`),
-    // Not led by the organization, so that a page is read by its ids, in their order.
+    // Not led by the organization, so that a page is read by its numbers, in their order.
     index("invoices_subscription_id_organization_id_idx").on(table.subscriptionId, table.organizationId),
     check("invoices_number_positive", sql`number > 0`),
     check("invoices_status_known", sql`status in ('open', 'paid', 'void')`),

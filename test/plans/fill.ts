@@ -97,12 +97,13 @@ const statements = [
           now(), now(), now() + interval '1 month', case when n < 20000 and n % 100 <> 0 then null else now() end,
           case when n < 20000 and n % 100 <> 0 then now() + n * interval '1 second' end
      from generate_series(0, 39999) n`,
+  // A tenth of the organizations pay, and have more of them than a page: where most have less, a page is as well sorted.
   `insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at, paid_at)
-   select ${organization("n % 20000")}, ${message("n")}, ${factor("n % 20000")}, n / 20000 + 1, case when n % 50 = 1 then 'open' else 'paid' end, 'usd', 1200, '[]', now(),
+   select ${organization("10 * (n % 2000)")}, ${message("n")}, ${factor("10 * (n % 2000)")}, n / 2000 + 1, case when n % 50 = 1 then 'open' else 'paid' end, 'usd', 1200, '[]', now(),
           now() + interval '1 month', now(), case when n % 50 = 1 then null else now() end
      from generate_series(0, 199999) n`,
   `insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at, paid_at)
-   select ${organization("100 * (n % 200)")}, ${message("200000 + n")}, ${factor("100 * (n % 200)")}, n / 200 + 100, 'paid', 'usd', 1200, '[]', now(),
+   select ${organization("100 * (n % 200)")}, ${message("200000 + n")}, ${factor("100 * (n % 200)")}, n / 200 + 101, 'paid', 'usd', 1200, '[]', now(),
           now() + interval '1 month', now(), now() from generate_series(0, 199999) n`,
   `insert into idempotency_keys (scope, key, request_hash, response, created_at)
    select 'user:' || ${user("n % 50000")}, 'key-' || n, sha256(n::text::bytea), '{}', now() - n * interval '1 second'

@@ -7,7 +7,8 @@ neonConfig.fetchEndpoint = (_host, port) => `http://127.0.0.1:${port}/sql`;
 /** Those of test files that have one, where it is not the one that all share: this module serves many files. */
 const ownDatabases = new Map<string | undefined, string>();
 
-const testFile = () => expect.getState().testPath;
+/** The file whose test runs, or which is being loaded. */
+export const testFile = () => expect.getState().testPath;
 
 function locate(url: string): string {
   const located = new URL(url);

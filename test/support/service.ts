@@ -1,7 +1,7 @@
 import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import worker from "../../src/index.ts";
-import { workerUrl } from "./database.ts";
+import { testFile, workerUrl } from "./database.ts";
 import type { FlowProofs } from "./identities.ts";
 import type { MailedTokens } from "./one-time-tokens.ts";
 
@@ -77,10 +77,16 @@ export function openService(overrides: SettingsOverride = {}): Service {
     return override({ ...env }, { ...overrides, DATABASE_URL: databaseUrl.href, ...own });
   };
   const control = (path: string, init?: RequestInit) => fetch(`${inject("endpointUrl")}/control/${path}`, init);
-  const address = newAddress();
+  // One for each test file: a network's attempts are counted, and what the support modules open serves many files.
+  const addresses = new Map<string | undefined, string>();
 
   const service: Service = {
-    address,
+    get address() {
+      const file = testFile();
+      const address = addresses.get(file) ?? newAddress();
+      addresses.set(file, address);
+      return address;
+    },
     async fetch(request, own) {
       const context = createExecutionContext();
       const response = await worker.fetch(request, settingsWith(own), context);
@@ -92,7 +98,7 @@ export function openService(overrides: SettingsOverride = {}): Service {
         new Request(`https://api.example.com${path}`, {
           method,
           headers: {
-            "cf-connecting-ip": address,
+            "cf-connecting-ip": service.address,
             ...(body !== undefined && { "content-type": "application/json" }),
             ...(token && { authorization: `Bearer ${token}` }),
             ...headers,
