@@ -122,6 +122,13 @@ describe("A page behind a link", () => {
     expect([...page.matchAll(/<input name="([^"]+)"/g)].map(([, name]) => name)).toEqual(names);
   });
 
+  it("/billing, where Stripe's pages lead back to, says how the subscription is asked for", async () => {
+    const { status, page, policy } = await get("/billing?checkout=success&session_id=cs_test_1");
+    expect([status, page.includes("<script")]).toEqual([200, false]);
+    expect(page).toContain(`POST ${apiUrl}/v1/organizations/{organizationId}/subscription/refresh`);
+    expect(policy).toContain("default-src 'none'");
+  });
+
   it("is not there without an API to call", async () => {
     const other = await startMailbox();
     try {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { answerJson, isRecord, readObject } from "./http.ts";
+import { answerJson, isRecord } from "../http.ts";
+import { readObject } from "./http.ts";
 import { bareAddress } from "./message.ts";
 import type { MessageStore } from "./message-store.ts";
 

@@ -2,9 +2,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { answerJson } from "../http.ts";
 import type { Control, Fault } from "./control.ts";
 import { ResendError } from "./errors.ts";
-import { answerJson, readObject } from "./http.ts";
+import { readObject } from "./http.ts";
 import type { MessageStore } from "./message-store.ts";
 import { readEmail, readRecipients } from "./message.ts";
 

@@ -1,4 +1,5 @@
-import { html, renderPage } from "./html.ts";
+import { html } from "../html.ts";
+import { renderPage } from "./html.ts";
 
 interface Field {
   name: string;
@@ -66,6 +67,19 @@ const landings: Record<string, Landing> = {
     button: "Mail me a link",
   },
 };
+
+/** Where Stripe's pages lead back to. */
+export const billingPath = "/billing";
+
+/** @param apiUrl an origin */
+export const renderBilling = (apiUrl: string): string =>
+  renderPage(
+    "Billing",
+    html`<h1>Back from Stripe's page</h1>
+      <p>The address of this page proves nothing. What the organization has now, your frontend asks with</p>
+      <pre>POST ${apiUrl}/v1/organizations/{organizationId}/subscription/refresh</pre>
+      <p class="note">This page stands in for your frontend. Set APP_URL to use your own.</p>`,
+  );
 
 export const landingPaths: ReadonlySet<string> = new Set(Object.keys(landings));
 

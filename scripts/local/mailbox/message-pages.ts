@@ -1,4 +1,5 @@
-import { html, Html, renderPage } from "./html.ts";
+import { html, Html } from "../html.ts";
+import { renderPage } from "./html.ts";
 import type { Message } from "./message.ts";
 
 /** All messages; the script loads the page anew when there is another version of it. */

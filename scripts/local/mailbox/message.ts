@@ -1,5 +1,5 @@
+import { isRecord } from "../http.ts";
 import { ResendError } from "./errors.ts";
-import { isRecord } from "./http.ts";
 
 /** A mail as it was handed over. */
 export interface Email {

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import path from "node:path";
 
+import { answerJson, isForLocalHost, splitTarget } from "../http.ts";
 import { answerEmails, type EmailsRouteOptions } from "./emails-route.ts";
 import { ResendError } from "./errors.ts";
-import { answerJson } from "./http.ts";
-import { renderLanding, landingPaths } from "./landing-pages.ts";
+import { billingPath, landingPaths, renderBilling, renderLanding } from "./landing-pages.ts";
 import { renderInbox, renderMessage, renderNotFound, wrapMailHtml } from "./message-pages.ts";
 
 export interface RouteOptions extends EmailsRouteOptions {
@@ -18,11 +18,11 @@ interface Target extends RouteOptions {
   query: URLSearchParams;
 }
 
-const assetTypes: Record<string, string> = {
-  "style.css": "text/css; charset=utf-8",
-  "inbox.js": "text/javascript; charset=utf-8",
-  "landing.js": "text/javascript; charset=utf-8",
-};
+const assets = new Map([
+  ["style.css", { type: "text/css; charset=utf-8", file: "../assets/style.css" }],
+  ["inbox.js", { type: "text/javascript; charset=utf-8", file: "assets/inbox.js" }],
+  ["landing.js", { type: "text/javascript; charset=utf-8", file: "assets/landing.js" }],
+]);
 const pagePolicy =
   "default-src 'none'; style-src 'self'; img-src data:; script-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; " +
   "frame-ancestors 'none'; require-trusted-types-for 'script'; connect-src 'self'";
@@ -43,7 +43,7 @@ export async function answerRequest(
   response.setHeader("cache-control", "no-store");
   const { path, query } = splitTarget(request.url ?? "");
   try {
-    requireLocalHost(request);
+    if (!isForLocalHost(request)) throw new ResendError(403, "forbidden", "The mailbox answers to localhost only.");
     await route(request, response, { ...options, path, query });
   } catch (error) {
     if (response.headersSent || response.destroyed) return void response.destroy();
@@ -65,7 +65,7 @@ async function route(request: IncomingMessage, response: ServerResponse, target:
 
 function answerPage(request: IncomingMessage, response: ServerResponse, target: Target): void {
   const { path, query, store, apiUrl } = target;
-  const asset = /^\/assets\/([^/]+)$/.exec(path)?.[1] ?? "";
+  const asset = assets.get(/^\/assets\/([^/]+)$/.exec(path)?.[1] ?? "");
   const [, id = "", part] = /^\/messages\/([^/]+)(\/html)?$/.exec(path) ?? [];
   const message = store.find(id);
   if (path === "/") {
@@ -75,7 +75,8 @@ function answerPage(request: IncomingMessage, response: ServerResponse, target: 
   if (path === "/messages.json") return answerJson(response, 200, { messages: store.list(query.get("to")) });
   if (message && part) return answerHtml(response, 200, wrapMailHtml(message.html), mailPolicy);
   if (message) return answerHtml(response, 200, renderMessage(message, mailSandbox));
-  if (Object.hasOwn(assetTypes, asset)) return answerAsset(response, asset);
+  if (asset) return answerAsset(response, asset);
+  if (apiUrl && path === billingPath) return answerHtml(response, 200, renderBilling(apiUrl));
   if (apiUrl && landingPaths.has(path)) {
     return answerHtml(response, 200, renderLanding(path, apiUrl), `${pagePolicy} ${apiUrl}`);
   }
@@ -88,19 +89,7 @@ function answerHtml(response: ServerResponse, status: number, page: string, poli
   response.end(page);
 }
 
-function answerAsset(response: ServerResponse, name: string): void {
-  response.writeHead(200, { "content-type": assetTypes[name] });
-  response.end(readFileSync(path.join(import.meta.dirname, "assets", name)));
-}
-
-/** Else any website could read the mails, by a name of its own that it lets resolve to 127.0.0.1. */
-function requireLocalHost(request: IncomingMessage): void {
-  if (/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(request.headers.host ?? "")) return;
-  throw new ResendError(403, "forbidden", "The mailbox answers to localhost only.");
-}
-
-/** A request target in any of its forms (RFC 9112, section 3.2), even one that is no URL. */
-function splitTarget(target: string): { path: string; query: URLSearchParams } {
-  const [path = "", query] = target.replace(/^https?:\/\/[^/?]*/i, "").split("?", 2);
-  return { path, query: new URLSearchParams(query) };
+function answerAsset(response: ServerResponse, { type, file }: { type: string; file: string }): void {
+  response.writeHead(200, { "content-type": type });
+  response.end(readFileSync(path.join(import.meta.dirname, file)));
 }
