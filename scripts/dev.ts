@@ -7,7 +7,8 @@ import { startCron } from "./dev/cron.ts";
 import { isDemoMade, markDemoMade, prepareDatabase, startDevEndpoint, startDevPostgres } from "./dev/local-database.ts";
 import { startDevMailbox, type DevMailbox } from "./dev/mailbox.ts";
 import { makeSettings, writeEnvFile } from "./dev/settings.ts";
-import { loadState } from "./dev/state.ts";
+import { loadState, type State } from "./dev/state.ts";
+import { startDevStripe, type DevStripe } from "./dev/stripe.ts";
 import { startWorker, waitForAnswer, workerUrl } from "./dev/worker.ts";
 import { findFreePort } from "./local/processes.ts";
 import { claimRunning, releaseRunning, updateRunning } from "./local/running.ts";
@@ -42,7 +43,9 @@ async function start(): Promise<void> {
   if (port !== wantedPort) console.log(`Port ${wantedPort} is taken; using ${port}.`);
   const mailbox = await startMailboxUnlessGiven(devVars, port);
   stopping.signal.throwIfAborted();
-  const settings = makeSettings(state, devVars, databaseUrl, mailbox?.settings, workerUrl(port));
+  const stripe = await startStripeUnlessGiven(devVars, port, state);
+  stopping.signal.throwIfAborted();
+  const settings = makeSettings(state, devVars, databaseUrl, mailbox?.settings, workerUrl(port), stripe?.settings);
   const worker = await startWorker({
     port,
     envFile: writeEnvFile(settings),
@@ -55,7 +58,12 @@ async function start(): Promise<void> {
   const demo = { email: demoEmail, password: state.demoPassword };
   if (!isElsewhere) await makeDemoOnce(worker.url, demo);
   stopping.signal.throwIfAborted();
-  printReady({ url: worker.url, mailboxUrl: mailbox?.url, demo: isElsewhere ? undefined : demo });
+  printReady({
+    url: worker.url,
+    mailboxUrl: mailbox?.url,
+    stripeUrl: stripe?.url,
+    demo: isElsewhere ? undefined : demo,
+  });
   const cron = startCron(worker.url);
   stops.push(() => cron.stop());
 }
@@ -107,6 +115,18 @@ async function startMailboxUnlessGiven(
   return mailbox;
 }
 
+/** Whoever names a key of Stripe's, or collects the money by hand, does so in development too. */
+async function startStripeUnlessGiven(
+  devVars: Record<string, string>,
+  workerPort: number,
+  state: State,
+): Promise<DevStripe | undefined> {
+  if (devVars["STRIPE_SECRET_KEY"] || devVars["BILLING_PROVIDER"]) return undefined;
+  const stripe = await startDevStripe(workerUrl(workerPort), state);
+  stops.push(() => stripe.stop());
+  return stripe;
+}
+
 async function makeDemoOnce(url: string, demo: { email: string; password: string }): Promise<void> {
   if (isDemoMade()) return;
   try {
@@ -121,12 +141,14 @@ async function makeDemoOnce(url: string, demo: { email: string; password: string
 interface Ready {
   url: string;
   mailboxUrl: string | undefined;
+  stripeUrl: string | undefined;
   demo: { email: string; password: string } | undefined;
 }
 
-function printReady({ url, mailboxUrl, demo }: Ready): void {
+function printReady({ url, mailboxUrl, stripeUrl, demo }: Ready): void {
   const lines = ["", `  Service    ${url}`, `  Reference  ${url}/docs`];
   if (mailboxUrl) lines.push(`  Mailbox    ${mailboxUrl}`);
+  if (stripeUrl) lines.push(`  Stripe     ${stripeUrl} (a local model: no money moves)`);
   if (demo) {
     const body = JSON.stringify(demo);
     lines.push(

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { AppError } from "./errors.ts";
-import { checkProviders, isServerUrl, providerSettings } from "./provider-settings.ts";
+import { checkProviders, isServerUrl, providerSettings, stripeSettings } from "./provider-settings.ts";
 
 const duration = z
   .string()
@@ -161,6 +161,7 @@ const SettingsSchema = z
       .refine(isServerUrl, "must be an https URL without a query, such as https://cloudflare-dns.com/dns-query")
       .default("https://cloudflare-dns.com/dns-query"),
     ...providerSettings,
+    ...stripeSettings,
   })
   .transform((settings) => ({
     ...settings,

@@ -5,6 +5,7 @@
 export const errorTable = {
   invalid_request: [400, "The request is not valid"],
   invalid_token: [400, "The link is not valid, was used already, or has expired"],
+  invalid_signature: [400, "The signature is not valid"],
   invalid_oauth_code: [400, "The code is not valid, was used already, or has expired"],
   passkey_refused: [400, "The passkey cannot be registered"],
   unauthenticated: [401, "Authentication is required"],
@@ -69,6 +70,7 @@ export const errorTable = {
   user_suspended: [409, "The account is suspended"],
   price_not_sold: [409, "There is no such price that is sold"],
   subscription_exists: [409, "The organization has a subscription"],
+  checkout_superseded: [409, "Another checkout was begun"],
   no_subscription: [409, "The organization has no subscription"],
   subscription_not_active: [409, "The subscription is neither on trial nor paid for, or about to end"],
   currency_mismatch: [409, "The subscription is in another currency"],
@@ -90,6 +92,7 @@ export const errorTable = {
   email_off: [501, "E-mail is not set up here"],
   passkeys_off: [501, "Passkeys are not set up here"],
   encryption_off: [501, "Encryption is not set up here"],
+  stripe_off: [501, "Stripe is not set up here"],
   provider_off: [501, "The provider is not set up here"],
   unavailable: [503, "The service is unavailable for a moment"],
   not_ready: [503, "The service is not ready"],

@@ -51,6 +51,7 @@ import { reauthenticationRoutes } from "./routes/reauthentication.ts";
 import { receivedShareLinkRoutes } from "./routes/received-share-links.ts";
 import { shareLinkRoutes } from "./routes/share-links.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
+import { stripeWebhookRoutes } from "./routes/stripe-webhooks.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { suggestedOrganizationRoutes } from "./routes/suggested-organizations.ts";
 import { teamMemberRoutes } from "./routes/team-members.ts";
@@ -64,7 +65,7 @@ import { webhookMessageRoutes } from "./routes/webhook-messages.ts";
 import { importSigningKeys } from "./services/jwks.ts";
 import { purgeExpired } from "./services/maintenance.ts";
 import { sendDueMessages } from "./services/outbox.ts";
-import { advanceSubscriptions } from "./services/subscriptions.ts";
+import { advanceSubscriptions, findUndeliveredEvents, followStripe } from "./services/subscriptions.ts";
 import type { AppEnv, Bindings } from "./types.ts";
 
 export { RateLimiter } from "./middleware/rate-limit/rate-limiter.ts";
@@ -163,7 +164,7 @@ app.route("/", shareLinkRoutes).route("/", receivedShareLinkRoutes);
 app.route("/", domainRoutes).route("/", suggestedOrganizationRoutes);
 app.route("/", ssoRoutes);
 app.route("/", ssoConnectionRoutes);
-app.route("/", planRoutes).route("/", subscriptionRoutes).route("/", invoiceRoutes);
+app.route("/", planRoutes).route("/", subscriptionRoutes).route("/", invoiceRoutes).route("/", stripeWebhookRoutes);
 app.route("/", platformPlanRoutes).route("/", platformInvoiceRoutes);
 app.route("/", platformUserRoutes).route("/", platformOrganizationRoutes).route("/", impersonationRoutes);
 app.route("/", jwksRoutes);
@@ -212,15 +213,26 @@ async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<
       sendDueMessages(database, settings, env.EMAIL),
       deliverDueWebhooks(database, settings).catch((error: unknown) => tellUndelivered(error)),
       advanceSubscriptions(database),
+      followStripe(database, settings),
     ]);
-    // Whichever it was, the others are done with.
-    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    throwFirst(outcomes);
     return;
   }
-  const rows = await purgeExpired(database);
+  const [purged, found] = await Promise.allSettled([purgeExpired(database), findUndeliveredEvents(database, settings)]);
   console.log(
-    JSON.stringify({ level: "info", message: "purged what has expired", rows, databaseMs: meter.milliseconds }),
+    JSON.stringify({
+      level: "info",
+      message: "purged what has expired",
+      rows: purged.status === "fulfilled" ? purged.value : null,
+      databaseMs: meter.milliseconds,
+    }),
   );
+  throwFirst([purged, found]);
+}
+
+/** Whichever it was, the others are done with. */
+function throwFirst(outcomes: PromiseSettledResult<unknown>[]): void {
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 export default { fetch: app.fetch, scheduled } satisfies ExportedHandler<Bindings>;

@@ -38,6 +38,8 @@ type Contract = Omit<RouteConfig, "middleware" | "security" | "tags"> &
     setsCookie?: readonly number[];
     /** Its redirects may set the cookie of a flow, or take it back. */
     setsFlowCookie?: boolean;
+    /** For a service that signs what it sends, and sends it as fast as it happens: no requests are counted. */
+    isSigned?: boolean;
     /** A GET that writes all the same, since a browser is sent to it: its transaction is not read-only. */
     writes?: boolean;
   };
@@ -62,6 +64,7 @@ function defineRoute(
     takesCookie,
     setsCookie,
     setsFlowCookie,
+    isSigned = false,
     writes: _writes,
     ...route
   } = contract;
@@ -82,7 +85,7 @@ function defineRoute(
     "payload_too_large",
     ...(body ? (["unsupported_media_type"] as const) : []),
     ...(creates ? (["idempotency_key_reused"] as const) : []),
-    "rate_limited",
+    ...(isSigned ? [] : (["rate_limited"] as const)),
     "internal",
     "misconfigured",
     "unavailable",
@@ -96,11 +99,11 @@ function defineRoute(
     ...(entitlement && { "x-entitlement": entitlement }),
     responses: withHeaders(
       { ...route.responses, ...errorResponses(codes) },
-      { counted: true, security: extra.security, creates, setsCookie, setsFlowCookie },
+      { counted: !isSigned, security: extra.security, creates, setsCookie, setsFlowCookie },
     ),
     middleware: [
       ...(extra.security ? [authenticate({ pending: pending === true })] : []),
-      rateLimit({ onFailure: failClosed ? "closed" : "open" }),
+      ...(isSigned ? [] : [rateLimit({ onFailure: failClosed ? "closed" : "open" })]),
       ...(route.request?.query ? [queryNames()] : []),
       ...(body ? [jsonBody({ isOptional: !body.required })] : []),
       ...(creates ? [idempotencyKey()] : []),

@@ -47,6 +47,27 @@ export const providerSettings = {
   APPLE_ISSUER: serverUrl.default("https://appleid.apple.com"),
 };
 
+const webhookSecrets = z
+  .string()
+  .refine(
+    (text) => text.split(",").length <= 2 && text.split(",").every((secret) => /^whsec_[!-~]{8,255}$/.test(secret)),
+    "must be one secret such as whsec_…, or while it is being replaced two, with a comma",
+  )
+  .transform((text) => text.split(","));
+
+/** Those of who collects the money, where it is not the platform itself. */
+export const stripeSettings = {
+  BILLING_PROVIDER: z.enum(["manual", "stripe"]).default("manual"),
+  STRIPE_SECRET_KEY: z
+    .string()
+    .regex(/^[rs]k_(live|test)_[!-~]{8,255}$/, "must look like sk_live_…, rk_live_… or sk_test_…")
+    .optional(),
+  STRIPE_WEBHOOK_SECRET: webhookSecrets.optional(),
+  STRIPE_API_URL: serverUrl.default("https://api.stripe.com"),
+  STRIPE_AUTOMATIC_TAX: z.enum(["on", "off"]).default("off"),
+  STRIPE_PROMOTION_CODES: z.enum(["on", "off"]).default("off"),
+};
+
 /** What each provider needs, by the name that is in paths. */
 const needed = {
   google: ["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"],
@@ -70,6 +91,10 @@ export function checkProviders(settings: object, context: z.RefinementCtx): void
   for (const names of Object.values(needed)) {
     if (names.every((name) => values[name] === undefined)) continue;
     for (const name of [...names, "PUBLIC_ORIGIN", "APP_URL"]) if (values[name] === undefined) missing.add(name);
+  }
+  const ofStripe = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
+  if (values["BILLING_PROVIDER"] === "stripe" || ofStripe.some((name) => values[name] !== undefined)) {
+    for (const name of [...ofStripe, "APP_URL"]) if (values[name] === undefined) missing.add(name);
   }
   for (const name of missing) context.addIssue({ code: "custom", path: [name], message: "is missing" });
 }

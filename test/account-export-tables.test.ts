@@ -154,6 +154,8 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
   webhook_endpoints: "the organizations'",
   webhook_messages: "the organizations'",
   user_audit_events: "a list of its own, page by page",
+  stripe_customers: "the organizations'",
+  stripe_events: "what Stripe tells, of nobody by name",
   subscriptions: "the organizations'",
   invoices: "the organizations'",
   features: "the product's own",

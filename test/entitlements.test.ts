@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { plans } from "../src/plans.ts";
 import { makeStale, verifyAddress } from "./support/accounts.ts";
-import { addMember } from "./support/database.ts";
+import { addMember, asOwner } from "./support/database.ts";
 import { expectProblem } from "./support/problems.ts";
 import { openService, signUpPerson } from "./support/service.ts";
 import { connectionInput } from "./support/sso.ts";
@@ -40,11 +40,40 @@ describe("GET /v1/organizations/{organizationId}/entitlements", () => {
         plan: { id: customer.planId, key: expect.any(String), version: 1, name: "Given" },
         data: [
           { key: "teams", name: "Teams", kind: "number", limit: 3 },
-          { key: "api-requests", name: "API requests", kind: "metered", limit: "12.5", per: "day" },
+          {
+            key: "api-requests",
+            name: "API requests",
+            kind: "metered",
+            limit: "12.5",
+            per: "day",
+            resetsAt: expect.stringMatching(/T00:00:00\.000Z$/),
+          },
           { key: "sso", name: expect.any(String), kind: "boolean" },
         ],
       },
     ]);
+  });
+
+  it("counts by the month from the day on which a yearly subscription began, though that is no day of each month (17)", async () => {
+    const customer = await newCustomer();
+    const { priceId } = await givePrice(
+      { features: [{ key: "api-requests", kind: "metered", limit: "1000", per: "month" }] },
+      { interval: "year" },
+    );
+    await giveSubscription(customer.id, priceId);
+    const { currentPeriodEnd } = await customer.read();
+    await asOwner([
+      "update subscriptions set anchor_at = '2024-01-31T10:00:00Z' where organization_id = $1",
+      [customer.id],
+    ]);
+    const now = new Date();
+    // Of this month the last day, or else of the next.
+    const [resetsAt] = [1, 2]
+      .map((months) => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months, 0, 10)))
+      .filter((end) => end > now);
+    const { body } = await customer.call("GET", "entitlements");
+    expect(body.data).toMatchObject([{ per: "month", resetsAt: resetsAt?.toISOString() }]);
+    expect(await customer.read()).toMatchObject({ price: { interval: "year" }, currentPeriodEnd });
   });
 
   it("is that of the default plan without a subscription, and with one that is not paid for", async () => {

@@ -25,10 +25,13 @@ async function open(operation: Operation) {
   return { service, person, ids, body: body ?? {}, valid, expectRefusal };
 }
 
+/** What is signed is looked at once it is known whose it is: see stripe-webhooks.test.ts. */
+const withBody = operations.withBody.filter(([name]) => name !== "POST /v1/webhooks/stripe");
+
 describe("Every operation with a body", () => {
   const json = "application/json";
 
-  it.each(operations.withBody)("%s refuses a key that it does not know, and asks no database", async (_, operation) => {
+  it.each(withBody)("%s refuses a key that it does not know, and asks no database", async (_, operation) => {
     const { service, person, ids, body, expectRefusal } = await open(operation);
     const smuggled = {
       id: ids.organizationId,
@@ -48,19 +51,16 @@ describe("Every operation with a body", () => {
     expect(await service.databaseRequests()).toEqual([]);
   });
 
-  it.each(operations.withBody)(
-    "%s refuses another content type with 415, and asks no database",
-    async (_, operation) => {
-      const { service, body, expectRefusal } = await open(operation);
-      const types = ["text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"];
-      for (const type of [...types, "application/jsonp", "application/json, text/plain", "application", "", null]) {
-        await expectRefusal("unsupported_media_type", JSON.stringify(body), type);
-      }
-      expect(await service.databaseRequests()).toEqual([]);
-    },
-  );
+  it.each(withBody)("%s refuses another content type with 415, and asks no database", async (_, operation) => {
+    const { service, body, expectRefusal } = await open(operation);
+    const types = ["text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"];
+    for (const type of [...types, "application/jsonp", "application/json, text/plain", "application", "", null]) {
+      await expectRefusal("unsupported_media_type", JSON.stringify(body), type);
+    }
+    expect(await service.databaseRequests()).toEqual([]);
+  });
 
-  it.each(operations.withBody)("%s refuses what is no object, and asks no database", async (_, operation) => {
+  it.each(withBody)("%s refuses what is no object, and asks no database", async (_, operation) => {
     const { service, body, expectRefusal } = await open(operation);
     const whole = JSON.stringify(body);
     const nothing = operation.isBodyOptional ? [] : [""];
@@ -73,7 +73,7 @@ describe("Every operation with a body", () => {
     expect(await service.databaseRequests()).toEqual([]);
   });
 
-  it.each(operations.withBody)("%s refuses null and every other type in each field", async (_, operation) => {
+  it.each(withBody)("%s refuses null and every other type in each field", async (_, operation) => {
     const { service, body, expectRefusal } = await open(operation);
     for (const key of Object.keys(body)) {
       const scalars = [1, true, "1"].filter((value) => typeof value !== typeof body[key]);
@@ -84,7 +84,7 @@ describe("Every operation with a body", () => {
     expect(await service.databaseRequests()).toEqual([]);
   });
 
-  it.each(operations.withBody)("%s refuses one that lacks what is required", async (_, operation) => {
+  it.each(withBody)("%s refuses one that lacks what is required", async (_, operation) => {
     const { service, body, expectRefusal } = await open(operation);
     const { required = [] } = contract.requests.resolve(operation.bodySchema ?? {});
     for (const key of required)

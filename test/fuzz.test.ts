@@ -14,6 +14,7 @@ import { forgetFactorAttempts } from "./support/factors.ts";
 import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, newEmail, openService, signInPerson } from "./support/service.ts";
 import { giveConnection, giveDomain } from "./support/sso.ts";
+import { signAsShared } from "./support/stripe.ts";
 import { deafUrl } from "./support/webhooks.ts";
 import { forgetAttempts } from "./support/throttles.ts";
 
@@ -99,7 +100,7 @@ function fillInPlan(operation: Operation, plan: RequestPlan, prepared: Prepared)
   };
 }
 
-function send(operation: Operation, plan: RequestPlan, { person }: Prepared) {
+async function send(operation: Operation, plan: RequestPlan, { person }: Prepared) {
   const encode = (text: string) => encodeURIComponent(text.toWellFormed());
   // An empty segment would be another path.
   const parameters = Object.entries(plan.parameters).map(([name, value]) => [name, encode(value || " ")]);
@@ -112,6 +113,10 @@ function send(operation: Operation, plan: RequestPlan, { person }: Prepared) {
       "cf-connecting-ip": address,
       ...plan.headers,
       ...(plan.contentType && { "content-type": plan.contentType }),
+      // Else nothing but the signature would be looked at.
+      ...(plan.headers["stripe-signature"]?.trim() && {
+        "stripe-signature": await signAsShared(plan.body ?? ""),
+      }),
     },
   });
 }

@@ -38,6 +38,8 @@ const readableColumns: Record<string, string | null> = {
   user_audit_events: "id",
   webhook_endpoints: "id",
   webhook_messages: "id",
+  stripe_customers: null,
+  stripe_events: null,
   subscriptions: null,
   invoices: "id",
   platform_admins: null,

@@ -46,6 +46,7 @@ describe("POST /v1/organizations/{organizationId}/subscription/checkout", () => 
         cancelAtPeriodEnd: false,
         canceledAt: null,
         createdAt: instant,
+        checkoutUrl: null,
         isTrialAvailable: false,
       },
     ]);
@@ -80,6 +81,8 @@ describe("POST /v1/organizations/{organizationId}/subscription/checkout", () => 
         dueAt: instant,
         paidAt: null,
         paymentReference: null,
+        providerNumber: null,
+        url: null,
         createdAt: instant,
       },
     ]);

@@ -14,6 +14,15 @@ export interface MailboxSettings {
   APP_URL: string;
 }
 
+/** The settings with which the Worker collects money from the local model of Stripe. */
+export interface StripeSettings {
+  BILLING_PROVIDER: string;
+  STRIPE_SECRET_KEY: string;
+  STRIPE_WEBHOOK_SECRET: string;
+  STRIPE_API_URL: string;
+  STRIPE_PROMOTION_CODES: string;
+}
+
 /** The Worker's settings in development, where `.dev.vars` does not say otherwise. */
 export function makeSettings(
   state: State,
@@ -21,6 +30,7 @@ export function makeSettings(
   databaseUrl: string,
   mailbox?: MailboxSettings,
   publicOrigin?: string,
+  stripe?: StripeSettings,
 ): Record<string, string> {
   const origins = [devVars["CORS_ORIGINS"], mailbox?.APP_URL].filter(Boolean);
   return {
@@ -32,6 +42,7 @@ export function makeSettings(
     ENVIRONMENT: "development",
     ...(publicOrigin && { PUBLIC_ORIGIN: publicOrigin }),
     ...mailbox,
+    ...stripe,
     ...devVars,
     ...(origins.length > 0 && { CORS_ORIGINS: origins.join(",") }),
     DATABASE_URL: databaseUrl,

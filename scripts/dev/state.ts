@@ -9,6 +9,9 @@ export interface State {
   jwtSecret: string;
   encryptionKey: string;
   demoPassword: string;
+  /** Of the account at the local model of Stripe. */
+  stripeSecretKey: string;
+  stripeWebhookSecret: string;
 }
 
 /** Reads the kept secrets, making them at the first time. Only their owner can read the file. */
@@ -19,6 +22,8 @@ export function loadState(): State {
     jwtSecret: randomBytes(48).toString("base64url"),
     encryptionKey: randomBytes(48).toString("base64url"),
     demoPassword: `demo-${randomBytes(9).toString("base64url")}`,
+    stripeSecretKey: `sk_test_${randomBytes(16).toString("hex")}`,
+    stripeWebhookSecret: `whsec_${randomBytes(24).toString("hex")}`,
     // Last: what a clone was given before is not made anew for what it lacks.
     ...kept,
   };

@@ -33,6 +33,8 @@ export const subscriptions = pgTable(
     scheduledPriceId: uuid("scheduled_price_id").references(() => planPrices.id),
     /** Who collects the money. */
     provider: text("provider").notNull(),
+    /** What that one knows it by; null where that is the platform itself. */
+    providerId: text("provider_id"),
     /** As Stripe names them. */
     status: text("status").notNull(),
     /** Seats, or 1. */
@@ -59,9 +61,13 @@ export const subscriptions = pgTable(
     uniqueIndex("subscriptions_live_key")
       .on(table.organizationId)
       .where(sql`ended_at is null`),
+    // Whoever collects the money elsewhere may give another one there, by hand.
     uniqueIndex("subscriptions_trial_key")
       .on(table.organizationId)
-      .where(sql`trial_ends_at is not null`),
+      .where(sql`trial_ends_at is not null and provider = 'manual'`),
+    uniqueIndex("subscriptions_provider_id_key")
+      .on(table.providerId)
+      .where(sql`provider_id is not null`),
     index("subscriptions_due_at_idx")
       .on(table.dueAt)
       .where(sql`due_at is not null`),
@@ -69,10 +75,11 @@ export const subscriptions = pgTable(
     index("subscriptions_scheduled_price_id_idx")
       .on(table.scheduledPriceId)
       .where(sql`scheduled_price_id is not null`),
-    check("subscriptions_provider_known", sql`provider in ('manual')`),
+    check("subscriptions_provider_known", sql`provider in ('manual', 'stripe')`),
+    check("subscriptions_provider_id_given", sql`(provider_id is null) = (provider = 'manual')`),
     check(
       "subscriptions_status_known",
-      sql`status in ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'unpaid', 'canceled')`,
+      sql`status in ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'canceled')`,
     ),
     check("subscriptions_quantity_positive", sql`quantity > 0`),
     check("subscriptions_period_lasts", sql`period_ends_at > period_started_at`),
@@ -106,7 +113,11 @@ export const invoices = pgTable(
     priceId: uuid("price_id").references(() => planPrices.id),
     /** The organization's first is 1. */
     number: integer("number").notNull(),
-    status: text("status", { enum: ["open", "paid", "void"] }).notNull(),
+    /** What the provider of its subscription knows it by, what it says there, and where it can be seen and paid. */
+    providerId: text("provider_id"),
+    providerNumber: text("provider_number"),
+    url: text("url"),
+    status: text("status", { enum: ["open", "paid", "uncollectible", "void"] }).notNull(),
     currency: text("currency").notNull(),
     total: bigint("total", { mode: "number" }).notNull(),
     lines: jsonb("lines").$type<InvoiceLine[]>().notNull(),
@@ -136,9 +147,13 @@ export const invoices = pgTable(
     // Not led by the organization, so that a page is read by its numbers, in their order.
     index("invoices_subscription_id_organization_id_idx").on(table.subscriptionId, table.organizationId),
     check("invoices_number_positive", sql`number > 0`),
-    check("invoices_status_known", sql`status in ('open', 'paid', 'void')`),
+    uniqueIndex("invoices_provider_id_key")
+      .on(table.providerId)
+      .where(sql`provider_id is not null`),
+    check("invoices_status_known", sql`status in ('open', 'paid', 'uncollectible', 'void')`),
     check("invoices_paid_at_given", sql`(status = 'paid') = (paid_at is not null)`),
     check("invoices_payment_reference_length", sql`length(payment_reference) between 1 and 100`),
-    check("invoices_total_positive", sql`total > 0`),
+    // Elsewhere there are such of a trial, and of a credit.
+    check("invoices_total_positive", sql`total > 0 or provider_id is not null`),
   ],
 ).enableRLS();

@@ -57,6 +57,7 @@ const raisedCodes: Record<string, ErrorCode> = {
   APPRI: "price_not_sold",
   APSUB: "subscription_exists",
   APNSU: "no_subscription",
+  APCHK: "checkout_superseded",
   APNCA: "subscription_not_canceled",
   APNAC: "subscription_not_active",
   APCUR: "currency_mismatch",

@@ -56,6 +56,12 @@ export interface Database {
    * @throws ReplayedResponse when this key and request were answered before.
    */
   create<T>(statement: SQL, status?: CreatedStatus): Promise<T>;
+  /**
+   * Runs a statement that begins what a later `create` ends, and selects its JSON as `body`.
+   *
+   * @throws ReplayedResponse as `create`.
+   */
+  begin<T>(statement: SQL): Promise<T>;
 }
 
 /** Runs as nobody: reaches the functions that come before sign-in, and no row. */
@@ -239,6 +245,15 @@ function openDatabase(
       const created = results.at(-1)?.rows[0];
       if (!created) throw new Error("a creating statement returned no row");
       return created.body;
+    },
+    async begin<T>(statement: SQL) {
+      const { idempotencyKey: given } = options;
+      const check = sql`select app.check_idempotency_key(${given?.anonymousScope ?? null}::bytea, ${given?.key ?? null}::text, ${given?.requestHash ?? null}::bytea)`;
+      const queries = [...(given ? [check] : []), statement];
+      const results = (await request(queries.map((query) => builder.execute(query)))) as { rows: { body: T }[] }[];
+      const begun = results.at(-1)?.rows[0];
+      if (!begun) throw new Error("a beginning statement returned no row");
+      return begun.body;
     },
   };
 }

@@ -159,8 +159,13 @@ grant select, insert on plans, plan_prices, plan_features to app_definer;
 grant update (name, description, is_default, is_public, position, managed_by, archived_at) on plans to app_definer;
 grant select, insert on subscriptions, invoices to app_definer;
 grant update (price_id, scheduled_price_id, status, quantity, anchor_at, period_started_at, period_ends_at, grace_ends_at, cancel_at_period_end,
-  canceled_at, ended_at, due_at) on subscriptions to app_definer;
-grant update (status) on invoices to app_definer;
+  canceled_at, ended_at, due_at, trial_ends_at) on subscriptions to app_definer;
+grant update (status, total, lines, provider_number, url, due_at, paid_at) on invoices to app_definer;
+grant select, insert on stripe_customers to app_definer;
+grant update (customer_id, ticket, applied_ticket, checkouts, checkout_price_id, checkout_session_id, checkout_url, checkout_expires_at, due_at)
+  on stripe_customers to app_definer;
+grant select, insert, delete on stripe_events to app_definer;
+grant update (status, attempts, leased_until) on stripe_events to app_definer;
 grant select, insert on webhook_endpoints to app_definer;
 grant update (sealed_secret, previous_sealed_secret, previous_expires_at, failing_since, disabled_at, disabled_reason) on webhook_endpoints to app_definer;
 grant select, insert, delete on webhook_messages to app_definer;
@@ -232,7 +237,12 @@ create policy "Definer functions begin subscriptions" on subscriptions for inser
 create policy "Definer functions change subscriptions" on subscriptions for update to app_definer using (true);
 create policy "Definer functions read invoices" on invoices for select to app_definer using (true);
 create policy "Definer functions write invoices" on invoices for insert to app_definer with check (true);
-create policy "Definer functions void invoices" on invoices for update to app_definer using (true) with check (status = 'void');
+create policy "Definer functions void invoices, and keep a provider's" on invoices for update to app_definer
+  using (true) with check (status = 'void' or provider_id is not null);
+create policy "Definer functions read whom Stripe collects from" on stripe_customers for select to app_definer using (true);
+create policy "Definer functions note whom Stripe collects from" on stripe_customers for insert to app_definer with check (true);
+create policy "Definer functions follow Stripe's customers" on stripe_customers for update to app_definer using (true);
+create policy "Definer functions manage what Stripe tells" on stripe_events for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
@@ -2219,8 +2229,19 @@ begin
 end
 $$;
 
-/* Takes the key for this transaction, waiting for a request in flight that holds it. APREP when it was used
-   for the same request, with the first answer in DETAIL; APKEY when it was used for another one. */
+/* APREP for a key that was used for the same request, with the first answer in DETAIL; APKEY for one of another. */
+create function app_private.refuse_known_key(p_kept public.idempotency_keys, p_request_hash bytea) returns void
+language plpgsql stable set search_path = '' as $$
+begin
+  if p_kept.request_hash is distinct from p_request_hash then
+    raise exception 'the idempotency key was used for another request' using errcode = 'APKEY';
+  end if;
+  raise exception 'the idempotency key was used for this request' using errcode = 'APREP', 
+    detail = coalesce(p_kept.response::text, 'null');
+end
+$$;
+
+/* Takes the key for this transaction, waiting for a request in flight that holds it. APREP and APKEY as above. */
 create function app.claim_idempotency_key(p_anonymous_scope bytea, p_key text, p_request_hash bytea) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -2239,11 +2260,21 @@ begin
     return;
   end if;
   select * into v_kept from public.idempotency_keys k where k.scope = v_scope and k.key = p_key;
-  if v_kept.request_hash is distinct from p_request_hash then
-    raise exception 'the idempotency key was used for another request' using errcode = 'APKEY';
+  perform app_private.refuse_known_key(v_kept, p_request_hash);
+end
+$$;
+
+/* As claim_idempotency_key refuses, and takes nothing: before what is only claimed for once it is done. */
+create function app.check_idempotency_key(p_anonymous_scope bytea, p_key text, p_request_hash bytea) returns void
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_kept public.idempotency_keys;
+begin
+  select * into v_kept from public.idempotency_keys k
+   where k.scope = app_private.idempotency_scope(p_anonymous_scope) and k.key = p_key and k.created_at >= pg_catalog.now() - interval '24 hours';
+  if found then
+    perform app_private.refuse_known_key(v_kept, p_request_hash);
   end if;
-  raise exception 'the idempotency key was used for this request' using errcode = 'APREP', 
-    detail = coalesce(v_kept.response::text, 'null');
 end
 $$;
 
@@ -4413,8 +4444,8 @@ begin
     'subscriptions', (
       select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                'id', s.id, 'plan', pg_catalog.json_build_object('id', p.id, 'key', p.key, 'version', p.version, 'name', p.name),
-               'priceId', s.price_id, 'scheduledPriceId', s.scheduled_price_id, 'provider', s.provider, 'status', s.status, 'quantity', s.quantity,
-               'trialEndsAt', app_private.iso_instant(s.trial_ends_at), 'anchorAt', app_private.iso_instant(s.anchor_at),
+               'priceId', s.price_id, 'scheduledPriceId', s.scheduled_price_id, 'provider', s.provider, 'providerId', s.provider_id, 'status', s.status,
+               'quantity', s.quantity, 'trialEndsAt', app_private.iso_instant(s.trial_ends_at), 'anchorAt', app_private.iso_instant(s.anchor_at),
                'currentPeriodStart', app_private.iso_instant(s.period_started_at),
                'currentPeriodEnd', app_private.iso_instant(s.period_ends_at), 'graceEndsAt', app_private.iso_instant(s.grace_ends_at),
                'cancelAtPeriodEnd', s.cancel_at_period_end, 'canceledAt', app_private.iso_instant(s.canceled_at),
@@ -4424,8 +4455,8 @@ begin
        where s.organization_id = v_id),
     'invoices', (
       select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-               'id', n.id, 'subscriptionId', n.subscription_id, 'priceId', n.price_id, 'number', n.number, 'status', n.status, 'currency', n.currency,
-               'total', n.total, 'lines', n.lines, 'periodStart', app_private.iso_instant(n.period_starts_at),
+               'id', n.id, 'subscriptionId', n.subscription_id, 'priceId', n.price_id, 'number', n.number, 'providerId', n.provider_id,
+               'providerNumber', n.provider_number, 'url', n.url, 'status', n.status, 'currency', n.currency, 'total', n.total, 'lines', n.lines, 'periodStart', app_private.iso_instant(n.period_starts_at),
                'periodEnd', app_private.iso_instant(n.period_ends_at), 'dueAt', app_private.iso_instant(n.due_at),
                'paidAt', app_private.iso_instant(n.paid_at), 'paymentReference', n.payment_reference,
                'createdAt', app_private.iso_instant(n.created_at), 'updatedAt', app_private.iso_instant(n.updated_at)) order by n.id), '[]')
@@ -4530,6 +4561,8 @@ language sql volatile security definer set search_path = '' as $$
        + app_private.purge('public.throttles', $c$attempts > 0 and attempted_at < pg_catalog.now() - interval '24 hours'$c$)
        + app_private.purge('public.throttles', $c$attempts = 0 and attempted_at < pg_catalog.now() - interval '30 days'$c$)
        + app_private.purge('public.spent_challenges', $c$created_at < pg_catalog.now() - interval '1 hour'$c$)
+       -- Longer than Stripe keeps them, and tells again what it has told.
+       + app_private.purge('public.stripe_events', $c$created_at < pg_catalog.now() - interval '35 days'$c$)
        + app_private.purge('public.invitations', $c$least(ended_at, expires_at) < pg_catalog.now() - interval '30 days'$c$)
        + app_private.purge('public.share_links', $c$expires_at < pg_catalog.now() - interval '30 days'$c$)
        + app_private.purge('public.api_keys', $c$expires_at < pg_catalog.now() - interval '30 days'$c$)
@@ -4708,11 +4741,32 @@ create function app_private.plan_label(p_plan jsonb) returns jsonb
 language sql immutable set search_path = ''
 return pg_catalog.jsonb_build_object('id', p_plan -> 'id', 'key', p_plan -> 'key', 'version', p_plan -> 'version', 'name', p_plan -> 'name');
 
-/* What the request's organization has by its plan. AP403 without organization:read. */
+/* When what is metered is counted anew: of a month or a year from the anchor on, whatever the subscription is paid by; of a day with
+   the day in UTC. */
+create function app_private.quota_end(p_anchor timestamptz, p_per text) returns timestamptz
+language sql stable set search_path = ''
+return case p_per when 'day' then (pg_catalog.date_trunc('day', pg_catalog.now() at time zone 'UTC') + interval '1 day') at time zone 'UTC'
+                  else app_private.period_after(p_anchor, p_per, pg_catalog.now()) end;
+
+/* What the request's organization has by its plan, and when what is metered is counted anew: from the beginning of its subscription
+   on, or its own. AP403 without organization:read. */
 create function app.entitlements() returns jsonb
 language sql stable parallel restricted security definer set search_path = '' as $$
-  select pg_catalog.jsonb_build_object('data', j.plan -> 'features', 'plan', app_private.plan_label(j.plan))
-    from app_private.plans_json(array[app_private.entitled_plan(app_private.organization_with('organization:read'))]) j
+  with entitled as (
+    select o.id, o.created_at, app_private.entitled_plan(o.id) as plan_id
+      from public.organizations o where o.id = (select app_private.organization_with('organization:read'))
+  )
+  select pg_catalog.jsonb_build_object('plan', app_private.plan_label(j.plan), 'data', (
+           select coalesce(pg_catalog.jsonb_agg(
+                    f.feature || case f.feature ->> 'kind' when 'metered' then pg_catalog.jsonb_build_object(
+                      'resetsAt', app_private.iso_instant(app_private.quota_end(coalesce(a.anchor_at, e.created_at), f.feature ->> 'per')))
+                      else '{}' end order by f.place), '[]')
+             from pg_catalog.jsonb_array_elements(j.plan -> 'features') with ordinality f (feature, place)))
+    from entitled e
+    cross join lateral app_private.plans_json(array[e.plan_id]) j
+    cross join lateral (
+      select (select s.anchor_at from public.subscriptions s join public.plan_prices i on i.id = s.price_id
+               where s.organization_id = e.id and s.ended_at is null and i.plan_id = e.plan_id)) a (anchor_at)
 $$;
 
 /* An organization's live subscription, as the API has it; 'free' where there is none. */
@@ -4729,6 +4783,8 @@ language sql stable set search_path = '' as $$
            'graceEndsAt', app_private.iso_instant(s.grace_ends_at),
            'cancelAtPeriodEnd', coalesce(s.cancel_at_period_end, false), 'canceledAt', app_private.iso_instant(s.canceled_at),
            'createdAt', app_private.iso_instant(s.created_at),
+           'checkoutUrl', (select c.checkout_url from public.stripe_customers c
+                            where c.organization_id = p_organization_id and c.checkout_expires_at > pg_catalog.now()),
            'isTrialAvailable', not exists (select from public.subscriptions t
                                             where t.organization_id = p_organization_id and t.trial_ends_at is not null))
     from (select) one
@@ -4800,9 +4856,49 @@ begin
 end
 $$;
 
+/* What the Worker is to ask of Stripe, as the one member of what it then answers instead of a subscription: with the customer, and
+   a ticket, with which it says afterwards what Stripe has. */
+create function app_private.ask_stripe(p_organization_id uuid, p_request jsonb) returns jsonb
+language sql volatile set search_path = '' as $$
+  update public.stripe_customers c set ticket = c.ticket + 1 where c.organization_id = p_organization_id
+  returning pg_catalog.jsonb_build_object('stripe', p_request || pg_catalog.jsonb_build_object('customerId', c.customer_id, 'ticket', c.ticket))
+$$;
+
+/* A price as Stripe is told of it. */
+create function app_private.stripe_price(p_price app_private.sold_price) returns jsonb
+language sql immutable set search_path = ''
+return pg_catalog.jsonb_build_object('id', p_price.id, 'planId', p_price.plan_id, 'planName', p_price.plan_name, 'currency', p_price.currency,
+                                     'interval', p_price."interval", 'unitAmount', p_price.unit_amount);
+
+/* Begins a checkout at Stripe, which the caller holds the organization for: what is to be asked, or the one that is open for the
+   same price. */
+create function app_private.begin_checkout(p_organization_id uuid, p_price app_private.sold_price, p_has_trial boolean) returns jsonb
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_customer public.stripe_customers;
+begin
+  insert into public.stripe_customers (organization_id) values (p_organization_id) on conflict (organization_id) do nothing;
+  select * into v_customer from public.stripe_customers c where c.organization_id = p_organization_id;
+  if v_customer.checkout_price_id = p_price.id and v_customer.checkout_expires_at > pg_catalog.now() + interval '5 minutes' then
+    return app_private.subscription_json(p_organization_id);
+  end if;
+  update public.stripe_customers c
+     set checkouts = c.checkouts + 1, checkout_price_id = p_price.id, checkout_session_id = null, checkout_url = null, checkout_expires_at = null
+   where c.organization_id = p_organization_id;
+  return app_private.ask_stripe(p_organization_id, pg_catalog.jsonb_build_object(
+    'checkout', v_customer.checkouts + 1, 'endedSessionId', v_customer.checkout_session_id,
+    'organizationId', p_organization_id,
+    'name', (select o.name from public.organizations o where o.id = p_organization_id),
+    'email', (select u.email from public.users u where u.id = app.member_id() and u.email_verified_at is not null),
+    'price', app_private.stripe_price(p_price), 'quantity', app_private.seats(p_organization_id, p_price.id),
+    'trialDays', case when p_has_trial then p_price.trial_days else 0 end));
+end
+$$;
+
 /* Subscribes the request's organization to a price that is sold to everybody: on trial, where the plan has one and the
-   organization never had any, or else from the first payment on. APPRI for another price, APSUB where it has a subscription. */
-create function app.start_subscription(p_id uuid, p_price_id uuid) returns jsonb
+   organization never had any, or else from the first payment on; with the provider 'stripe', what is to be asked there. APPRI for
+   another price, APSUB where it has a subscription. */
+create function app.start_subscription(p_id uuid, p_price_id uuid, p_provider text) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_organization_id uuid := app.org_id();
@@ -4818,6 +4914,9 @@ begin
   if v_price.trial_days > 0 and not exists (
        select from public.subscriptions s where s.organization_id = v_organization_id and s.trial_ends_at is not null) then
     v_trial_ends_at := pg_catalog.now() + pg_catalog.make_interval(days => v_price.trial_days);
+  end if;
+  if p_provider = 'stripe' then
+    return app_private.begin_checkout(v_organization_id, v_price, v_trial_ends_at is not null);
   end if;
   insert into public.subscriptions
     (organization_id, id, price_id, provider, status, quantity, trial_ends_at, anchor_at, period_started_at, period_ends_at, due_at)
@@ -4876,12 +4975,16 @@ end
 $$;
 
 /* Ends it with the period that is paid for, or at once where none is, whatever was to come then. One that was canceled stays
-   so. APNSU as above. */
+   so. Of Stripe's, what is to be asked there. APNSU as above. */
 create function app.cancel_subscription() returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_subscription public.subscriptions := app_private.hold_subscription();
 begin
+  if v_subscription.provider = 'stripe' then
+    return app_private.ask_stripe(v_subscription.organization_id, pg_catalog.jsonb_build_object(
+      'subscriptionId', v_subscription.provider_id, 'atPeriodEnd', v_subscription.status in ('trialing', 'active')));
+  end if;
   if v_subscription.status not in ('trialing', 'active') then
     perform app_private.end_subscription(v_subscription, pg_catalog.now());
   elsif not v_subscription.cancel_at_period_end then
@@ -4893,7 +4996,8 @@ begin
 end
 $$;
 
-/* Takes that back, until the period has ended: APNCA afterwards, and of one that was not canceled. APNSU as above. */
+/* Takes that back, until the period has ended: APNCA afterwards, and of one that was not canceled. Of Stripe's, what is to be asked
+   there. APNSU as above. */
 create function app.resume_subscription() returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -4901,6 +5005,10 @@ declare
 begin
   if not v_subscription.cancel_at_period_end or v_subscription.period_ends_at <= pg_catalog.now() then
     raise exception 'not about to end' using errcode = 'APNCA';
+  end if;
+  if v_subscription.provider = 'stripe' then
+    return app_private.ask_stripe(v_subscription.organization_id,
+                                  pg_catalog.jsonb_build_object('subscriptionId', v_subscription.provider_id));
   end if;
   update public.subscriptions s set cancel_at_period_end = false, canceled_at = null
    where s.organization_id = v_subscription.organization_id and s.id = v_subscription.id;
@@ -4933,8 +5041,9 @@ $$;
 
 /* Moves the live subscription to another price that is sold to everybody. Where that costs more for the rest of the period,
    that is asked for, and it moves once that is paid; see app.pay_invoice. On trial at once, to a plan with a trial. Else
-   with the next period. Each takes back what was to come, and so does the present price. APPRI and APNSU as above, APCUR for
-   another currency, APNAC unless it is on trial or paid for and not canceled, APSML as above. */
+   with the next period. Each takes back what was to come, and so does the present price. Of Stripe's, what is to be asked there,
+   and whether with the next period alone; without a price, that it stays. APPRI and APNSU as above, APCUR for another currency, APNAC
+   unless it is on trial or paid for and not canceled, APSML as above. */
 create function app.change_subscription(p_price_id uuid) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -4947,8 +5056,12 @@ declare
                      / extract(epoch from v_subscription.period_ends_at - v_subscription.period_started_at);
   v_credit bigint;
   v_charge bigint;
+  v_is_later boolean;
 begin
   if p_price_id = v_subscription.price_id then
+    if v_subscription.provider = 'stripe' then
+      return app_private.ask_stripe(v_id, pg_catalog.jsonb_build_object('subscriptionId', v_subscription.provider_id, 'price', null));
+    end if;
     perform app_private.void_changes(v_subscription);
     update public.subscriptions s set scheduled_price_id = null where s.organization_id = v_id and s.id = v_subscription.id;
     return app_private.subscription_json(v_id);
@@ -4963,22 +5076,27 @@ begin
     raise exception 'another currency' using errcode = 'APCUR';
   end if;
   perform app_private.check_fits(v_id, v_new.plan_id);
-  if exists (select from public.invoices n where n.organization_id = v_id and n.subscription_id = v_subscription.id
-                and n.status = 'open' and n.price_id = p_price_id) then
-    return app_private.subscription_json(v_id);
-  end if;
-  perform app_private.void_changes(v_subscription);
-  if v_subscription.status = 'trialing' and v_new.trial_days > 0 then
-    update public.subscriptions s set price_id = p_price_id, scheduled_price_id = null, quantity = v_quantity
-     where s.organization_id = v_id and s.id = v_subscription.id;
-    return app_private.subscription_json(v_id);
-  end if;
   v_credit := pg_catalog.round(v_share * v_old.unit_amount * v_subscription.quantity);
   v_charge := v_new.unit_amount * v_quantity;
   if v_new.interval = v_old.interval then
     v_charge := pg_catalog.round(v_share * v_charge);
   end if;
-  if v_subscription.status = 'trialing' or v_charge <= v_credit then
+  v_is_later := case when v_subscription.status = 'trialing' then v_new.trial_days = 0 else v_charge <= v_credit end;
+  if v_subscription.provider = 'stripe' then
+    return app_private.ask_stripe(v_id, pg_catalog.jsonb_build_object(
+      'subscriptionId', v_subscription.provider_id, 'price', app_private.stripe_price(v_new), 'quantity', v_quantity, 'isLater', v_is_later));
+  end if;
+  if exists (select from public.invoices n where n.organization_id = v_id and n.subscription_id = v_subscription.id
+                and n.status = 'open' and n.price_id = p_price_id) then
+    return app_private.subscription_json(v_id);
+  end if;
+  perform app_private.void_changes(v_subscription);
+  if v_subscription.status = 'trialing' and not v_is_later then
+    update public.subscriptions s set price_id = p_price_id, scheduled_price_id = null, quantity = v_quantity
+     where s.organization_id = v_id and s.id = v_subscription.id;
+    return app_private.subscription_json(v_id);
+  end if;
+  if v_is_later then
     update public.subscriptions s set scheduled_price_id = p_price_id where s.organization_id = v_id and s.id = v_subscription.id;
     return app_private.subscription_json(v_id);
   end if;
@@ -5037,12 +5155,289 @@ begin
 end
 $$;
 
+-- ── Stripe ───────────────────────────────────────────────────────────────────────────────────────
+-- Stripe's events say that something has changed, and are heeded once; what it is, the Worker asks for. It takes a ticket before it
+-- asks, and what was asked for with an earlier one than is written comes too late: in whichever order events, answers and retries
+-- come, what is written in the end is what Stripe has. All of it is said by the Worker alone, which has the key to Stripe.
+
+create type app_private.stripe_subscription as (
+  id text, status text, price_id uuid, scheduled_price_id uuid, quantity int, trial_ends_at timestamptz, anchor_at timestamptz,
+  period_started_at timestamptz, period_ends_at timestamptz, cancel_at_period_end boolean, canceled_at timestamptz, ended_at timestamptz,
+  created_at timestamptz
+);
+create type app_private.stripe_invoice as (
+  id text, subscription_id text, number text, url text, status text, currency text, total bigint, lines jsonb, period_starts_at timestamptz,
+  period_ends_at timestamptz, due_at timestamptz, paid_at timestamptz, created_at timestamptz
+);
+
+/* Keeps the customer that Stripe has made for the request's organization, and returns the one that it has: the first. */
+create function app.keep_stripe_customer(p_worker_keys bytea, p_customer_id text) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  perform app_private.hold_organization('billing:write');
+  update public.stripe_customers c
+     set customer_id = coalesce(c.customer_id, p_customer_id), due_at = coalesce(c.due_at, pg_catalog.now() + interval '1 day')
+   where c.organization_id = app.org_id();
+  return (select c.customer_id from public.stripe_customers c where c.organization_id = app.org_id());
+end
+$$;
+
+/* Keeps where the request's organization can pay, and returns its subscription: APCHK where another checkout was begun meanwhile,
+   or the organization has a subscription by now. */
+create function app.keep_stripe_checkout(p_worker_keys bytea, p_checkout int, p_session_id text, p_url text, p_expires_at timestamptz)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  perform app_private.hold_organization('billing:write');
+  update public.stripe_customers c
+     set checkout_session_id = p_session_id, checkout_url = p_url, checkout_expires_at = p_expires_at
+   where c.organization_id = app.org_id() and c.checkouts = p_checkout
+     and not exists (select from public.subscriptions s where s.organization_id = c.organization_id and s.ended_at is null);
+  if not found then
+    raise exception 'not the checkout that was begun last' using errcode = 'APCHK';
+  end if;
+  return app_private.subscription_json(app.org_id());
+end
+$$;
+
+/* The customer of the request's organization, for whoever may change what it pays for: APNSU where there is none. */
+create function app.stripe_customer() returns text
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_customer_id text;
+begin
+  perform app_private.hold_organization('billing:write');
+  select c.customer_id into v_customer_id from public.stripe_customers c where c.organization_id = app.org_id();
+  if v_customer_id is null then
+    raise exception 'no customer of Stripe''s' using errcode = 'APNSU';
+  end if;
+  return v_customer_id;
+end
+$$;
+
+/* The subscription of the request's organization, or that Stripe is to be asked for it, where there is a customer. */
+create function app.refresh_subscription() returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.hold_organization('billing:write');
+  if exists (select from public.stripe_customers c where c.organization_id = app.org_id() and c.customer_id is not null) then
+    return app_private.ask_stripe(app.org_id(), '{}');
+  end if;
+  return app_private.subscription_json(app.org_id());
+end
+$$;
+
+/* Takes an event for a minute. `outcome` is 'claimed', with a ticket; 'processing' while somebody else has it, 'done' once somebody
+   had, and 'ignored' of nobody's that is known here. APWRK from anybody but the Worker. */
+create function app.claim_stripe_event(p_worker_keys bytea, p_id text, p_type text, p_customer_id text) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_ticket bigint;
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  insert into public.stripe_events as e (id, type, status, leased_until)
+  values (p_id, p_type, 'processing', pg_catalog.now() + interval '1 minute')
+  on conflict (id) do update set status = 'processing', attempts = e.attempts + 1, leased_until = excluded.leased_until
+   where e.status = 'failed' or e.leased_until <= pg_catalog.now();
+  if not found then
+    return pg_catalog.jsonb_build_object('outcome', (
+      select case e.status when 'processing' then 'processing' else 'done' end from public.stripe_events e where e.id = p_id));
+  end if;
+  update public.stripe_customers c set ticket = c.ticket + 1 where c.customer_id = p_customer_id returning c.ticket into v_ticket;
+  if v_ticket is null then
+    update public.stripe_events e set status = 'ignored', leased_until = null where e.id = p_id;
+  end if;
+  return pg_catalog.jsonb_build_object('outcome', case when v_ticket is null then 'ignored' else 'claimed' end, 'ticket', v_ticket);
+end
+$$;
+
+/* Lets go of an event that nothing came of, for the next time that Stripe tells of it. APWRK as above. */
+create function app.fail_stripe_event(p_worker_keys bytea, p_id text) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  update public.stripe_events e set status = 'failed', leased_until = null where e.id = p_id and e.status = 'processing';
+end
+$$;
+
+/* Tickets for customers that are to be looked at, for this caller alone for five minutes. APWRK as above. */
+create function app.due_stripe_customers(p_worker_keys bytea, p_limit int) returns table (customer_id text, ticket bigint)
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  return query
+    update public.stripe_customers c set ticket = c.ticket + 1, due_at = pg_catalog.now() + interval '5 minutes'
+     where c.organization_id = any (array(
+             select d.organization_id from public.stripe_customers d
+              where d.due_at <= pg_catalog.now() and d.customer_id is not null order by d.due_at limit p_limit for no key update skip locked))
+    returning c.customer_id, c.ticket;
+end
+$$;
+
+/* Has these looked at with the next minute: Stripe could not tell of them. Returns how many are known here. APWRK as above. */
+create function app.hasten_stripe_customers(p_worker_keys bytea, p_customer_ids text[]) returns int
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_count int;
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  update public.stripe_customers c set due_at = least(c.due_at, pg_catalog.now()) where c.customer_id = any (p_customer_ids);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+/* Whether a subscription has ended, as Stripe names what it is. */
+create function app_private.is_ended(p_status text) returns boolean
+language sql immutable set search_path = ''
+return p_status in ('incomplete_expired', 'canceled');
+
+/* Writes the subscriptions that Stripe has of an organization, which the caller holds: those that are known here; what has ended;
+   and where none lives, the first that does and is to a price of ours. */
+create function app_private.write_stripe_subscriptions(p_organization_id uuid, p_subscriptions app_private.stripe_subscription[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.subscriptions s
+     set status = n.status, price_id = n.price_id, scheduled_price_id = n.scheduled_price_id, quantity = n.quantity,
+         trial_ends_at = n.trial_ends_at, anchor_at = n.anchor_at, period_started_at = n.period_started_at, period_ends_at = n.period_ends_at,
+         grace_ends_at = n.grace_ends_at, cancel_at_period_end = n.cancel_at_period_end, canceled_at = n.canceled_at, ended_at = n.ended_at
+    from public.subscriptions o
+    join pg_catalog.unnest(p_subscriptions) g on g.id = o.provider_id
+    left join public.plan_prices i on i.id = g.price_id
+    left join public.plan_prices l on l.id = g.scheduled_price_id
+    cross join lateral (
+      select g.status, coalesce(i.id, o.price_id) as price_id,
+             case when not app_private.is_ended(g.status) and not g.cancel_at_period_end then l.id end as scheduled_price_id,
+             g.quantity, g.trial_ends_at, g.anchor_at, g.period_started_at, g.period_ends_at,
+             case when g.status = 'past_due' then coalesce(o.grace_ends_at, pg_catalog.now() + app_private.grace_period()) end as grace_ends_at,
+             g.cancel_at_period_end, g.canceled_at,
+             case when app_private.is_ended(g.status) then coalesce(o.ended_at, g.ended_at, pg_catalog.now()) end as ended_at) n
+   where s.organization_id = p_organization_id and o.organization_id = s.organization_id and o.id = s.id
+     and (s.status, s.price_id, s.scheduled_price_id, s.quantity, s.trial_ends_at, s.anchor_at, s.period_started_at, s.period_ends_at,
+          s.grace_ends_at, s.cancel_at_period_end, s.canceled_at, s.ended_at) is distinct from
+         (n.status, n.price_id, n.scheduled_price_id, n.quantity, n.trial_ends_at, n.anchor_at, n.period_started_at, n.period_ends_at,
+          n.grace_ends_at, n.cancel_at_period_end, n.canceled_at, n.ended_at);
+  insert into public.subscriptions
+    (organization_id, id, price_id, scheduled_price_id, provider, provider_id, status, quantity, trial_ends_at, anchor_at, period_started_at,
+     period_ends_at, grace_ends_at, cancel_at_period_end, canceled_at, ended_at)
+  select p_organization_id, uuidv7(), i.id, case when not app_private.is_ended(g.status) and not g.cancel_at_period_end then l.id end, 'stripe',
+         g.id, g.status, g.quantity, g.trial_ends_at, g.anchor_at, g.period_started_at, g.period_ends_at,
+         case when g.status = 'past_due' then pg_catalog.now() + app_private.grace_period() end, g.cancel_at_period_end,
+         g.canceled_at, case when app_private.is_ended(g.status) then coalesce(g.ended_at, pg_catalog.now()) end
+    from pg_catalog.unnest(p_subscriptions) g
+    join public.plan_prices i on i.id = g.price_id
+    left join public.plan_prices l on l.id = g.scheduled_price_id
+   where not exists (select from public.subscriptions s where s.provider_id = g.id)
+     and (app_private.is_ended(g.status) or g.id = (
+           select f.id from pg_catalog.unnest(p_subscriptions) f join public.plan_prices h on h.id = f.price_id
+            where not app_private.is_ended(f.status)
+              and not exists (select from public.subscriptions s where s.organization_id = p_organization_id and s.ended_at is null)
+            -- Whatever is paid for before what is not, and then the first.
+            order by f.status = 'incomplete', f.created_at, f.id limit 1))
+   order by g.created_at, g.id;
+  update public.stripe_customers c
+     set checkout_price_id = null, checkout_session_id = null, checkout_url = null, checkout_expires_at = null
+   where c.organization_id = p_organization_id and c.checkout_price_id is not null
+     and exists (select from public.subscriptions s where s.organization_id = p_organization_id and s.ended_at is null);
+end
+$$;
+
+/* Writes the invoices that Stripe has of the subscriptions that are known here. */
+create function app_private.write_stripe_invoices(p_organization_id uuid, p_invoices app_private.stripe_invoice[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.invoices n
+     set status = g.status, total = g.total, lines = g.lines, provider_number = g.number, url = g.url, due_at = g.due_at, paid_at = g.paid_at
+    from pg_catalog.unnest(p_invoices) g
+   where n.organization_id = p_organization_id and n.provider_id = g.id
+     and (n.status, n.total, n.lines, n.provider_number, n.url, n.due_at, n.paid_at) is distinct from
+         (g.status, g.total, g.lines, g.number, g.url, g.due_at, g.paid_at);
+  insert into public.invoices
+    (organization_id, id, subscription_id, number, provider_id, provider_number, url, status, currency, total, lines, period_starts_at,
+     period_ends_at, due_at, paid_at)
+  select p_organization_id, uuidv7(), s.id,
+         coalesce((select pg_catalog.max(n.number) from public.invoices n where n.organization_id = p_organization_id), 0)
+           + pg_catalog.row_number() over (order by g.created_at, g.id),
+         g.id, g.number, g.url, g.status, g.currency, g.total, g.lines, g.period_starts_at, g.period_ends_at, g.due_at, g.paid_at
+    from pg_catalog.unnest(p_invoices) g
+    join public.subscriptions s on s.organization_id = p_organization_id and s.provider_id = g.subscription_id
+   where not exists (select from public.invoices n where n.provider_id = g.id);
+end
+$$;
+
+/* What Stripe is to be told, once its subscriptions are written: those to a price of ours beside the one that lives are to be canceled;
+   that one is to end with its period, where the organization is deleted, and to have as many seats as there are members. Null for nothing. */
+create function app_private.stripe_todo(p_organization_id uuid, p_subscriptions app_private.stripe_subscription[]) returns jsonb
+language sql stable set search_path = '' as $$
+  select nullif(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+    -- What has ended is written, and what another provider collects for has no id.
+    'cancel', (select pg_catalog.jsonb_agg(g.id order by g.id) from pg_catalog.unnest(p_subscriptions) g join public.plan_prices i on i.id = g.price_id
+                where not exists (select from public.subscriptions s where s.provider_id = g.id)),
+    'end', (select s.provider_id from public.subscriptions s join public.organizations o on o.id = s.organization_id
+             where s.organization_id = p_organization_id and s.ended_at is null and not s.cancel_at_period_end and o.deleted_at is not null),
+    'seats', (select pg_catalog.jsonb_build_object('subscriptionId', s.provider_id, 'quantity', m.seats)
+                from public.subscriptions s join public.organizations o on o.id = s.organization_id,
+                     lateral app_private.seats(s.organization_id, s.price_id) m (seats)
+               where s.organization_id = p_organization_id and s.provider = 'stripe' and s.status in ('trialing', 'active', 'past_due')
+                 and s.quantity <> m.seats and o.deleted_at is null))), '{}')
+$$;
+
+/* Writes what Stripe has of a customer, as it was asked for with a ticket, and settles the event that told of it. Returns whether it
+   was in time, the organization's subscription, and what Stripe is to be told. APWRK from anybody but the Worker. */
+create function app.apply_stripe_state(p_worker_keys bytea, p_customer_id text, p_ticket bigint, p_state jsonb, p_event_id text default null)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_id uuid;
+  v_subscriptions app_private.stripe_subscription[] := array(
+    select s from pg_catalog.jsonb_populate_recordset(null::app_private.stripe_subscription, p_state -> 'subscriptions') s);
+  v_is_in_time boolean;
+  v_todo jsonb;
+begin
+  perform app_private.prove_worker(p_worker_keys);
+  v_id := (select c.organization_id from public.stripe_customers c where c.customer_id = p_customer_id);
+  -- Before all else, as whoever adds members or subscribes holds it.
+  perform from public.organizations o where o.id = v_id for no key update;
+  -- Before the customer, as whoever claims an event does.
+  update public.stripe_events e set status = 'done', leased_until = null where e.id = p_event_id and e.status = 'processing';
+  update public.stripe_customers c set applied_ticket = p_ticket, due_at = pg_catalog.now() + interval '1 day'
+   where c.organization_id = v_id and c.applied_ticket < p_ticket and p_ticket <= c.ticket;
+  v_is_in_time := found;
+  if v_is_in_time then
+    perform app_private.write_stripe_subscriptions(v_id, v_subscriptions);
+    perform app_private.write_stripe_invoices(v_id, array(
+      select n from pg_catalog.jsonb_populate_recordset(null::app_private.stripe_invoice, p_state -> 'invoices') n));
+    v_todo := app_private.stripe_todo(v_id, v_subscriptions);
+    if v_todo is not null then
+      -- Until Stripe has agreed.
+      update public.stripe_customers c set due_at = pg_catalog.now() + interval '5 minutes' where c.organization_id = v_id;
+    end if;
+  end if;
+  return pg_catalog.jsonb_build_object('isInTime', v_is_in_time, 'todo', v_todo,
+                                       'subscription', case when v_id is not null then app_private.subscription_json(v_id) end);
+end
+$$;
+
+/* As app_definer, whoever adds or removes members: Stripe is to be told of their number. */
+create function app_private.follow_seats() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  update public.stripe_customers c set due_at = pg_catalog.now()
+   where c.organization_id in (select m.organization_id from changed m) and c.due_at > pg_catalog.now()
+     and exists (select from public.subscriptions s join public.plan_prices i on i.id = s.price_id
+                  where s.organization_id = c.organization_id and s.provider = 'stripe' and s.ended_at is null and i.per_seat);
+  return null;
+end
+$$;
+
 /* An invoice, as the platform's administrators see it. Without a search_path of its own, so that it is inlined. */
 create function app_private.invoice_json(p_invoice public.invoices) returns jsonb
 language sql stable
 return pg_catalog.jsonb_build_object(
   'id', p_invoice.id, 'organizationId', p_invoice.organization_id, 'subscriptionId', p_invoice.subscription_id,
-  'priceId', p_invoice.price_id, 'number', p_invoice.number,
+  'priceId', p_invoice.price_id, 'number', p_invoice.number, 'providerNumber', p_invoice.provider_number, 'url', p_invoice.url,
   'status', p_invoice.status, 'currency', p_invoice.currency, 'total', p_invoice.total, 'lines', p_invoice.lines,
   'periodStart', app_private.iso_instant(p_invoice.period_starts_at), 'periodEnd', app_private.iso_instant(p_invoice.period_ends_at),
   'dueAt', app_private.iso_instant(p_invoice.due_at), 'paidAt', app_private.iso_instant(p_invoice.paid_at),
@@ -5055,7 +5450,7 @@ begin
   execute format('grant execute on all functions in schema app to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
   -- To make the triggers below of it.
-  execute format('grant execute on function app_private.audit_rows(), app_private.audit_change(), app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug(), app_private.refuse_known_id(), app_private.switch_webhooks(), app_private.refuse_impersonator(), app_private.refuse_impersonator_elsewhere() to %I',
+  execute format('grant execute on function app_private.audit_rows(), app_private.audit_change(), app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug(), app_private.refuse_known_id(), app_private.switch_webhooks(), app_private.refuse_impersonator(), app_private.refuse_impersonator_elsewhere(), app_private.follow_seats() to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
 end
 $$;
@@ -5408,7 +5803,7 @@ $$;
 
 /* Notes that an invoice was paid, and returns it. What it was for begins with its first payment, and goes on once nothing is
    open; to another price it moves now, and begins a period where that is of another interval. AP404 for none, APINV for one
-   that is not open. */
+   that is not open, or that a provider collects. */
 create function app.pay_invoice(p_id uuid, p_reference text) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -5423,7 +5818,7 @@ begin
     raise exception 'no such invoice' using errcode = 'AP404';
   end if;
   update public.invoices n set status = 'paid', paid_at = pg_catalog.now(), payment_reference = p_reference
-   where n.id = p_id and n.status = 'open'
+   where n.id = p_id and n.status = 'open' and n.provider_id is null
   returning n.* into v_invoice;
   if not found then
     raise exception 'not to be paid' using errcode = 'APINV';
@@ -5526,6 +5921,10 @@ create trigger keep_changed_slug after update of slug on organizations
 
 create trigger index_members after insert on memberships referencing new table as added
   for each statement execute function app_private.index_members();
+create trigger follow_joined after insert on memberships referencing new table as changed
+  for each statement execute function app_private.follow_seats();
+create trigger follow_left after delete on memberships referencing old table as changed
+  for each statement execute function app_private.follow_seats();
 create trigger index_person after update of email, name on users
   for each row when (new.email <> old.email or new.name <> old.name) execute function app_private.index_person();
 
@@ -5631,6 +6030,7 @@ create trigger touch_updated_at before update of url, description, event_types, 
 create trigger touch_updated_at before update on organization_domains for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update of name, scopes, rate_limit on api_keys for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on roles for each row execute function app_private.touch_updated_at();
+create trigger touch_updated_at before update on stripe_customers for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on subscriptions for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on invoices for each row execute function app_private.touch_updated_at();
 create trigger touch_updated_at before update on teams for each row execute function app_private.touch_updated_at();
@@ -5886,6 +6286,10 @@ create policy "Prices are out of every query's reach" on plan_prices as restrict
 create policy "What plans have is out of every query's reach" on plan_features as restrictive to app_user
   using (false) with check (false);
 create policy "Subscriptions are out of every query's reach" on subscriptions as restrictive to app_user
+  using (false) with check (false);
+create policy "Whom Stripe collects from is out of every query's reach" on stripe_customers as restrictive to app_user
+  using (false) with check (false);
+create policy "What Stripe tells is out of every query's reach" on stripe_events as restrictive to app_user
   using (false) with check (false);
 create policy "Who administers the platform is out of every query's reach" on platform_admins as restrictive to app_user
   using (false) with check (false);

@@ -14,7 +14,12 @@ export const Invoice = z
       example: null,
     }),
     number: z.int().openapi({ description: "The organization's first is 1.", example: 1 }),
-    status: z.enum(["open", "paid", "void"]).openapi({ description: "`open`: it is to be paid." }),
+    providerNumber: z
+      .string()
+      .nullable()
+      .openapi({ description: "What Stripe says on it, where it collects the money.", example: null }),
+    url: z.url().nullable().openapi({ description: "A page of Stripe's, where it can be paid.", example: null }),
+    status: z.enum(["open", "paid", "uncollectible", "void"]).openapi({ description: "`open`: it is to be paid." }),
     currency: z.string().openapi({ description: "ISO 4217, in small letters.", example: "usd" }),
     total: z.int().openapi({ description: "In the currency's smallest unit.", example: 6000 }),
     lines: z.array(

@@ -19,9 +19,15 @@ import { WebhookEndpoint } from "./webhook-endpoints.ts";
 
 const Instant = z.iso.datetime().openapi({ example: "2026-01-01T09:30:00.000Z" });
 
-const ExportedSubscription = Subscription.omit({ price: true, isTrialAvailable: true })
+const ProviderId = z
+  .string()
+  .nullable()
+  .openapi({ description: "What Stripe knows it by, where it collects the money.", example: null });
+
+const ExportedSubscription = Subscription.omit({ price: true, checkoutUrl: true, isTrialAvailable: true })
   .extend({
     priceId: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a51" }),
+    providerId: ProviderId,
     anchorAt: Instant.openapi({ description: "From which all periods are counted." }),
     endedAt: Instant.nullable(),
     dueAt: Instant.nullable().openapi({ description: "When time changes it next." }),
@@ -49,7 +55,7 @@ const OrganizationExport = z
     webhookEndpoints: z.array(WebhookEndpoint).openapi({ description: "Without their secrets." }),
     ownershipTransfers: z.array(OwnershipTransfer),
     subscriptions: z.array(ExportedSubscription).openapi({ description: "Those that have ended too." }),
-    invoices: z.array(Invoice.extend({ updatedAt: Instant })),
+    invoices: z.array(Invoice.extend({ providerId: ProviderId, updatedAt: Instant })),
     domains: z.array(Domain),
     ssoConnections: z
       .array(Connection.omit({ redirectUri: true }))

@@ -17,24 +17,26 @@ const feature = {
   name: z.string().openapi({ example: "API requests" }),
 };
 
-export const PlanFeature = z
-  .discriminatedUnion("kind", [
-    z.object({ ...feature, kind: z.literal("boolean") }),
-    z.object({
-      ...feature,
-      kind: z.literal("number"),
-      limit: z.int().nullable().openapi({ description: "How many at most; null for any number.", example: 50 }),
-    }),
-    z.object({
-      ...feature,
-      kind: z.literal("metered"),
-      limit: z
-        .string()
-        .nullable()
-        .openapi({ description: "How much in each period, as a decimal number; null for any.", example: "10000" }),
-      per: z.enum(["day", "month", "year"]),
-    }),
-  ])
+export const BooleanFeature = z.object({ ...feature, kind: z.literal("boolean") });
+
+export const NumberFeature = z.object({
+  ...feature,
+  kind: z.literal("number"),
+  limit: z.int().nullable().openapi({ description: "How many at most; null for any number.", example: 50 }),
+});
+
+export const MeteredFeature = z.object({
+  ...feature,
+  kind: z.literal("metered"),
+  limit: z
+    .string()
+    .nullable()
+    .openapi({ description: "How much in each period, as a decimal number; null for any.", example: "10000" }),
+  per: z.enum(["day", "month", "year"]),
+});
+
+const PlanFeature = z
+  .discriminatedUnion("kind", [BooleanFeature, NumberFeature, MeteredFeature])
   .openapi("PlanFeature");
 
 export const Plan = z

@@ -11,7 +11,11 @@ export interface Invoice {
   priceId: string | null;
   /** The organization's first is 1. */
   number: number;
-  status: "open" | "paid" | "void";
+  /** What Stripe says there, where it collects the money. */
+  providerNumber: string | null;
+  /** Where it can be seen and paid there. */
+  url: string | null;
+  status: "open" | "paid" | "uncollectible" | "void";
   /** ISO 4217, in small letters. */
   currency: string;
   /** In the currency's smallest unit. */
@@ -40,6 +44,8 @@ export async function listInvoices(database: TenantDatabase, { limit, cursor }: 
         subscriptionId: invoices.subscriptionId,
         priceId: invoices.priceId,
         number: invoices.number,
+        providerNumber: invoices.providerNumber,
+        url: invoices.url,
         status: invoices.status,
         currency: invoices.currency,
         total: invoices.total,

@@ -97,6 +97,11 @@ const statements = [
           now(), now(), now() + interval '1 month', case when n < 20000 and n % 100 <> 0 then null else now() end,
           case when n < 20000 and n % 100 <> 0 then now() + n * interval '1 second' end
      from generate_series(0, 39999) n`,
+  // The first thousand are due.
+  `insert into stripe_customers (organization_id, customer_id, due_at)
+   select ${organization("n")}, 'cus_' || n, now() + (n - 1000) * interval '1 second' from generate_series(0, 19999) n`,
+  `insert into stripe_events (id, type, status, created_at)
+   select 'evt_' || n, 'invoice.paid', 'done', now() - n * interval '1 minute' from generate_series(0, 99999) n`,
   // A tenth of the organizations pay, and have more of them than a page: where most have less, a page is as well sorted.
   `insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at, paid_at)
    select ${organization("10 * (n % 2000)")}, ${message("n")}, ${factor("10 * (n % 2000)")}, n / 2000 + 1, case when n % 50 = 1 then 'open' else 'paid' end, 'usd', 1200, '[]', now(),

@@ -5,6 +5,7 @@ import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
+import { startStripe } from "../../scripts/local/stripe.ts";
 import { startDnsServer } from "../support/dns-server.ts";
 import { startScriptedProvider } from "../support/scripted-provider.ts";
 import { fillDatabase } from "./fill.ts";
@@ -33,11 +34,14 @@ export async function setup(project: TestProject): Promise<void> {
   stops.push(() => dns.close());
   const scripted = await startScriptedProvider();
   stops.push(() => scripted.close());
+  const stripe = await startStripe();
+  stops.push(() => stripe.close());
 
   const owner = new URL(ownerUrl);
   project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
   project.provide("ownerUrl", `postgresql://${owner.username}:${owner.password}@localhost:${endpoint.port}/app`);
   project.provide("endpointUrl", `http://127.0.0.1:${endpoint.port}`);
+  project.provide("stripeUrl", stripe.url);
   project.provide("mailboxUrl", mailbox.url);
   project.provide("mailboxKey", mailboxKey);
   project.provide("identityProviderUrl", `${scripted.url}/scripted`);

@@ -1,4 +1,8 @@
+import { env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { toBytea } from "../../src/crypto.ts";
+import type { Settings } from "../../src/env.ts";
+import { workerKeys } from "../../src/services/worker-keys.ts";
 import { giveApiKey } from "../support/api-keys.ts";
 import { giveEvents } from "../support/audit-events.ts";
 import type { Operation } from "../support/contract.ts";
@@ -22,6 +26,7 @@ import { type DatabaseRequest, openService, type Person, signUpPerson } from "..
 import { givePlan } from "../support/plans.ts";
 import { arrangeAdmin, giveImpersonation } from "../support/platform.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
+import { giveStripeCustomer, makeSignedEvent } from "../support/stripe.ts";
 import { giveBill, givePrice } from "../support/subscriptions.ts";
 import { giveWebhookEndpoint } from "../support/webhooks.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
@@ -113,7 +118,9 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   const [sessions] = await asOwner(["select id from sessions where user_id = $1 and revoked_at is null", [person.id]]);
   person.mailedTokens = await giveMailedTokens(person.id);
   person.flowProofs = await makeProofs(person.id);
-  person.priceId = (await givePrice()).priceId;
+  // Of a plan for everybody, which whoever reads all of those reads too.
+  if (/\/(checkout|change)$/.test(path)) person.priceId = (await givePrice()).priceId;
+  person.signedEvent = await makeSignedEvent();
   const identityId = await giveIdentity(person.id);
   await asOwner([
     `insert into identities (id, user_id, provider, subject)
@@ -121,6 +128,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
     [person.id],
   ]);
   const organizationId = organizations?.[0]?.["id"];
+  if (/\/(portal|refresh)$/.test(path)) await giveStripeCustomer(organizationId);
   const connection = await giveConnection(organizationId, { verified: false });
   await setTxtRecords(connection.domain, [connection.txtRecord]);
   const domain = await giveDomain(organizationId);
@@ -425,15 +433,59 @@ describe("The hourly clean-up", () => {
   it("reads what it removes", async () => {
     const measurement = await measure(purge);
     // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges, invitations, share links, API keys, offers of
-    // ownership, former slugs, webhook messages and events of either audit trail 5,000 each, and 50 organizations, each with
-    // its slug, 2 subscriptions, and the event that tells of it.
-    expect(measurement.first.changed).toBe(75_250);
+    // ownership, former slugs, webhook messages, Stripe's events and events of either audit trail 5,000 each, and 50
+    // organizations, each with its slug, 2 subscriptions, what Stripe knows it by, and the event that tells of it.
+    expect(measurement.first.changed).toBe(80_300);
     expect(findExcess(measurement, "")).toEqual([]);
   });
 
   it("would read every session without the index of their ends", async () => {
     const measurement = await measure(purge, ["drop index sessions_ended_at_idx"]);
     expect(findExcess(measurement, "")).toContainEqual("first: reads the whole of sessions");
+  });
+});
+
+const asNobody = (query: string, ...params: unknown[]): DatabaseRequest => ({
+  ...purge,
+  statements: [...purge.statements.slice(0, 1), { query, params }],
+});
+
+describe("What the Worker does about Stripe", () => {
+  // The secret is all that is read of them; it is a string beside the bindings, which alone are declared.
+  const keys = async () => toBytea(await workerKeys(env as unknown as Settings));
+
+  it("reads the customers that are due, and no others", async () => {
+    const due = asNobody("select * from app.due_stripe_customers($1::bytea, 10)", await keys());
+    const measurement = await measure(due);
+    expect(measurement.first.changed).toBe(10);
+    expect(findExcess(measurement, "")).toEqual([]);
+  });
+
+  it("reads what it writes of one customer, among many", async () => {
+    const [rows] = await asOwner(["select id from plan_prices order by id limit 1"]);
+    const at = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+    const period = { period_started_at: at(-1), period_ends_at: at(29), created_at: at(-1) };
+    const subscription = { id: "sub_1", status: "active", price_id: rows?.[0]?.["id"], quantity: 1, anchor_at: at(-1) };
+    const invoice = { subscription_id: "sub_1", status: "paid", currency: "usd", total: 1, lines: [], paid_at: at(-1) };
+    const state = {
+      subscriptions: [{ ...subscription, ...period, cancel_at_period_end: false }],
+      invoices: Array.from({ length: 100 }, (_, n) => ({
+        id: `in_${n}`,
+        ...invoice,
+        due_at: at(-1),
+        ...period,
+        period_starts_at: at(-1),
+      })),
+    };
+    await asOwner(["update stripe_customers set ticket = 1 where customer_id = 'cus_18900'"]);
+    const apply = asNobody(
+      "select app.apply_stripe_state($1::bytea, 'cus_18900', 1, $2::jsonb)",
+      await keys(),
+      JSON.stringify(state),
+    );
+    const measurement = await measure(apply);
+    expect(measurement.first.changed).toBeGreaterThan(100);
+    expect(findExcess(measurement, "", 400)).toEqual([]);
   });
 });
 

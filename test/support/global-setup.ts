@@ -6,6 +6,7 @@ import { startMailbox } from "../../scripts/local/mailbox.ts";
 import { startNeonEndpoint } from "../../scripts/local/neon-endpoint.ts";
 import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
 import { startPostgres } from "../../scripts/local/postgres.ts";
+import { startStripe } from "../../scripts/local/stripe.ts";
 import { startDnsServer } from "./dns-server.ts";
 import { startIdentityProvider } from "./identity-provider.ts";
 import { startRangeServer } from "./range-server.ts";
@@ -35,6 +36,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const dns = await startDnsServer();
   const scripted = await startScriptedProvider();
   const receiver = await startWebhookReceiver();
+  const stripe = await startStripe({ control: true });
 
   const owner = new URL(ownerUrl);
   project.provide("databaseUrl", `postgresql://app_user:${password}@localhost:${endpoint.port}/app`);
@@ -48,7 +50,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("applePrivateKey", scripted.applePrivateKey);
   project.provide("dnsUrl", dns.url);
   project.provide("webhookReceiverUrl", receiver.url);
+  project.provide("stripeUrl", stripe.url);
   return async () => {
+    await stripe.close();
     await receiver.close();
     await dns.close();
     await scripted.close();

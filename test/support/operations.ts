@@ -131,6 +131,13 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/organizations/{organizationId}/subscription/change": ({ priceId }) => ({
     priceId: priceId ?? crypto.randomUUID(),
   }),
+  "POST /v1/webhooks/stripe": ({ signedEvent }) =>
+    signedEvent?.body ?? {
+      id: "evt_of_nobody",
+      type: "customer.updated",
+      livemode: false,
+      data: { object: {} },
+    },
   "POST /v1/platform/invoices/{invoiceId}/pay": (_, mark) => ({ reference: mark }),
   "POST /v1/platform/plans": (_, mark) => ({ key: mark, name: mark }),
   "PATCH /v1/platform/plans/{planId}": (_, mark) => ({ name: mark }),
@@ -158,7 +165,14 @@ export function bodyOf(
 export function optionsOf(operation: Operation, person: Person, mark?: string) {
   const body = bodyOf(operation, person, mark);
   const token = takesPending(operation) ? (person.mfaToken ?? person.token) : person.token;
-  return { ...(body && { body }), ...(operation.isGuarded && { token }) };
+  // Of whoever was not given one, that of nothing.
+  const signature = person.signedEvent?.signature ?? "t=0,v1=00";
+  const isSigned = operation.parameters.some(({ name }) => name === "stripe-signature");
+  return {
+    ...(body && { body }),
+    ...(operation.isGuarded && { token }),
+    ...(isSigned && { headers: { "stripe-signature": signature } }),
+  };
 }
 
 /** A creating POST: it takes an Idempotency-Key. */

@@ -22,6 +22,7 @@ import { createOrganization, openService, type Person, type Service, signUpPerso
 import { arrangeAdmin, giveImpersonation } from "./platform.ts";
 import { givePlan } from "./plans.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "./sso.ts";
+import { giveStripeCustomer, makeSignedEvent } from "./stripe.ts";
 import { giveBill, givePrice } from "./subscriptions.ts";
 import { giveWebhookEndpoint } from "./webhooks.ts";
 
@@ -160,6 +161,8 @@ export async function equip(
     ? await giveMailedTokens(person.id)
     : noMailedTokens();
   if (isAbout(about, /oauth|identities/)) person.flowProofs = await makeProofs(person.id);
+  if (isAbout(about, /webhooks\/stripe/)) person.signedEvent = await makeSignedEvent();
+  if (isAbout(about, /\/portal$/)) await giveStripeCustomer(organizationId);
   if (isAbout(about, /\/(checkout|change)$/)) person.priceId = (await givePrice()).priceId;
   const ids = {
     identityId: await give(/oauth|identities/, () => giveIdentity(person.id)),

@@ -22,6 +22,8 @@ declare module "vitest" {
     dnsUrl: string;
     /** The address of a receiver of webhooks. */
     webhookReceiverUrl: string;
+    /** The address of the model of Stripe. */
+    stripeUrl: string;
     /** The key that Apple's model knows. */
     applePrivateKey: string;
   }

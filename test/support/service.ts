@@ -4,6 +4,7 @@ import worker from "../../src/index.ts";
 import { testFile, workerUrl } from "./database.ts";
 import type { FlowProofs } from "./identities.ts";
 import type { MailedTokens } from "./one-time-tokens.ts";
+import type { SignedEvent } from "./stripe.ts";
 
 /** Settings of the running Worker, for tests that need others. */
 export type SettingsOverride = Record<string, string | undefined>;
@@ -11,7 +12,7 @@ export type SettingsOverride = Record<string, string | undefined>;
 /** A deployment that says of no origin that it is its own or its frontend's, and has nothing that needs one. */
 export const withoutFrontend: SettingsOverride = Object.fromEntries(
   Object.keys(env)
-    .filter((name) => /^(APP_URL|PUBLIC_ORIGIN|EMAIL_PROVIDER|(GOOGLE|GITHUB|MICROSOFT|APPLE)_\w+)$/.test(name))
+    .filter((name) => /^(APP_URL|PUBLIC_ORIGIN|EMAIL_PROVIDER|(GOOGLE|GITHUB|MICROSOFT|APPLE|STRIPE)_\w+)$/.test(name))
     .map((name) => [name, undefined]),
 );
 
@@ -161,6 +162,8 @@ export interface Person {
   colleagueId?: string;
   /** Of a plan that they can buy, where the operation does. */
   priceId?: string;
+  /** What Stripe tells, for the operation that it is told to: see stripe.ts. */
+  signedEvent?: SignedEvent;
   /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
   passkeyAnswer?: unknown;
 }

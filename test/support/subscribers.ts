@@ -26,6 +26,7 @@ export const free = {
   cancelAtPeriodEnd: false,
   canceledAt: null,
   createdAt: null,
+  checkoutUrl: null,
 };
 
 /** An organization with a member beside its owner, and a price without a trial. */

@@ -98,20 +98,20 @@ export async function runCron(organizationId: string): Promise<void> {
 }
 
 /** An organization of its own, and what its owner does about what it pays for. */
-export async function newCustomer() {
-  const owner = await signUpPerson(service);
-  const { id } = await createOrganization(service, owner);
+export async function newCustomer(by = service) {
+  const owner = await signUpPerson(by);
+  const { id } = await createOrganization(by, owner);
   const path = `/v1/organizations/${id}`;
-  const call = (method: string, at: string, body?: unknown, by: Pick<Person, "token"> = owner) =>
-    service.call(method, `${path}/${at}`, { token: by.token, ...(body !== undefined && { body }) });
+  const call = (method: string, at: string, body?: unknown, caller: Pick<Person, "token"> = owner) =>
+    by.call(method, `${path}/${at}`, { token: caller.token, ...(body !== undefined && { body }) });
   return {
     owner,
     id,
     path,
     call,
     read: async () => (await call("GET", "subscription")).body,
-    subscribe: (priceId: string, by: Pick<Person, "token"> = owner) =>
-      call("POST", "subscription/checkout", { priceId }, by),
+    subscribe: (priceId: string, caller: Pick<Person, "token"> = owner) =>
+      call("POST", "subscription/checkout", { priceId }, caller),
     change: (priceId: string) => call("POST", "subscription/change", { priceId }),
     cancel: () => call("POST", "subscription/cancel"),
     resume: () => call("POST", "subscription/resume"),

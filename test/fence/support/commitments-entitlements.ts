@@ -1,7 +1,7 @@
 import { keyHandle } from "./people.ts";
 import { addPlan, asDefiner } from "./planning.ts";
 import { attempt, codesOf, findAfterEach, letIn, type Commitment, type Scene } from "./scene.ts";
-import { give, justNow, mine, pick, theirs, withPrices } from "./subscribing.ts";
+import { give, giveEnded, justNow, mine, pick, subscription, theirs, withPrices } from "./subscribing.ts";
 import { create, write as fill } from "./teaming.ts";
 
 const ask = "select app.entitlements()";
@@ -107,6 +107,52 @@ export const entitlementCommitments: Commitment[] = [
           ...(await codesOf(scene, null, [ask])),
         ],
       ];
+    },
+  },
+  {
+    title:
+      "app.entitlements says when what is metered is counted anew: from the beginning of the subscription that it is had by, or else of the organization",
+    expected: [
+      ["month from the subscription", "year from the subscription", "day in UTC"],
+      ["month from the organization", "year from the organization", "day in UTC"],
+    ],
+    actual: async (scene) => {
+      await withPlans(scene);
+      await scene.see(
+        `insert into plan_features (plan_id, feature_key, kind, "limit", per)
+         select id, 'api-requests', 'metered', 1, 'month' from plans where key in ('trial', 'base')`,
+      );
+      await scene.see(`update organizations set created_at = now() - interval '50 days' where id = '${mine}'`);
+      await give(scene, "trial", { anchor_at: "now() - interval '40 days'" });
+      await giveEnded(scene);
+      await scene.see(`update subscriptions set anchor_at = now() where organization_id <> '${mine}'`);
+      const times = [
+        ...["subscription", "organization"].flatMap((whose) =>
+          ["month", "year"].map(
+            (per) =>
+              `select '${per} from the ${whose}', (select min(at) from (select (a.anchor at time zone 'UTC' + n * interval '1 ${per}') at time zone 'UTC' as at from generate_series(1, 3) n) t where at > now())
+                 from (select ${whose === "subscription" ? `anchor_at from subscriptions where id = '${subscription}'` : "created_at from organizations where true"} and ${whose === "subscription" ? "organization_id" : "id"} = '${mine}') a (anchor)`,
+          ),
+        ),
+        "select 'day in UTC', (date_trunc('day', now() at time zone 'UTC') + interval '1 day') at time zone 'UTC'",
+      ].join(" union all ");
+      const name = async (resetsAt: unknown) =>
+        (await scene.see(`select name from (${times}) t (name, at) where at::timestamptz(3) = '${String(resetsAt)}'`))
+          .flat()
+          .join();
+      const findAll = () =>
+        findAfterEach(
+          scene,
+          ["month", "year", "day"].map((per) => `update plan_features set per = '${per}' where kind = 'metered'`),
+          async () => {
+            const [[answer] = []] = await scene.ask(letIn(scene, "viewer"), ask);
+            const { data } = answer as { data: { kind: string; resetsAt?: string }[] };
+            return name(data.find(({ kind }) => kind === "metered")?.resetsAt);
+          },
+        );
+      const had = await findAll();
+      await scene.see("update subscriptions set status = 'unpaid' where ended_at is null");
+      return [had, await findAll()];
     },
   },
   {

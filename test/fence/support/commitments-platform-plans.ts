@@ -42,7 +42,7 @@ export const platformPlanCommitments: Commitment[] = [
     actual: async (scene) => {
       await begin(scene);
       await scene.see(
-        "delete from subscriptions; delete from plan_prices; delete from plan_features; delete from plans where key !~ '^[af]$'",
+        "delete from subscriptions; delete from stripe_customers; delete from plan_prices; delete from plan_features; delete from plans where key !~ '^[af]$'",
       );
       await scene.see(`update plans set id = case key when 'a' then '${id(9701)}'::uuid else '${id(9702)}'::uuid end`);
       await asDefiner(scene, addPlan("a"));

@@ -64,6 +64,18 @@ import { subscriptionCommitments } from "./commitments-subscriptions.ts";
 import { subscriptionChangeCommitments } from "./commitments-subscription-changes.ts";
 import { subscriptionScheduleCommitments } from "./commitments-subscription-schedules.ts";
 import { subscriptionTimeCommitments } from "./commitments-subscription-times.ts";
+import { stripeChangeCommitments } from "./commitments-stripe-changes.ts";
+import { stripeCheckoutCommitments } from "./commitments-stripe-checkouts.ts";
+import { stripeCustomerCommitments } from "./commitments-stripe-customers.ts";
+import { stripeEventCommitments } from "./commitments-stripe-events.ts";
+import { stripeInvoiceCommitments } from "./commitments-stripe-invoices.ts";
+import { stripeSeatCommitments } from "./commitments-stripe-seats.ts";
+import { stripePageCommitments } from "./commitments-stripe-pages.ts";
+import { stripeTodoCommitments } from "./commitments-stripe-todo.ts";
+import { stripeUpdateCommitments } from "./commitments-stripe-updates.ts";
+import { idempotencyCheckCommitments } from "./commitments-idempotency-checks.ts";
+import { stripeStateCommitments } from "./commitments-stripe-state.ts";
+import { stripeSubscriptionCommitments } from "./commitments-stripe-subscriptions.ts";
 import { roleCommitments } from "./commitments-roles.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
@@ -85,12 +97,24 @@ export const commitments = [
   ...subscriptionChangeCommitments,
   ...subscriptionScheduleCommitments,
   ...subscriptionTimeCommitments,
+  ...stripeCheckoutCommitments,
+  ...stripePageCommitments,
+  ...stripeCustomerCommitments,
+  ...stripeChangeCommitments,
+  ...stripeEventCommitments,
+  ...stripeStateCommitments,
+  ...stripeTodoCommitments,
+  ...stripeSubscriptionCommitments,
+  ...stripeUpdateCommitments,
+  ...stripeInvoiceCommitments,
+  ...stripeSeatCommitments,
   ...platformPlanCommitments,
   ...contextCommitments,
   ...apiKeyContextCommitments,
   ...apiKeyCommitments,
   ...accountCommitments,
   ...organizationCommitments,
+  ...idempotencyCheckCommitments,
   ...memberCommitments,
   ...memberSearchCommitments,
   ...roleCommitments,

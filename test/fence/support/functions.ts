@@ -49,7 +49,7 @@ const plansOfTheirs = `select e.value from (
      union all select to_jsonb(t) from public.plan_features t union all select to_jsonb(t) from public.features t) f (row), jsonb_each_text(row) e`;
 for (const name of ["subscription", "entitlements", "cancel_subscription", "resume_subscription"])
   meantForEverybody[`app.${name}()`] = plansOfTheirs;
-meantForEverybody["app.start_subscription(uuid,uuid)"] = plansOfTheirs;
+meantForEverybody["app.start_subscription(uuid,uuid,text)"] = plansOfTheirs;
 meantForEverybody["app.change_subscription(uuid)"] = plansOfTheirs;
 meantForEverybody["app.export_organization(text)"] = plansOfTheirs;
 
@@ -83,11 +83,13 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
       // Nobody's: only those that are there already must stay.
       relation.name.endsWith(".spent_challenges")
         ? "key_hash = sha256('spent')"
-        : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|api_keys|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|platform_admins|sso_connections|audit_events|user_audit_events|webhook_endpoints|webhook_messages|subscriptions|invoices)$/.test(
-              relation.name,
-            )
-          ? belongsTo(relation, strangers)
-          : "true";
+        : relation.name.endsWith(".stripe_events")
+          ? "id = 'evt_told'"
+          : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|api_keys|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|platform_admins|sso_connections|audit_events|user_audit_events|webhook_endpoints|webhook_messages|subscriptions|invoices|stripe_customers)$/.test(
+                relation.name,
+              )
+            ? belongsTo(relation, strangers)
+            : "true";
     const foreignValues = await foreignValuesOf(client, relations, ofStrangers);
     const strangePeople = Object.values(people).filter(({ id }) => strangers.userIds.includes(id));
     const messageIds = strangePeople.map(({ messageId }) => messageId);
@@ -168,7 +170,10 @@ function planCalls(
     "p_organization_id uuid": [organizationId],
     "p_permission text": ["members:read"],
     "p_price_id uuid": [publicPriceId],
-    "p_provider text": ["google"],
+    "p_provider text": ["google", "stripe"],
+    "p_customer_id text": [`cus_of_${slug.slice(5)}`],
+    "p_customer_ids text[]": [`{cus_of_${slug.slice(5)}}`],
+    "p_ticket bigint": ["7"],
     "p_permissions text[]": ["{organization:read}"],
     "p_roles text[]": ["{owner}", "{viewer}"],
     "p_salt text": [victim.salt],

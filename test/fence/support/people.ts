@@ -92,6 +92,11 @@ export async function addPeople(client: Client): Promise<People> {
               now(), 'Payment of ' || $2::text from subscription`,
       [organizationId, slug, privatePriceId],
     ]);
+    bills.push([
+      `insert into stripe_customers (organization_id, customer_id, ticket, checkouts, checkout_price_id, checkout_session_id, checkout_url, checkout_expires_at)
+       values ($1, 'cus_of_' || $2::text, 7, 7, $3, 'cs_of_' || $2::text, 'https://checkout.' || $2::text || '.test/', now() + interval '1 day')`,
+      [organizationId, slug, privatePriceId],
+    ]);
     await client.query(
       `insert into roles (organization_id, id, key, name, permissions)
        values ($1, gen_random_uuid(), 'role-of-' || $2::text, 'Role of ' || $2::text, '{organization:read}')`,
@@ -99,6 +104,7 @@ export async function addPeople(client: Client): Promise<People> {
     );
   }
   await client.query("insert into spent_challenges (key_hash) values (sha256('spent'))");
+  await client.query("insert into stripe_events (id, type, status) values ('evt_told', 'invoice.paid', 'done')");
   await client.query(
     `insert into plans (id, key, version, name, description, trial_days, is_default, is_public, position, managed_by)
      values ($1, 'of-one-customer', 1, 'Of one customer', '', 0, false, false, 9, 'platform'),

@@ -30,7 +30,7 @@ export function tokenize(sql: string): Token[] {
 /** Where an operand of AND, OR or || must end, besides the bracket around it. */
 const boundaries = new Set(
   (
-    "where on if elsif when then else end case loop returning order group limit for join left inner set from do using select " +
+    "where on if elsif when then else end case loop returning order group limit for join left inner cross set from do using select " +
     "return values into union is perform in begin raise update insert delete not $function$ $$ $c$ ; , := = <> < > <= >= as"
   ).split(" "),
 );

@@ -15,7 +15,8 @@ export const ended = id(9803);
 export const write = (scene: Scene, name = "owner") => letIn(scene, name, "billing:write");
 export const read = (scene: Scene, name = "owner") => letIn(scene, name, "billing:read");
 
-export const start = (priceId: string, as = id(9810)) => `select app.start_subscription('${as}', '${priceId}')`;
+export const start = (priceId: string, as = id(9810)) =>
+  `select app.start_subscription('${as}', '${priceId}', 'manual')`;
 export const cancel = "select app.cancel_subscription()";
 export const resume = "select app.resume_subscription()";
 

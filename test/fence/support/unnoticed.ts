@@ -137,4 +137,10 @@ export const unnoticed: Record<string, string> = {
   "app_private.bury_webhooks(uuid,uuid): without and m.settled_at is null": sameUnlessTwoAtOnce,
   "app_private.bury_webhooks(uuid,uuid): nothing instead of limit 2000":
     "the limit around it is the same; this spares reading on",
+  "app_private.follow_seats(): security invoker":
+    "whoever adds or removes members is app_definer, or reads past row security",
+  "app.due_stripe_customers(bytea,integer): nothing instead of for no key update skip locked": sameUnlessTwoAtOnce,
+  "app.due_stripe_customers(bytea,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
+  "app_private.write_stripe_subscriptions(uuid,app_private.stripe_subscription[]): without and c.checkout_price_id is not null":
+    sparesWork,
 };
