@@ -1,5 +1,6 @@
 CREATE TABLE "stripe_customers" (
-	"organization_id" uuid PRIMARY KEY NOT NULL,
+	"id" uuid PRIMARY KEY DEFAULT uuidv7() NOT NULL,
+	"organization_id" uuid,
 	"customer_id" text,
 	"ticket" bigint DEFAULT 0 NOT NULL,
 	"applied_ticket" bigint DEFAULT 0 NOT NULL,
@@ -13,7 +14,7 @@ CREATE TABLE "stripe_customers" (
 	"updated_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "stripe_customers_customer_id_length" CHECK (length(customer_id) between 1 and 255),
 	CONSTRAINT "stripe_customers_tickets_given" CHECK (applied_ticket between 0 and ticket),
-	CONSTRAINT "stripe_customers_checkout_whole" CHECK (num_nulls(checkout_session_id, checkout_url, checkout_expires_at) in (0, 3))
+	CONSTRAINT "stripe_customers_checkout_whole" CHECK (num_nulls(checkout_url, checkout_expires_at) in (0, 2))
 );
 --> statement-breakpoint
 ALTER TABLE "stripe_customers" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
@@ -40,8 +41,9 @@ ALTER TABLE "invoices" ADD COLUMN "provider_id" text;--> statement-breakpoint
 ALTER TABLE "invoices" ADD COLUMN "provider_number" text;--> statement-breakpoint
 ALTER TABLE "invoices" ADD COLUMN "url" text;--> statement-breakpoint
 ALTER TABLE "subscriptions" ADD COLUMN "provider_id" text;--> statement-breakpoint
-ALTER TABLE "stripe_customers" ADD CONSTRAINT "stripe_customers_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "stripe_customers" ADD CONSTRAINT "stripe_customers_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "stripe_customers" ADD CONSTRAINT "stripe_customers_checkout_price_id_plan_prices_id_fk" FOREIGN KEY ("checkout_price_id") REFERENCES "public"."plan_prices"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "stripe_customers_organization_id_key" ON "stripe_customers" USING btree ("organization_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "stripe_customers_customer_id_key" ON "stripe_customers" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "stripe_customers_due_at_idx" ON "stripe_customers" USING btree ("due_at") WHERE due_at is not null;--> statement-breakpoint
 CREATE INDEX "stripe_customers_checkout_price_id_idx" ON "stripe_customers" USING btree ("checkout_price_id") WHERE checkout_price_id is not null;--> statement-breakpoint

@@ -92,6 +92,42 @@ describe("POST /v1/organizations/{organizationId}/subscription/checkout, with St
     expect((await buyer.stripe.checkout.sessions.retrieve(before)).status).toBe("expired");
   });
 
+  it("ends the checkout before also where Stripe did not answer at first", async () => {
+    const buyer = await newBuyer();
+    await buyer.subscribe(buyer.priceId);
+    const before = await buyer.sessionId();
+    const other = await givePrice();
+    await buyer.fail({ path: `/v1/checkout/sessions/${before}/expire` });
+    expectProblem(await buyer.subscribe(other.priceId), "unavailable");
+    expect((await buyer.read()).checkoutUrl).toBeNull();
+    expect((await buyer.subscribe(other.priceId)).status).toBe(201);
+    expect((await buyer.stripe.checkout.sessions.retrieve(before)).status).toBe("expired");
+  });
+
+  it("makes a price anew that was archived at Stripe", async () => {
+    const [buyer, other] = [await newBuyer(), await newBuyer()];
+    await buyer.subscribe(buyer.priceId);
+    const { data } = await buyer.stripe.prices.list({ lookup_keys: [buyer.priceId] });
+    await buyer.stripe.prices.update(data[0]?.id ?? "", { active: false });
+    expect((await buyer.subscribe(other.priceId)).status).toBe(201);
+    expect((await buyer.subscribe(buyer.priceId)).status).toBe(201);
+    await buyer.pay(await buyer.sessionId());
+    await buyer.deliverAll();
+    expect(await buyer.read()).toMatchObject({ status: "active", price: { id: buyer.priceId } });
+  });
+
+  it("makes another customer where Stripe has the one no more", async () => {
+    const buyer = await newBuyer();
+    await buyer.subscribe(buyer.priceId);
+    await asOwner([
+      "update stripe_customers set customer_id = 'cus_of_' || organization_id, checkout_session_id = null, checkout_url = null, checkout_expires_at = null where organization_id = $1",
+      [buyer.id],
+    ]);
+    expectProblem(await buyer.subscribe(buyer.priceId), "unavailable");
+    expect((await buyer.subscribe(buyer.priceId)).status).toBe(201);
+    expect(await buyer.customerId()).toMatch(/^cus_(?!of_)/);
+  });
+
   it("finds out that the checkout before was paid, of which Stripe has not told yet", async () => {
     const buyer = await newBuyer();
     await buyer.subscribe(buyer.priceId);

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { addMember, asOwner, openOwnDatabase } from "./support/database.ts";
 import { signUpPerson } from "./support/service.ts";
 import { type Account, newBuyer, newStripePayer, openAccount } from "./support/stripe-accounts.ts";
+import { givePrice } from "./support/subscriptions.ts";
 
 // The Cron Trigger looks at the customers of one account, and would find those of others in the database that all share.
 beforeAll(openOwnDatabase);
@@ -76,6 +77,52 @@ describe("The Cron Trigger of each minute", () => {
     expect(await payer.read()).toMatchObject({ quantity: 3, price: { id: cheaper.priceId }, scheduledPriceId: null });
   });
 
+  it("leaves a trial as it is when seats change, with what is to come after it", async () => {
+    const payer = await newStripePayer({ trialDays: 14 }, {}, account);
+    const flat = await givePrice({}, { perSeat: false, unitAmount: 9900 });
+    const { trialEndsAt } = (await payer.change(flat.priceId)).body;
+    const joined = await signUpPerson(payer.service);
+    await addMember(payer.id, joined.id, "member");
+    await payer.runCron();
+    await payer.deliverAll();
+    expect(await payer.read()).toMatchObject({
+      status: "trialing",
+      trialEndsAt,
+      quantity: 3,
+      scheduledPriceId: flat.priceId,
+    });
+    await account.goOnTo(trialEndsAt, 7_200);
+    await payer.deliverAll();
+    // Of what is not for each seat there is one.
+    expect(await payer.read()).toMatchObject({ status: "active", price: { id: flat.priceId }, quantity: 1 });
+    expect((await payer.invoices())[0]).toMatchObject({ status: "paid", total: 9900 });
+  });
+
+  it("counts the seats of what is to come, also where there are none now", async () => {
+    const payer = await newStripePayer({}, { perSeat: false, unitAmount: 9900 }, account);
+    const seats = await givePrice({}, { unitAmount: 1000 });
+    expect((await payer.change(seats.priceId)).body).toMatchObject({ quantity: 1, scheduledPriceId: seats.priceId });
+    const joined = await signUpPerson(payer.service);
+    await addMember(payer.id, joined.id, "member");
+    await makeDue(payer.id);
+    await payer.runCron();
+    await account.goOnTo((await payer.read()).currentPeriodEnd, 7_200);
+    await payer.deliverAll();
+    expect(await payer.read()).toMatchObject({ status: "active", quantity: 3, price: { id: seats.priceId } });
+    expect((await payer.invoices())[0]).toMatchObject({ status: "paid", total: 3000 });
+  });
+
+  it("asks for added seats at once, however long the period still is", async () => {
+    const payer = await newStripePayer({}, { interval: "year", unitAmount: 12_000 }, account);
+    const joined = await signUpPerson(payer.service);
+    await addMember(payer.id, joined.id, "member");
+    await payer.runCron();
+    await payer.deliverAll();
+    const [invoice] = await payer.invoices();
+    expect(invoice?.["status"]).toBe("paid");
+    expect(invoice?.["total"]).toBeGreaterThan(11_900);
+  });
+
   it("has one subscription where two were paid: the other is canceled, and grants nothing", async () => {
     const payer = await newStripePayer({}, {}, account);
     const first = await payer.providerId();
@@ -91,15 +138,6 @@ describe("The Cron Trigger of each minute", () => {
     await payer.deliverAll();
     expect((await payer.stripe.subscriptions.retrieve(second.id)).status).toBe("canceled");
     expect([(await payer.read()).status, await payer.providerId()]).toEqual(["active", first]);
-  });
-
-  it("ends with its period what a deleted organization pays for", async () => {
-    const payer = await newStripePayer({}, {}, account);
-    const id = await payer.providerId();
-    expect((await payer.service.call("DELETE", payer.path, { token: payer.owner.token })).status).toBe(204);
-    await makeDue(payer.id);
-    await payer.runCron();
-    expect((await payer.stripe.subscriptions.retrieve(id)).cancel_at_period_end).toBe(true);
   });
 
   it("looks at the others where Stripe does not answer for one", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { asOwner } from "./support/database.ts";
 import { newAdmin } from "./support/platform.ts";
 import { expectProblem } from "./support/problems.ts";
+import { signPayload } from "./support/stripe.ts";
 import { newBuyer, newStripePayer, openAccount } from "./support/stripe-accounts.ts";
 import { givePrice } from "./support/subscriptions.ts";
 
@@ -34,6 +35,34 @@ describe("POST /v1/organizations/{organizationId}/subscription/change, with Stri
     await payer.stripe.invoices.pay(rows?.[0]?.["provider_id"]);
     await payer.deliverAll();
     expect(await payer.read()).toMatchObject({ status: "active", plan: { id: other.planId } });
+  });
+
+  it("takes back what was asked for and not paid, which nobody can pay any more", async () => {
+    const payer = await newStripePayer();
+    const customer = await payer.customerId();
+    await payer.setCard(customer, "declining");
+    await payer.change((await dearer()).priceId);
+    expect((await payer.invoices())[0]?.["status"]).toBe("open");
+    await payer.setCard(customer, "good");
+    await payer.change(payer.priceId);
+    expect((await payer.invoices())[0]?.["status"]).toBe("void");
+    expect((await payer.stripe.subscriptions.retrieve(await payer.providerId())).pending_update).toBeNull();
+    expect((await payer.read()).plan.id).toBe(payer.planId);
+  });
+
+  it("moves at once after the end of a period of which Stripe has not told", async () => {
+    const payer = await newStripePayer();
+    // Here it has ended, too.
+    await payer.passTime("40 days");
+    await payer.goOnTo(
+      (await payer.stripe.subscriptions.list()).data[0]?.items.data[0]?.current_period_end ?? 0,
+      7_200,
+    );
+    const other = await dearer();
+    expect((await payer.change(other.priceId)).body).toMatchObject({
+      plan: { id: other.planId },
+      scheduledPriceId: null,
+    });
   });
 
   it("moves to what costs less with the next period, and stays for the present price", async () => {
@@ -185,6 +214,37 @@ describe("A subscription with Stripe", () => {
     await payer.deliverAll();
     expect((await payer.read()).status).toBe("paused");
     expect(await payer.entitledPlan()).not.toBe(payer.planId);
+  });
+
+  it("is free, and can be begun anew, where Stripe's dashboard has deleted the customer", async () => {
+    const payer = await newStripePayer();
+    const customer = await payer.customerId();
+    const event = { id: `evt_${crypto.randomUUID()}`, object: "event", type: "customer.deleted", livemode: false };
+    const body = JSON.stringify({ ...event, data: { object: { id: customer, object: "customer", deleted: true } } });
+    const headers = { "content-type": "application/json", "stripe-signature": await signPayload(body, payer.secret) };
+    expect((await payer.receive({ body, headers })).status).toBe(200);
+    expect((await payer.read()).status).toBe("free");
+    expect((await payer.subscribe(payer.priceId)).status).toBe(201);
+    expect(await payer.customerId()).not.toBe(customer);
+  });
+
+  it("takes no schedule of Stripe's dashboard for one of its own", async () => {
+    const payer = await newStripePayer();
+    await payer.change((await cheaper()).priceId);
+    const { schedule } = await payer.stripe.subscriptions.retrieve(await payer.providerId(), { expand: ["schedule"] });
+    if (!schedule || typeof schedule === "string") throw new Error("there is no schedule");
+    await payer.stripe.subscriptionSchedules.update(schedule.id, {
+      phases: schedule.phases.map(({ items, start_date, end_date }) => ({
+        items: items.map(({ price, quantity }) => ({
+          price: typeof price === "string" ? price : price.id,
+          quantity: quantity ?? 1,
+        })),
+        start_date,
+        end_date,
+        metadata: { price_id: "of the dashboard" },
+      })),
+    });
+    expect(await payer.refresh()).toMatchObject({ status: 200, body: { status: "active", scheduledPriceId: null } });
   });
 
   it("keeps the price that it had here, where Stripe's dashboard gives it one of its own", async () => {

@@ -161,7 +161,7 @@ grant select, insert on subscriptions, invoices to app_definer;
 grant update (price_id, scheduled_price_id, status, quantity, anchor_at, period_started_at, period_ends_at, grace_ends_at, cancel_at_period_end,
   canceled_at, ended_at, due_at, trial_ends_at) on subscriptions to app_definer;
 grant update (status, total, lines, provider_number, url, due_at, paid_at) on invoices to app_definer;
-grant select, insert on stripe_customers to app_definer;
+grant select, insert, delete on stripe_customers to app_definer;
 grant update (customer_id, ticket, applied_ticket, checkouts, checkout_price_id, checkout_session_id, checkout_url, checkout_expires_at, due_at)
   on stripe_customers to app_definer;
 grant select, insert, delete on stripe_events to app_definer;
@@ -242,6 +242,7 @@ create policy "Definer functions void invoices, and keep a provider's" on invoic
 create policy "Definer functions read whom Stripe collects from" on stripe_customers for select to app_definer using (true);
 create policy "Definer functions note whom Stripe collects from" on stripe_customers for insert to app_definer with check (true);
 create policy "Definer functions follow Stripe's customers" on stripe_customers for update to app_definer using (true);
+create policy "Definer functions forget whom no organization has" on stripe_customers for delete to app_definer using (organization_id is null);
 create policy "Definer functions manage what Stripe tells" on stripe_events for all to app_definer using (true) with check (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
@@ -252,7 +253,7 @@ create policy "Definer functions manage idempotency keys" on idempotency_keys fo
 
 set local role app_definer;
 
-drop type if exists app_private.signed_in, app_private.event, app_private.platform_user, app_private.platform_organization,
+drop type if exists app_private.stripe_subscription, app_private.stripe_invoice, app_private.signed_in, app_private.event, app_private.platform_user, app_private.platform_organization,
   app_private.sold_price;
 
 create table if not exists app_private.seal_key (
@@ -2389,6 +2390,8 @@ language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform app_private.hold_organization('organization:delete');
   update public.organizations o set deleted_at = pg_catalog.now() where o.id = app.org_id();
+  -- Before it is charged again.
+  update public.stripe_customers c set due_at = pg_catalog.now() where c.organization_id = app.org_id() and c.customer_id is not null;
 end
 $$;
 
@@ -4883,7 +4886,7 @@ begin
     return app_private.subscription_json(p_organization_id);
   end if;
   update public.stripe_customers c
-     set checkouts = c.checkouts + 1, checkout_price_id = p_price.id, checkout_session_id = null, checkout_url = null, checkout_expires_at = null
+     set checkouts = c.checkouts + 1, checkout_price_id = p_price.id, checkout_url = null, checkout_expires_at = null
    where c.organization_id = p_organization_id;
   return app_private.ask_stripe(p_organization_id, pg_catalog.jsonb_build_object(
     'checkout', v_customer.checkouts + 1, 'endedSessionId', v_customer.checkout_session_id,
@@ -5081,7 +5084,12 @@ begin
   if v_new.interval = v_old.interval then
     v_charge := pg_catalog.round(v_share * v_charge);
   end if;
-  v_is_later := case when v_subscription.status = 'trialing' then v_new.trial_days = 0 else v_charge <= v_credit end;
+  v_is_later := case
+    when v_subscription.status = 'trialing' then v_new.trial_days = 0
+    -- Of a period that is over here, and goes on there, there is nothing left to compare.
+    when v_subscription.provider = 'stripe' and v_new.interval = v_old.interval
+      then v_new.unit_amount * v_quantity <= v_old.unit_amount * v_subscription.quantity
+    else v_charge <= v_credit end;
   if v_subscription.provider = 'stripe' then
     return app_private.ask_stripe(v_id, pg_catalog.jsonb_build_object(
       'subscriptionId', v_subscription.provider_id, 'price', app_private.stripe_price(v_new), 'quantity', v_quantity, 'isLater', v_is_later));
@@ -5161,7 +5169,7 @@ $$;
 -- come, what is written in the end is what Stripe has. All of it is said by the Worker alone, which has the key to Stripe.
 
 create type app_private.stripe_subscription as (
-  id text, status text, price_id uuid, scheduled_price_id uuid, quantity int, trial_ends_at timestamptz, anchor_at timestamptz,
+  id text, status text, price_id uuid, scheduled_price_id uuid, quantity int, scheduled_quantity int, trial_ends_at timestamptz, anchor_at timestamptz,
   period_started_at timestamptz, period_ends_at timestamptz, cancel_at_period_end boolean, canceled_at timestamptz, ended_at timestamptz,
   created_at timestamptz
 );
@@ -5262,17 +5270,20 @@ begin
 end
 $$;
 
-/* Tickets for customers that are to be looked at, for this caller alone for five minutes. APWRK as above. */
-create function app.due_stripe_customers(p_worker_keys bytea, p_limit int) returns table (customer_id text, ticket bigint)
+/* Tickets for customers that are to be looked at, for this caller alone for five minutes; and of such whose organization is deleted, or
+   gone, the checkout that nobody is to pay any more. APWRK as above. */
+create function app.due_stripe_customers(p_worker_keys bytea, p_limit int)
+returns table (customer_id text, ticket bigint, ended_session_id text)
 language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform app_private.prove_worker(p_worker_keys);
   return query
     update public.stripe_customers c set ticket = c.ticket + 1, due_at = pg_catalog.now() + interval '5 minutes'
-     where c.organization_id = any (array(
-             select d.organization_id from public.stripe_customers d
+     where c.id = any (array(
+             select d.id from public.stripe_customers d
               where d.due_at <= pg_catalog.now() and d.customer_id is not null order by d.due_at limit p_limit for no key update skip locked))
-    returning c.customer_id, c.ticket;
+    returning c.customer_id, c.ticket, case
+      when not exists (select from public.organizations o where o.id = c.organization_id and o.deleted_at is null) then c.checkout_session_id end;
 end
 $$;
 
@@ -5319,6 +5330,12 @@ begin
           s.grace_ends_at, s.cancel_at_period_end, s.canceled_at, s.ended_at) is distinct from
          (n.status, n.price_id, n.scheduled_price_id, n.quantity, n.trial_ends_at, n.anchor_at, n.period_started_at, n.period_ends_at,
           n.grace_ends_at, n.cancel_at_period_end, n.canceled_at, n.ended_at);
+  -- What Stripe does not have any more.
+  update public.subscriptions s
+     set status = case s.status when 'incomplete' then 'incomplete_expired' else 'canceled' end, ended_at = pg_catalog.now(),
+         scheduled_price_id = null
+   where s.organization_id = p_organization_id and s.provider = 'stripe' and s.ended_at is null
+     and not exists (select from pg_catalog.unnest(p_subscriptions) g where g.id = s.provider_id);
   insert into public.subscriptions
     (organization_id, id, price_id, scheduled_price_id, provider, provider_id, status, quantity, trial_ends_at, anchor_at, period_started_at,
      period_ends_at, grace_ends_at, cancel_at_period_end, canceled_at, ended_at)
@@ -5368,7 +5385,8 @@ end
 $$;
 
 /* What Stripe is to be told, once its subscriptions are written: those to a price of ours beside the one that lives are to be canceled;
-   that one is to end with its period, where the organization is deleted, and to have as many seats as there are members. Null for nothing. */
+   that one is to end with its period, where the organization is deleted, and else to have as many seats as there are members, now and
+   with the next period. Null for nothing. */
 create function app_private.stripe_todo(p_organization_id uuid, p_subscriptions app_private.stripe_subscription[]) returns jsonb
 language sql stable set search_path = '' as $$
   select nullif(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
@@ -5377,11 +5395,20 @@ language sql stable set search_path = '' as $$
                 where not exists (select from public.subscriptions s where s.provider_id = g.id)),
     'end', (select s.provider_id from public.subscriptions s join public.organizations o on o.id = s.organization_id
              where s.organization_id = p_organization_id and s.ended_at is null and not s.cancel_at_period_end and o.deleted_at is not null),
-    'seats', (select pg_catalog.jsonb_build_object('subscriptionId', s.provider_id, 'quantity', m.seats)
-                from public.subscriptions s join public.organizations o on o.id = s.organization_id,
-                     lateral app_private.seats(s.organization_id, s.price_id) m (seats)
-               where s.organization_id = p_organization_id and s.provider = 'stripe' and s.status in ('trialing', 'active', 'past_due')
-                 and s.quantity <> m.seats and o.deleted_at is null))), '{}')
+    'seats', (select pg_catalog.jsonb_build_object('subscriptionId', s.provider_id, 'quantity', m.seats, 'scheduledQuantity', m.scheduled_seats)
+                from public.subscriptions s join public.organizations o on o.id = s.organization_id
+                join pg_catalog.unnest(p_subscriptions) g on g.id = s.provider_id
+                cross join lateral (
+                  select app_private.seats(s.organization_id, s.price_id), app_private.seats(s.organization_id, s.scheduled_price_id)) m (seats, scheduled_seats)
+               where s.organization_id = p_organization_id and s.status in ('trialing', 'active', 'past_due') and o.deleted_at is null
+                 and (s.quantity <> m.seats or g.scheduled_quantity <> m.scheduled_seats)))), '{}')
+$$;
+
+/* What Stripe is to be told of a customer whose organization is gone: to cancel all that lives. Null for nothing. */
+create function app_private.stripe_ending(p_subscriptions app_private.stripe_subscription[]) returns jsonb
+language sql immutable set search_path = '' as $$
+  select pg_catalog.jsonb_build_object('cancel', pg_catalog.jsonb_agg(g.id order by g.id))
+    from pg_catalog.unnest(p_subscriptions) g where not app_private.is_ended(g.status) having pg_catalog.count(*) > 0
 $$;
 
 /* Writes what Stripe has of a customer, as it was asked for with a ticket, and settles the event that told of it. Returns whether it
@@ -5391,6 +5418,7 @@ returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_id uuid;
+  v_customer public.stripe_customers;
   v_subscriptions app_private.stripe_subscription[] := array(
     select s from pg_catalog.jsonb_populate_recordset(null::app_private.stripe_subscription, p_state -> 'subscriptions') s);
   v_is_in_time boolean;
@@ -5402,21 +5430,48 @@ begin
   perform from public.organizations o where o.id = v_id for no key update;
   -- Before the customer, as whoever claims an event does.
   update public.stripe_events e set status = 'done', leased_until = null where e.id = p_event_id and e.status = 'processing';
-  update public.stripe_customers c set applied_ticket = p_ticket, due_at = pg_catalog.now() + interval '1 day'
-   where c.organization_id = v_id and c.applied_ticket < p_ticket and p_ticket <= c.ticket;
+  update public.stripe_customers c
+     set applied_ticket = p_ticket, due_at = pg_catalog.now() + interval '1 day',
+         checkout_session_id = nullif(c.checkout_session_id, p_state ->> 'endedSessionId')
+   where c.customer_id = p_customer_id and c.applied_ticket < p_ticket and p_ticket <= c.ticket
+  returning c.* into v_customer;
   v_is_in_time := found;
   if v_is_in_time then
-    perform app_private.write_stripe_subscriptions(v_id, v_subscriptions);
-    perform app_private.write_stripe_invoices(v_id, array(
-      select n from pg_catalog.jsonb_populate_recordset(null::app_private.stripe_invoice, p_state -> 'invoices') n));
-    v_todo := app_private.stripe_todo(v_id, v_subscriptions);
-    if v_todo is not null then
+    if v_id is null then
+      v_todo := app_private.stripe_ending(v_subscriptions);
+    else
+      perform app_private.write_stripe_subscriptions(v_id, v_subscriptions);
+      perform app_private.write_stripe_invoices(v_id, array(
+        select n from pg_catalog.jsonb_populate_recordset(null::app_private.stripe_invoice, p_state -> 'invoices') n));
+      v_todo := app_private.stripe_todo(v_id, v_subscriptions);
+    end if;
+    if v_todo is not null or v_id is null and v_customer.checkout_session_id is not null then
       -- Until Stripe has agreed.
-      update public.stripe_customers c set due_at = pg_catalog.now() + interval '5 minutes' where c.organization_id = v_id;
+      update public.stripe_customers c set due_at = pg_catalog.now() + interval '5 minutes' where c.id = v_customer.id;
+    elsif v_id is null then
+      delete from public.stripe_customers c where c.id = v_customer.id;
+    elsif (p_state ->> 'isGone')::boolean then
+      -- The next checkout makes another one.
+      update public.stripe_customers c
+         set customer_id = null, due_at = null, checkout_price_id = null, checkout_session_id = null, checkout_url = null, checkout_expires_at = null
+       where c.id = v_customer.id;
     end if;
   end if;
   return pg_catalog.jsonb_build_object('isInTime', v_is_in_time, 'todo', v_todo,
                                        'subscription', case when v_id is not null then app_private.subscription_json(v_id) end);
+end
+$$;
+
+/* As app_definer, whoever deletes an organization: what it pays for is to be canceled, and is nobody's else. */
+create function app_private.outlive_organization() returns trigger
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  if new.customer_id is null then
+    delete from public.stripe_customers c where c.id = new.id;
+  else
+    update public.stripe_customers c set due_at = pg_catalog.now() where c.id = new.id;
+  end if;
+  return null;
 end
 $$;
 
@@ -5450,7 +5505,7 @@ begin
   execute format('grant execute on all functions in schema app to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
   -- To make the triggers below of it.
-  execute format('grant execute on function app_private.audit_rows(), app_private.audit_change(), app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug(), app_private.refuse_known_id(), app_private.switch_webhooks(), app_private.refuse_impersonator(), app_private.refuse_impersonator_elsewhere(), app_private.follow_seats() to %I',
+  execute format('grant execute on function app_private.audit_rows(), app_private.audit_change(), app_private.enroll(), app_private.index_members(), app_private.index_person(), app_private.keep_slug(), app_private.refuse_known_id(), app_private.switch_webhooks(), app_private.refuse_impersonator(), app_private.refuse_impersonator_elsewhere(), app_private.follow_seats(), app_private.outlive_organization() to %I',
                  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'app'));
 end
 $$;
@@ -5925,6 +5980,8 @@ create trigger follow_joined after insert on memberships referencing new table a
   for each statement execute function app_private.follow_seats();
 create trigger follow_left after delete on memberships referencing old table as changed
   for each statement execute function app_private.follow_seats();
+create trigger outlive_organization after update of organization_id on stripe_customers
+  for each row when (new.organization_id is null) execute function app_private.outlive_organization();
 create trigger index_person after update of email, name on users
   for each row when (new.email <> old.email or new.name <> old.name) execute function app_private.index_person();
 

@@ -1,13 +1,19 @@
 import { sql } from "drizzle-orm";
 import { bigint, check, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { planPrices } from "./plan-tables.ts";
-import { createdAt, instant, ownOrganizationId, updatedAt } from "./schema.ts";
+import { createdAt, instant, organizations, updatedAt } from "./schema.ts";
 
-/** Whom Stripe collects an organization's money from, and what of them is to be looked at. Changed by functions of the fence alone. */
+/**
+ * Whom Stripe collects an organization's money from, and what of them is to be looked at. Outlives the organization, until nothing is
+ * collected any more. Changed by functions of the fence alone.
+ */
 export const stripeCustomers = pgTable(
   "stripe_customers",
   {
-    organizationId: ownOrganizationId().primaryKey(),
+    id: uuid("id")
+      .primaryKey()
+      .default(sql`uuidv7()`),
+    organizationId: uuid("organization_id").references(() => organizations.id, { onDelete: "set null" }),
     /** Stripe's; null until the first checkout has made it. */
     customerId: text("customer_id"),
     /** The last that was given out: whoever asks Stripe takes one before. */
@@ -16,6 +22,7 @@ export const stripeCustomers = pgTable(
     appliedTicket: bigint("applied_ticket", { mode: "number" }).notNull().default(0),
     /** How many checkouts were begun: the last one alone may be paid. */
     checkouts: integer("checkouts").notNull().default(0),
+    // Of the session that may be paid still, and where that can be done for the price that was asked for last.
     checkoutPriceId: uuid("checkout_price_id").references(() => planPrices.id),
     checkoutSessionId: text("checkout_session_id"),
     checkoutUrl: text("checkout_url"),
@@ -26,6 +33,7 @@ export const stripeCustomers = pgTable(
     updatedAt: updatedAt(),
   },
   (table) => [
+    uniqueIndex("stripe_customers_organization_id_key").on(table.organizationId),
     uniqueIndex("stripe_customers_customer_id_key").on(table.customerId),
     index("stripe_customers_due_at_idx")
       .on(table.dueAt)
@@ -35,10 +43,7 @@ export const stripeCustomers = pgTable(
       .where(sql`checkout_price_id is not null`),
     check("stripe_customers_customer_id_length", sql`length(customer_id) between 1 and 255`),
     check("stripe_customers_tickets_given", sql`applied_ticket between 0 and ticket`),
-    check(
-      "stripe_customers_checkout_whole",
-      sql`num_nulls(checkout_session_id, checkout_url, checkout_expires_at) in (0, 3)`,
-    ),
+    check("stripe_customers_checkout_whole", sql`num_nulls(checkout_url, checkout_expires_at) in (0, 2)`),
   ],
 ).enableRLS();
 

@@ -62,8 +62,9 @@ export async function openAccount() {
     stripe: openSdk(key),
     pay: (session: string, outcome: "paid" | "declined" = "paid") => control("POST", "checkout", { session, outcome }),
     setCard: (customer: string, card: "good" | "declining" | null) => control("POST", "card", { customer, card }),
-    /** The account's clock, on to that time. @param to ISO 8601 */
-    goOnTo: (to: string, seconds = 0) => control("POST", "clock", { to: Math.ceil(Date.parse(to) / 1000) + seconds }),
+    /** The account's clock, on to that time. @param to ISO 8601, or seconds */
+    goOnTo: (to: string | number, seconds = 0) =>
+      control("POST", "clock", { to: (typeof to === "number" ? to : Math.ceil(Date.parse(to) / 1000)) + seconds }),
     goOnBy: (seconds: number) => control("POST", "clock", { by: seconds }),
     /** The next requests to Stripe, as many as the SDK sends before it gives up. */
     fail: (fault: object) => control("POST", "faults", { times: 3, status: 500, ...fault }),

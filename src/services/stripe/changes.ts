@@ -6,8 +6,9 @@ import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
 import type { Subscription } from "../subscriptions.ts";
 import { isRefusal, openStripe, refuseFor } from "./client.ts";
-import { releaseSchedule, syncCustomer, type Ticket } from "./customers.ts";
+import { syncCustomer, type Ticket } from "./customers.ts";
 import { ensurePrice, type SoldPrice } from "./prices.ts";
+import { releaseSchedule, scheduleChange } from "./schedules.ts";
 
 /** What the fence says is to be asked of Stripe: of this subscription. */
 export interface StripeRequest extends Ticket {
@@ -36,7 +37,9 @@ async function change(
     await work(stripe, await stripe.subscriptions.retrieve(request.subscriptionId));
   } catch (error) {
     if (!isRefusal(error)) refuseFor(error);
-    await syncCustomer(database, settings, request);
+    const { subscription } = await syncCustomer(database, settings, request);
+    // Else it is not the subscription that Stripe refuses.
+    if (subscription.status !== "free") refuseFor(error);
     throw new AppError("subscription_not_active", { cause: error });
   }
   const { isInTime, subscription } = await syncCustomer(database, settings, request);
@@ -56,26 +59,20 @@ export async function refreshAtStripe(database: TenantDatabase, settings: Settin
 
 export const changePrice = (database: TenantDatabase, settings: Settings, request: ChangeRequest) =>
   change(database, settings, request, async (stripe, subscription) => {
-    await releaseSchedule(stripe, subscription);
+    await takeBack(stripe, subscription);
     if (request.price === null) return;
-    const price = await ensurePrice(stripe, request.price);
-    await (request.isLater ? schedule : move)(stripe, subscription, {
-      price,
-      quantity: request.quantity,
-      metadata: { price_id: request.price.id },
-    });
+    const item = { price: await ensurePrice(stripe, request.price), quantity: request.quantity };
+    // With the price's id beside the phase, in which that would not be told with the subscription.
+    if (request.isLater) await scheduleChange(stripe, subscription.id, item, { price_id: request.price.id });
+    else await move(stripe, subscription, item);
   });
 
-interface Target {
-  /** Stripe's. */
-  price: string;
-  quantity: number;
-  /** Of the phase, in which the price would not be told with the subscription. */
-  metadata: { price_id: string };
-}
-
 /** At once, and where that costs something, only with its payment. */
-async function move(stripe: Stripe, { id, items, status }: Stripe.Subscription, { price, quantity }: Target) {
+async function move(
+  stripe: Stripe,
+  { id, items, status }: Stripe.Subscription,
+  { price, quantity }: { price: string; quantity: number },
+): Promise<void> {
   const [item] = items.data;
   await stripe.subscriptions.update(id, {
     items: [{ ...(item && { id: item.id }), price, quantity }],
@@ -84,40 +81,29 @@ async function move(stripe: Stripe, { id, items, status }: Stripe.Subscription, 
   });
 }
 
-async function schedule(stripe: Stripe, { id }: Stripe.Subscription, { price, quantity, metadata }: Target) {
-  const { id: scheduleId, phases } = await stripe.subscriptionSchedules.create({ from_subscription: id });
-  const [present] = phases;
-  if (!present) throw new Error("a schedule without a phase");
-  await stripe.subscriptionSchedules.update(scheduleId, {
-    end_behavior: "release",
-    proration_behavior: "none",
-    phases: [
-      {
-        items: present.items.map((item) => ({
-          price: typeof item.price === "string" ? item.price : item.price.id,
-          quantity: item.quantity ?? 1,
-        })),
-        start_date: present.start_date,
-        end_date: present.end_date,
-        ...(present.trial_end && { trial_end: present.trial_end }),
-      },
-      { items: [{ price, quantity }], metadata, start_date: present.end_date },
-    ],
-  });
+/** What was to come, and what was asked for and not paid: paid later, it would come after all. */
+async function takeBack(stripe: Stripe, subscription: Stripe.Subscription): Promise<void> {
+  await releaseSchedule(stripe, subscription);
+  const { pending_update: pending, latest_invoice: invoice } = subscription;
+  if (pending && invoice) await stripe.invoices.voidInvoice(typeof invoice === "string" ? invoice : (invoice.id ?? ""));
 }
 
 /** With the period that is on trial or paid for, or else at once. */
 export const cancelAtStripe = (database: TenantDatabase, settings: Settings, request: CancelRequest) =>
   change(database, settings, request, async (stripe, subscription) => {
-    await releaseSchedule(stripe, subscription);
+    await takeBack(stripe, subscription);
     await (request.atPeriodEnd
       ? stripe.subscriptions.update(subscription.id, { cancel_at_period_end: true })
       : stripe.subscriptions.cancel(subscription.id));
   });
 
 export const resumeAtStripe = (database: TenantDatabase, settings: Settings, request: StripeRequest) =>
-  change(database, settings, request, (stripe, { id }) =>
-    stripe.subscriptions.update(id, { cancel_at_period_end: false }),
+  change(database, settings, request, (stripe, { id, cancel_at_period_end, cancel_at }) =>
+    // By its portal Stripe may have set a date instead.
+    stripe.subscriptions.update(
+      id,
+      cancel_at && !cancel_at_period_end ? { cancel_at: "" } : { cancel_at_period_end: false },
+    ),
   );
 
 /** A page of Stripe's, for whoever pays: to see invoices, and to change how they are paid. Good for a few minutes. */

@@ -7,9 +7,10 @@ import type { Settings } from "../../env.ts";
 import { AppError } from "../../errors.ts";
 import type { Subscription } from "../subscriptions.ts";
 import { workerKeys } from "../worker-keys.ts";
-import { isRefusal, openStripe, refuseFor } from "./client.ts";
+import { isMissing, openStripe, refuseFor } from "./client.ts";
 import { syncCustomer } from "./customers.ts";
 import { ensurePrice, type SoldPrice } from "./prices.ts";
+import { endSession } from "./sessions.ts";
 
 /** What `app.start_subscription` says is to be asked. */
 export interface CheckoutRequest {
@@ -47,7 +48,14 @@ export async function openCheckout(
     await syncCustomer(database, settings, { customerId: customer, ticket: request.ticket });
     throw new AppError("subscription_exists");
   }
-  const { id, url, expires_at } = await makeSession(stripe, settings, customer, request).catch(refuseFor);
+  const { id, url, expires_at } = await makeSession(stripe, settings, customer, request).catch(
+    async (error: unknown) => {
+      if (!isMissing(error, "customer")) refuseFor(error);
+      // Somebody has deleted it there: the next checkout makes another.
+      await syncCustomer(database, settings, { customerId: customer, ticket: request.ticket, isGone: true });
+      throw new AppError("unavailable", { cause: error });
+    },
+  );
   const expiresAt = new Date(expires_at * 1000).toISOString();
   try {
     return await database.create<Subscription>(
@@ -71,19 +79,6 @@ async function keepCustomer(database: TenantDatabase, keys: string, made: string
     queries.execute<{ body: string }>(sql`select app.keep_stripe_customer(${keys}::bytea, ${made}) as body`),
   ]);
   return bodyOf(answer);
-}
-
-/** Whether nobody has paid it, and nobody can any more. */
-async function endSession(stripe: Stripe, id: string): Promise<boolean> {
-  try {
-    await stripe.checkout.sessions.expire(id);
-    return true;
-  } catch (error) {
-    // One that is not open any more.
-    if (!isRefusal(error)) refuseFor(error);
-  }
-  const { status } = await stripe.checkout.sessions.retrieve(id).catch(refuseFor);
-  return status !== "complete";
 }
 
 async function makeSession(

@@ -27,6 +27,12 @@ export function openStripe(settings: Settings): Stripe {
 /** Whether what Stripe said is about what was asked of it, and not about whether it could be asked. */
 export const isRefusal = (error: unknown): boolean => error instanceof Stripe.errors.StripeInvalidRequestError;
 
+/** Whether what Stripe does not know is what this parameter names. */
+export const isMissing = (error: unknown, param: string): boolean =>
+  error instanceof Stripe.errors.StripeInvalidRequestError &&
+  error.code === "resource_missing" &&
+  error.param === param;
+
 /**
  * What becomes of a call that failed.
  *

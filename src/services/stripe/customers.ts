@@ -7,7 +7,9 @@ import type { Settings } from "../../env.ts";
 import type { Subscription } from "../subscriptions.ts";
 import { workerKeys } from "../worker-keys.ts";
 import { openStripe, refuseFor } from "./client.ts";
-import { readCustomerState } from "./state.ts";
+import { releaseSchedule, type Seats, setSeats } from "./schedules.ts";
+import { endSession } from "./sessions.ts";
+import { goneCustomer, readCustomerState } from "./state.ts";
 
 /** A customer, with the ticket that was taken before Stripe is asked. */
 export interface Ticket {
@@ -21,7 +23,7 @@ export interface Todo {
   cancel?: string[];
   /** One that ends with its period. */
   end?: string;
-  seats?: { subscriptionId: string; quantity: number };
+  seats?: Seats & { subscriptionId: string };
 }
 
 interface Applied {
@@ -31,23 +33,31 @@ interface Applied {
   subscription: Subscription;
 }
 
+interface Looked extends Ticket {
+  /** The event that told of it, which is then done with. */
+  eventId?: string;
+  /** A checkout that nobody can pay any more. */
+  endedSessionId?: string | null;
+  /** Whether Stripe has said that it has no such customer any more: with a key of another account it knows none. */
+  isGone?: boolean;
+}
+
 /**
- * Asks Stripe what it has of a customer, and writes it; with an event, that is then done with. The request to the database
- * stands by itself, since Stripe is asked before it, and the ticket was taken before that.
+ * Asks Stripe what it has of a customer, and writes it. The request to the database stands by itself, since Stripe is asked
+ * before it, and the ticket was taken before that.
  *
  * @throws AppError `unavailable`, and the event is still to be heeded; `misconfigured`.
  */
 export async function syncCustomer(
   database: Database,
   settings: Settings,
-  { customerId, ticket }: Ticket,
-  eventId: string | null = null,
+  { customerId, ticket, eventId, endedSessionId, isGone = false }: Looked,
 ): Promise<Applied> {
-  const state = await readCustomerState(openStripe(settings), customerId).catch(refuseFor);
+  const state = isGone ? goneCustomer : await readCustomerState(openStripe(settings), customerId).catch(refuseFor);
   const keys = toBytea(await workerKeys(settings));
   const [answer] = await database.run((queries) => [
     queries.execute<{ body: Applied }>(
-      sql`select app.apply_stripe_state(${keys}::bytea, ${customerId}, ${ticket}::bigint, ${JSON.stringify(state)}::jsonb, ${eventId}::text) as body`,
+      sql`select app.apply_stripe_state(${keys}::bytea, ${customerId}, ${ticket}::bigint, ${JSON.stringify({ ...state, endedSessionId })}::jsonb, ${eventId ?? null}::text) as body`,
     ),
   ]);
   return bodyOf(answer);
@@ -57,56 +67,44 @@ export async function syncCustomer(
 export async function syncDueCustomers(database: Database, settings: Settings, limit: number): Promise<number> {
   const keys = toBytea(await workerKeys(settings));
   const [due] = await database.run((queries) => [
-    queries.execute<{ customerId: string; ticket: string }>(
-      sql`select customer_id as "customerId", ticket from app.due_stripe_customers(${keys}::bytea, ${limit}::int)`,
+    queries.execute<{ customerId: string; ticket: string; endedSessionId: string | null }>(
+      sql`select customer_id as "customerId", ticket, ended_session_id as "endedSessionId" from app.due_stripe_customers(${keys}::bytea, ${limit}::int)`,
     ),
   ]);
-  for (const { customerId, ticket } of due.rows) {
+  for (const { customerId, ticket, endedSessionId } of due.rows) {
     // Whatever is wrong with one, the others are looked at. It comes again in five minutes.
-    await syncDueCustomer(database, settings, { customerId, ticket: Number(ticket) }).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : "unknown";
-      console.error(JSON.stringify({ level: "warn", message: "customer not looked at", customerId, reason }));
-    });
+    await syncDueCustomer(database, settings, { customerId, ticket: Number(ticket), endedSessionId }).catch(
+      (error: unknown) => {
+        const [reason, cause] = [error, (error as { cause?: unknown }).cause].map((each) =>
+          each instanceof Error ? each.message : undefined,
+        );
+        console.error(JSON.stringify({ level: "warn", message: "customer not looked at", customerId, reason, cause }));
+      },
+    );
   }
   return due.rows.length;
 }
 
-async function syncDueCustomer(database: Database, settings: Settings, ticket: Ticket): Promise<void> {
-  const { todo } = await syncCustomer(database, settings, ticket);
+async function syncDueCustomer(database: Database, settings: Settings, due: Looked): Promise<void> {
+  const stripe = openStripe(settings);
+  if (due.endedSessionId) await endSession(stripe, due.endedSessionId);
+  const { todo } = await syncCustomer(database, settings, due);
   // What comes of it, Stripe tells.
-  if (todo) await carryOut(openStripe(settings), todo);
+  if (todo) await carryOut(stripe, todo);
 }
 
+/** Each by itself: what Stripe refuses is in no other's way. @throws what went wrong first */
 async function carryOut(stripe: Stripe, { cancel = [], end, seats }: Todo): Promise<void> {
-  // What was paid for it is credited to the customer.
-  for (const id of cancel) await stripe.subscriptions.cancel(id, { prorate: true, invoice_now: true });
-  if (end) {
-    await releaseSchedule(stripe, await stripe.subscriptions.retrieve(end));
-    await stripe.subscriptions.update(end, { cancel_at_period_end: true });
-  }
-  if (seats) await setSeats(stripe, seats.subscriptionId, seats.quantity);
+  const outcomes = await Promise.allSettled([
+    // What was paid for it is credited to the customer.
+    ...cancel.map((id) => stripe.subscriptions.cancel(id, { prorate: true, invoice_now: true })),
+    ...(end ? [endWithPeriod(stripe, end)] : []),
+    ...(seats ? [setSeats(stripe, seats.subscriptionId, seats)] : []),
+  ]);
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
-async function setSeats(stripe: Stripe, id: string, quantity: number): Promise<void> {
-  const { items, schedule } = await stripe.subscriptions.retrieve(id, { expand: ["schedule"] });
-  if (schedule === null || typeof schedule === "string") {
-    const [item] = items.data;
-    if (item) await stripe.subscriptions.update(id, { items: [{ id: item.id, quantity }] });
-    return;
-  }
-  // What is to come is kept. Stripe takes phases from the present one on.
-  const phases = schedule.phases.filter(({ end_date }) => end_date > (schedule.current_phase?.start_date ?? 0));
-  await stripe.subscriptionSchedules.update(schedule.id, {
-    phases: phases.map(({ start_date, end_date, items: [item], metadata }) => ({
-      start_date,
-      end_date,
-      metadata: metadata ?? {},
-      items: item ? [{ price: typeof item.price === "string" ? item.price : item.price.id, quantity }] : [],
-    })),
-  });
-}
-
-/** Takes back what was to come with the next period. */
-export async function releaseSchedule(stripe: Stripe, { schedule }: Stripe.Subscription): Promise<void> {
-  if (schedule) await stripe.subscriptionSchedules.release(typeof schedule === "string" ? schedule : schedule.id);
+async function endWithPeriod(stripe: Stripe, id: string): Promise<void> {
+  await releaseSchedule(stripe, await stripe.subscriptions.retrieve(id));
+  await stripe.subscriptions.update(id, { cancel_at_period_end: true });
 }

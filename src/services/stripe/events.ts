@@ -44,7 +44,8 @@ export async function receiveEvent(
   if (claim.outcome === "processing") throw new AppError("unavailable");
   if (claim.outcome !== "claimed" || customerId === null) return;
   try {
-    await syncCustomer(database, settings, { customerId, ticket: claim.ticket }, event.id);
+    const isGone = event.type === "customer.deleted";
+    await syncCustomer(database, settings, { customerId, ticket: claim.ticket, eventId: event.id, isGone });
   } catch (error) {
     // Else the next delivery would be refused for a minute. Without the database its lease ends by itself.
     await database

@@ -10,6 +10,8 @@ interface SubscriptionState {
   price_id: string | null;
   scheduled_price_id: string | null;
   quantity: number;
+  /** Of the next period, where it is to be another one. */
+  scheduled_quantity: number | null;
   trial_ends_at: string | null;
   anchor_at: string;
   period_started_at: string;
@@ -40,7 +42,12 @@ interface InvoiceState {
 export interface CustomerState {
   subscriptions: SubscriptionState[];
   invoices: InvoiceState[];
+  /** Whether Stripe has no such customer any more. */
+  isGone: boolean;
 }
+
+/** Of whom Stripe has nothing. */
+export const goneCustomer: CustomerState = { subscriptions: [], invoices: [], isGone: true };
 
 /** More than anybody has: of each, Stripe answers 100 at a time. */
 const MAX_SUBSCRIPTIONS = 1_000;
@@ -56,6 +63,7 @@ export async function readCustomerState(stripe: Stripe, customer: string): Promi
   return {
     subscriptions: subscriptions.flatMap((subscription) => toSubscriptionState(subscription) ?? []),
     invoices: invoices.data.flatMap((invoice) => toInvoiceState(invoice) ?? []),
+    isGone: false,
   };
 }
 
@@ -81,8 +89,8 @@ function toSubscriptionState(subscription: Stripe.Subscription): SubscriptionSta
   return {
     id,
     status,
-    price_id: priceIdOf(item.price),
-    scheduled_price_id: scheduledPriceOf(subscription, item.current_period_end),
+    price_id: priceIdOf(item.price.metadata),
+    ...scheduledOf(subscription, item.current_period_end),
     quantity: Math.max(1, item.quantity ?? 1),
     trial_ends_at: toInstantOrNull(trial_end),
     anchor_at: toInstant(billing_cycle_anchor),
@@ -97,10 +105,13 @@ function toSubscriptionState(subscription: Stripe.Subscription): SubscriptionSta
 }
 
 /** Of the phase that begins with the next period. */
-function scheduledPriceOf({ schedule }: Stripe.Subscription, periodEnd: number): string | null {
-  if (schedule === null || typeof schedule === "string") return null;
-  const next = schedule.phases.find(({ start_date }) => start_date >= periodEnd);
-  return next?.metadata?.["price_id"] ?? null;
+function scheduledOf(
+  { schedule }: Stripe.Subscription,
+  periodEnd: number,
+): Pick<SubscriptionState, "scheduled_price_id" | "scheduled_quantity"> {
+  const phases = schedule === null || typeof schedule === "string" ? [] : schedule.phases;
+  const next = phases.find(({ start_date }) => start_date >= periodEnd);
+  return { scheduled_price_id: priceIdOf(next?.metadata), scheduled_quantity: next?.items[0]?.quantity ?? null };
 }
 
 /** Null of a draft, which is not asked for yet, and of what no subscription costs. */

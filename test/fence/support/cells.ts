@@ -121,5 +121,9 @@ export async function foreignValuesOf(
 }
 
 export function outsideOf(owners: Owners): (relation: Relation) => string {
-  return (relation) => `not coalesce(${belongsTo(relation, owners)}, false)`;
+  return (relation) => {
+    const outside = `not coalesce(${belongsTo(relation, owners)}, false)`;
+    // What an organization has left behind is nobody's.
+    return relation.name === "public.stripe_customers" ? `${outside} and organization_id is not null` : outside;
+  };
 }

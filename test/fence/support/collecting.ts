@@ -146,6 +146,8 @@ export const stripeInvoice = (name: string, of: string, rest: object = {}) => ({
 interface State {
   subscriptions?: object[];
   invoices?: object[];
+  endedSessionId?: string;
+  isGone?: boolean;
   ticket?: number;
   customer?: string;
   event?: string | null;
@@ -155,16 +157,28 @@ interface State {
 export const apply = ({
   subscriptions: those = [],
   invoices = [],
+  endedSessionId,
+  isGone = false,
   ticket = 5,
   customer: of = "cus_mine",
   event = null,
   keys = workerKeys,
 }: State = {}) =>
-  `select app.apply_stripe_state(${text(keys)}, ${text(of)}, ${ticket}, ${text(JSON.stringify({ subscriptions: those, invoices }))}, ${text(event)})`;
+  `select app.apply_stripe_state(${text(keys)}, ${text(of)}, ${ticket}, ${text(JSON.stringify({ subscriptions: those, invoices, endedSessionId, isGone }))}, ${text(event)})`;
 
-/** By the Worker, of nobody. Returns the one answer. */
+/** What Stripe has of a customer, where it is just as it is here. */
+export async function asStored(scene: Scene, of = "cus_mine"): Promise<object[]> {
+  const rows = await scene.see(
+    `select to_jsonb(s) || jsonb_build_object('id', s.provider_id) from subscriptions s
+       join stripe_customers c on c.organization_id = s.organization_id where c.customer_id = '${of}' and s.provider = 'stripe'`,
+  );
+  return rows.map(([row]) => row as object);
+}
+
+/** By the Worker, of nobody; without subscriptions those that there are here. Returns the one answer. */
 export async function applied(scene: Scene, state: State = {}) {
-  const [[answer] = []] = await scene.ask(null, apply(state));
+  const given = state.subscriptions ?? (await asStored(scene, state.customer));
+  const [[answer] = []] = await scene.ask(null, apply({ ...state, subscriptions: given }));
   return answer as { isInTime: boolean; todo: unknown; subscription: Record<string, unknown> | null };
 }
 

@@ -132,11 +132,11 @@ export const stripeCheckoutCommitments: Commitment[] = [
       [["https://before.test/", "free", undefined], true],
       [
         ["cs_before", 3, 6],
-        ["cus_mine", 6, 3, 3, "trial", null, null, null, "02:00:00", true],
+        ["cus_mine", 6, 3, 3, "trial", "cs_before", null, null, "02:00:00", true],
       ],
       [
         ["cs_before", 3, 6],
-        ["cus_mine", 6, 3, 3, "trial", null, null, null, "02:00:00", true],
+        ["cus_mine", 6, 3, 3, "trial", "cs_before", null, null, "02:00:00", true],
       ],
       [
         [null, 3, 6],

@@ -1,7 +1,19 @@
-import { applied, asItIs, giveSeated, being, customers, day, stripeSubscription, subscriptions } from "./collecting.ts";
-import { seats } from "./moving.ts";
+import {
+  applied,
+  asItIs,
+  asStored,
+  being,
+  customers,
+  day,
+  giveCustomers,
+  giveSeated,
+  past,
+  stripeSubscription,
+  subscriptions,
+} from "./collecting.ts";
+import { changed, move, seats, withMore } from "./moving.ts";
 import { findAfterEach, type Commitment } from "./scene.ts";
-import { mine, priceOf, theirs } from "./subscribing.ts";
+import { give, mine, priceOf, theirs } from "./subscribing.ts";
 
 const ofMine = (assignment: string) => `update subscriptions set ${assignment} where organization_id = '${mine}'`;
 
@@ -82,6 +94,74 @@ export const stripeTodoCommitments: Commitment[] = [
         const isCount = told?.subscriptionId === "sub_mine" && told.quantity === count;
         return [isCount && Object.keys(rest).length === 0 ? true : todo, (await customers(scene))[0]?.[8]];
       });
+    },
+  },
+  {
+    title: "app.apply_stripe_state has the seats told that are to come, where there are not as many",
+    expected: [
+      [null, "1 day"],
+      [{ quantity: true, scheduledQuantity: true }, "00:05:00"],
+      [{ quantity: true, scheduledQuantity: 1 }, "00:05:00"],
+      [null, "1 day"],
+    ],
+    actual: async (scene) => {
+      await giveSeated(scene);
+      const [[count] = []] = await scene.see(`select count(*)::int from memberships where organization_id = '${mine}'`);
+      const [perSeat, dear] = [await priceOf(scene, "seats"), await priceOf(scene, "dear")];
+      const found: unknown[] = [];
+      for (const [scheduled, quantity] of [
+        [perSeat, count],
+        [perSeat, 99],
+        [dear, 99],
+        [null, 99],
+      ]) {
+        await scene.see("savepoint counted");
+        const [own] = await asStored(scene);
+        const those = [{ ...own, scheduled_price_id: scheduled, scheduled_quantity: quantity }];
+        const { todo } = await applied(scene, { subscriptions: those });
+        const told = (todo as { seats?: Record<string, unknown> } | null)?.seats;
+        const named = (value: unknown) => (value === count ? true : value);
+        found.push([
+          told ? { quantity: named(told["quantity"]), scheduledQuantity: named(told["scheduledQuantity"]) } : todo,
+          (await customers(scene))[0]?.[8],
+        ]);
+        await scene.see("rollback to counted");
+      }
+      return found;
+    },
+  },
+  {
+    title:
+      "app.change_subscription of Stripe's compares whole prices of one interval, whatever is left of the period, which here may be over",
+    expected: [true, false, false, "dear"],
+    actual: async (scene) => {
+      await withMore(scene);
+      await give(scene, "same", {
+        period_started_at: "now() - interval '40 days'",
+        period_ends_at: "now() - interval '1 day'",
+      });
+      await giveCustomers(scene);
+      const collect = (provider: string) =>
+        past(
+          scene,
+          `update subscriptions set provider = '${provider}', provider_id = ${provider === "stripe" ? "'sub_' || organization_id" : "null"}, due_at = null`,
+        );
+      await collect("stripe");
+      const found: unknown[] = [];
+      for (const [key, amount] of [
+        ["cheap", 5],
+        ["cheap", 6],
+        ["long", 1],
+      ] as const) {
+        const priceId = await priceOf(scene, key);
+        await scene.see(`update plan_prices set unit_amount = ${amount} where id = '${priceId}'`);
+        const [[answer] = []] = await move(scene, key);
+        found.push((answer as { stripe: { isLater: boolean } }).stripe.isLater);
+      }
+      // Of a manual one that is over there is nothing to ask for.
+      await collect("manual");
+      await move(scene, "dear");
+      return [...found, (await changed(scene)).at(-1)];
     },
   },
 ];

@@ -1,4 +1,13 @@
-import { applied, day, giveCustomers, giveStripes, past, stripeSubscription, subscriptions } from "./collecting.ts";
+import {
+  applied,
+  asStored,
+  day,
+  giveCustomers,
+  giveStripes,
+  past,
+  stripeSubscription,
+  subscriptions,
+} from "./collecting.ts";
 import { withMore } from "./moving.ts";
 import { staysSame, type Commitment, type Scene } from "./scene.ts";
 import { mine, priceOf, theirs } from "./subscribing.ts";
@@ -181,7 +190,8 @@ export const stripeUpdateCommitments: Commitment[] = [
       const foreign = stripeSubscription("theirs", await priceOf(scene, "dear"), { status: "unpaid" });
       // Of the same id here as that of `mine`.
       await scene.see("savepoint beside");
-      const both = await staysSame(scene, [["subscriptions"]], () => applied(scene, { subscriptions: [foreign] }));
+      const mineToo = [...(await asStored(scene)), foreign];
+      const both = await staysSame(scene, [["subscriptions"]], () => applied(scene, { subscriptions: mineToo }));
       await scene.see("rollback to beside");
       await scene.see(`delete from subscriptions where organization_id = '${mine}'`);
       const same = await staysSame(scene, [["subscriptions"]], () => applied(scene, { subscriptions: [foreign] }));

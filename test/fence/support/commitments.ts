@@ -67,6 +67,7 @@ import { subscriptionTimeCommitments } from "./commitments-subscription-times.ts
 import { stripeChangeCommitments } from "./commitments-stripe-changes.ts";
 import { stripeCheckoutCommitments } from "./commitments-stripe-checkouts.ts";
 import { stripeCustomerCommitments } from "./commitments-stripe-customers.ts";
+import { stripeEndingCommitments } from "./commitments-stripe-endings.ts";
 import { stripeEventCommitments } from "./commitments-stripe-events.ts";
 import { stripeInvoiceCommitments } from "./commitments-stripe-invoices.ts";
 import { stripeSeatCommitments } from "./commitments-stripe-seats.ts";
@@ -100,6 +101,7 @@ export const commitments = [
   ...stripeCheckoutCommitments,
   ...stripePageCommitments,
   ...stripeCustomerCommitments,
+  ...stripeEndingCommitments,
   ...stripeChangeCommitments,
   ...stripeEventCommitments,
   ...stripeStateCommitments,
