@@ -8,9 +8,9 @@ import { openSystemDatabase } from "./db/index.ts";
 import { readSettings } from "./env.ts";
 import { AppError, ReplayedResponse } from "./errors.ts";
 import { readClientAddress } from "./middleware/client-address.ts";
-import { log } from "./middleware/log.ts";
+import { log, logFailure } from "./middleware/log.ts";
 import { outbox } from "./middleware/outbox.ts";
-import { tellUndelivered, webhooks } from "./middleware/webhooks.ts";
+import { webhooks } from "./middleware/webhooks.ts";
 import { bodyLimit } from "./middleware/request-body.ts";
 import { challenges } from "./headers.ts";
 import { createRouter } from "./openapi.ts";
@@ -211,9 +211,11 @@ async function scheduled({ cron }: ScheduledController, env: Bindings): Promise<
     const { deliverDueWebhooks } = await import("./services/webhook-deliveries.ts");
     const outcomes = await Promise.allSettled([
       sendDueMessages(database, settings, env.EMAIL),
-      deliverDueWebhooks(database, settings).catch((error: unknown) => tellUndelivered(error)),
+      deliverDueWebhooks(database, settings).catch((error: unknown) =>
+        logFailure("webhooks were not delivered", error),
+      ),
       advanceSubscriptions(database),
-      followStripe(database, settings),
+      followStripe(database, settings).catch((error: unknown) => logFailure("customers were not looked at", error)),
     ]);
     throwFirst(outcomes);
     return;

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
+import { AppError } from "../errors.ts";
 import type { AppEnv, Identity } from "../types.ts";
 
 /**
@@ -74,4 +75,10 @@ export function redact(text: string): string {
     .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, "[address]")
     .replace(/\b(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}\b|(?<![\w:$])(?=:*[\da-f])[\da-f:]*::[\da-f:]*(?!\w)/gi, "[address]")
     .replace(/\b[\w-]{40,}\b/g, "[secret]");
+}
+
+/** In the log, and nowhere else: whatever it is in the way of has nothing to do with it, and it is tried again. */
+export function logFailure(message: string, error: unknown, requestId?: string): void {
+  const reason = error instanceof AppError ? error.code : error instanceof Error ? error.name : "unknown";
+  console.error(JSON.stringify({ level: "error", message, requestId, reason }));
 }
