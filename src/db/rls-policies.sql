@@ -5399,7 +5399,9 @@ language sql stable set search_path = '' as $$
                 from public.subscriptions s join public.organizations o on o.id = s.organization_id
                 join pg_catalog.unnest(p_subscriptions) g on g.id = s.provider_id
                 cross join lateral (
-                  select app_private.seats(s.organization_id, s.price_id), app_private.seats(s.organization_id, s.scheduled_price_id)) m (seats, scheduled_seats)
+                  select app_private.seats(s.organization_id, s.price_id), app_private.seats(s.organization_id, s.scheduled_price_id)
+                  -- Counted once.
+                  offset 0) m (seats, scheduled_seats)
                where s.organization_id = p_organization_id and s.status in ('trialing', 'active', 'past_due') and o.deleted_at is null
                  and (s.quantity <> m.seats or g.scheduled_quantity <> m.scheduled_seats)))), '{}')
 $$;
@@ -5480,9 +5482,10 @@ create function app_private.follow_seats() returns trigger
 language plpgsql volatile security definer set search_path = '' as $$
 begin
   update public.stripe_customers c set due_at = pg_catalog.now()
-   where c.organization_id in (select m.organization_id from changed m) and c.due_at > pg_catalog.now()
+   -- As an array, and with an OFFSET, so that no plan reads all customers or subscriptions.
+   where c.organization_id = any (array(select distinct m.organization_id from changed m)) and c.due_at > pg_catalog.now()
      and exists (select from public.subscriptions s join public.plan_prices i on i.id = s.price_id
-                  where s.organization_id = c.organization_id and s.provider = 'stripe' and s.ended_at is null and i.per_seat);
+                  where s.organization_id = c.organization_id and s.provider = 'stripe' and s.ended_at is null and i.per_seat offset 0);
   return null;
 end
 $$;

@@ -434,8 +434,9 @@ describe("The hourly clean-up", () => {
     const measurement = await measure(purge);
     // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges, invitations, share links, API keys, offers of
     // ownership, former slugs, webhook messages, Stripe's events and events of either audit trail 5,000 each, and 50
-    // organizations, each with its slug, 2 subscriptions, what Stripe knows it by, and the event that tells of it.
-    expect(measurement.first.changed).toBe(80_300);
+    // organizations, each with its slug, 2 subscriptions, and the event that tells of it; what Stripe knows it by is let go,
+    // and then due.
+    expect(measurement.first.changed).toBe(80_350);
     expect(findExcess(measurement, "")).toEqual([]);
   });
 
@@ -485,7 +486,8 @@ describe("What the Worker does about Stripe", () => {
     );
     const measurement = await measure(apply);
     expect(measurement.first.changed).toBeGreaterThan(100);
-    expect(findExcess(measurement, "", 400)).toEqual([]);
+    // Beside what is written, its members, who are the seats.
+    expect(findExcess(measurement, "", 2_000)).toEqual([]);
   });
 });
 
