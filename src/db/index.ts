@@ -5,20 +5,14 @@ import type { Permission } from "../permissions.ts";
 import type { Feature } from "../plans.ts";
 import { builder, type DatabaseMeter, type Query, send } from "./connection.ts";
 import { passGate } from "./gate.ts";
+import { type IdempotencyKey, keepAnswer, unlessAnswered } from "./idempotency.ts";
 
-export type { DatabaseMeter };
+export type { DatabaseMeter, IdempotencyKey };
 
 type Queries = readonly Query[];
 type Results<T extends Queries> = BatchResponse<T>;
 
 export type QueryBuilder = Omit<typeof builder, "batch" | "transaction">;
-
-/** The key a creating request came with. `anonymousScope` (bytea) stands for those not signed in. */
-export interface IdempotencyKey {
-  key: string;
-  requestHash: string;
-  anonymousScope: string | null;
-}
 
 /** What the audit trail says of where a change came from. */
 export interface RequestOrigin {
@@ -223,37 +217,19 @@ function openDatabase(
     onAdmission?.((first as { rows: [Record<string, unknown>] }).rows[0]);
     return results;
   };
+  const lastBody = async <T>(statements: SQL[]): Promise<T> => {
+    const results = await request(statements.map((statement) => builder.execute(statement)));
+    const row = (results.at(-1) as { rows: { body: T }[] }).rows[0];
+    if (!row) throw new Error("a statement that selects a body returned no row");
+    return row.body;
+  };
   return {
     messages: options.messages,
     async run(build) {
       // The results of the caller's queries, in their order.
       return (await request([...build(builder)])) as Results<ReturnType<typeof build>>;
     },
-    async create<T>(statement: SQL, status: CreatedStatus = 201) {
-      const { idempotencyKey } = options;
-      const queries: Query[] = [];
-      if (idempotencyKey) {
-        const { anonymousScope, key, requestHash } = idempotencyKey;
-        const claim = sql`select app.claim_idempotency_key(${anonymousScope}::bytea, ${key}, ${requestHash}::bytea)`;
-        const answer = sql`json_build_object('status', ${status}::int, 'body', body)`;
-        const keep = sql`select app.keep_response(${anonymousScope}::bytea, ${key}, ${answer})->'body' as body from (${statement}) created`;
-        queries.push(builder.execute(claim), builder.execute(keep));
-      } else {
-        queries.push(builder.execute(statement));
-      }
-      const results = (await request(queries)) as { rows: { body: T }[] }[];
-      const created = results.at(-1)?.rows[0];
-      if (!created) throw new Error("a creating statement returned no row");
-      return created.body;
-    },
-    async begin<T>(statement: SQL) {
-      const { idempotencyKey: given } = options;
-      const check = sql`select app.check_idempotency_key(${given?.anonymousScope ?? null}::bytea, ${given?.key ?? null}::text, ${given?.requestHash ?? null}::bytea)`;
-      const queries = [...(given ? [check] : []), statement];
-      const results = (await request(queries.map((query) => builder.execute(query)))) as { rows: { body: T }[] }[];
-      const begun = results.at(-1)?.rows[0];
-      if (!begun) throw new Error("a beginning statement returned no row");
-      return begun.body;
-    },
+    create: (statement, status = 201) => lastBody(keepAnswer(statement, status, options.idempotencyKey)),
+    begin: (statement) => lastBody(unlessAnswered(statement, options.idempotencyKey)),
   };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { StripeServer } from "../../scripts/local/stripe.ts";
-import { at, failureOf, idOf, openStage, periodOf, Tenant } from "./stripe-model-support.ts";
+import { at, failureOf, idOf, openStage, periodOf, tenantAt } from "./stripe-model-support.ts";
 
 let stage: StripeServer;
 beforeAll(async () => {
@@ -9,11 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-async function newTenant(): Promise<Tenant> {
-  const tenant = new Tenant(stage);
-  await tenant.moveTo("2027-01-10T12:00:00Z");
-  return tenant;
-}
+const newTenant = () => tenantAt(stage);
 
 describe("checkout sessions", () => {
   it("are open for a day, with a page and what is to be paid", async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { StripeServer } from "../../scripts/local/stripe.ts";
-import { at, failureOf, idOf, openStage, type SubscribeOptions, Tenant } from "./stripe-model-support.ts";
+import { at, failureOf, openStage, type SubscribeOptions, subscriberAt } from "./stripe-model-support.ts";
 
 let stage: StripeServer;
 beforeAll(async () => {
@@ -9,13 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-async function begin(iso: string, options: SubscribeOptions = {}, price: object = {}) {
-  const tenant = new Tenant(stage);
-  await tenant.moveTo(iso);
-  const { id, customer } = await tenant.subscribe(await tenant.newPrice(1200, price), options);
-  const read = () => tenant.stripe.subscriptions.retrieve(id);
-  return { tenant, id, customer: idOf(customer), read, invoices: () => tenant.invoicesOf({ id }) };
-}
+const begin = (iso: string, options: SubscribeOptions = {}, price: object = {}) =>
+  subscriberAt(stage, iso, options, price);
 
 describe("a declined renewal", () => {
   it("is past due, is tried again after 3, 5 and 7 days, and then ends the subscription", async () => {

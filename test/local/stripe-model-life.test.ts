@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { StripeServer } from "../../scripts/local/stripe.ts";
-import { at, failureOf, idOf, openStage, periodOf, type SubscribeOptions, Tenant } from "./stripe-model-support.ts";
+import {
+  at,
+  failureOf,
+  openStage,
+  periodOf,
+  type SubscribeOptions,
+  subscriberAt,
+  Tenant,
+} from "./stripe-model-support.ts";
 
 let stage: StripeServer;
 beforeAll(async () => {
@@ -9,13 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-async function begin(iso: string, options: SubscribeOptions = {}, price: object = {}) {
-  const tenant = new Tenant(stage);
-  await tenant.moveTo(iso);
-  const { id, customer } = await tenant.subscribe(await tenant.newPrice(1200, price), options);
-  const read = () => tenant.stripe.subscriptions.retrieve(id);
-  return { tenant, id, customer: idOf(customer), read, invoices: () => tenant.invoicesOf({ id }) };
-}
+const begin = (iso: string, options: SubscribeOptions = {}, price: object = {}) =>
+  subscriberAt(stage, iso, options, price);
 
 describe("renewals", () => {
   it("count months from where the subscription began: 31 January, 28 February, 31 March", async () => {

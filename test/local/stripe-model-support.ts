@@ -151,3 +151,23 @@ export const failureOf = (promise: Promise<unknown>): Promise<any> =>
 /** Of what is an id as long as nobody expands it. */
 export const idOf = (reference: string | { id: string } | null | undefined): string =>
   typeof reference === "object" ? (reference?.id ?? "") : (reference ?? "");
+
+/** An account at a time of its own. */
+export async function tenantAt(stage: StripeServer, iso = "2027-01-10T12:00:00Z"): Promise<Tenant> {
+  const tenant = new Tenant(stage);
+  await tenant.moveTo(iso);
+  return tenant;
+}
+
+/** One that subscribes at that time, to 12 dollars a month. */
+export async function subscriberAt(
+  stage: StripeServer,
+  iso: string,
+  options: SubscribeOptions = {},
+  price: object = {},
+) {
+  const tenant = await tenantAt(stage, iso);
+  const { id, customer } = await tenant.subscribe(await tenant.newPrice(1200, price), options);
+  const read = () => tenant.stripe.subscriptions.retrieve(id);
+  return { tenant, id, customer: idOf(customer), read, invoices: () => tenant.invoicesOf({ id }) };
+}

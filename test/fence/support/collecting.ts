@@ -214,3 +214,23 @@ export async function codesAfterwards(scene: Scene, statements: string[]): Promi
     );
   return found;
 }
+
+/** Prices, and the customers of all organizations. */
+export const begin = async (scene: Scene) => {
+  await withMore(scene);
+  await giveCustomers(scene);
+};
+
+/** What is written of `mine`: from the provider's id on. */
+export const writtenOf = async (scene: Scene) =>
+  (await subscriptions(scene, `s.organization_id = '${mine}'`)).map((row) => row.slice(2));
+export const namesOf = async (scene: Scene) => (await writtenOf(scene)).map(([providerId]) => providerId);
+
+/** What is written of these, which is then taken back. */
+export async function after<T>(scene: Scene, those: object[], find: () => Promise<T>): Promise<T> {
+  await scene.see("savepoint applied");
+  await applied(scene, { subscriptions: those });
+  const found = await find();
+  await scene.see("rollback to applied");
+  return found;
+}

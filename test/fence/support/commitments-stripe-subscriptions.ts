@@ -1,25 +1,17 @@
-import { applied, day, giveCustomers, giveStripes, past, stripeSubscription, subscriptions } from "./collecting.ts";
-import { withMore } from "./moving.ts";
-import { type Commitment, type Scene } from "./scene.ts";
+import {
+  after,
+  applied,
+  begin,
+  day,
+  giveStripes,
+  namesOf,
+  past,
+  stripeSubscription,
+  subscriptions,
+  writtenOf,
+} from "./collecting.ts";
+import { type Commitment } from "./scene.ts";
 import { give, mine, priceOf } from "./subscribing.ts";
-
-const begin = async (scene: Scene) => {
-  await withMore(scene);
-  await giveCustomers(scene);
-};
-/** What is written of `mine`: from the provider's id on. */
-const writtenOf = async (scene: Scene) =>
-  (await subscriptions(scene, `s.organization_id = '${mine}'`)).map((row) => row.slice(2));
-const namesOf = async (scene: Scene) => (await writtenOf(scene)).map(([providerId]) => providerId);
-
-/** What is written of these, which is then taken back. */
-async function after<T>(scene: Scene, those: object[], find: () => Promise<T>): Promise<T> {
-  await scene.see("savepoint applied");
-  await applied(scene, { subscriptions: those });
-  const found = await find();
-  await scene.see("rollback to applied");
-  return found;
-}
 
 /** Whose subscription is written, of what Stripe has. */
 export const stripeSubscriptionCommitments: Commitment[] = [

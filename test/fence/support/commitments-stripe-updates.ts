@@ -1,34 +1,18 @@
 import {
+  after,
   applied,
   asStored,
+  begin,
   day,
-  giveCustomers,
   giveStripes,
+  namesOf,
   past,
   stripeSubscription,
   subscriptions,
+  writtenOf,
 } from "./collecting.ts";
-import { withMore } from "./moving.ts";
-import { staysSame, type Commitment, type Scene } from "./scene.ts";
+import { staysSame, type Commitment } from "./scene.ts";
 import { mine, priceOf, theirs } from "./subscribing.ts";
-
-const begin = async (scene: Scene) => {
-  await withMore(scene);
-  await giveCustomers(scene);
-};
-/** What is written of `mine`: from the provider's id on. */
-const writtenOf = async (scene: Scene) =>
-  (await subscriptions(scene, `s.organization_id = '${mine}'`)).map((row) => row.slice(2));
-const namesOf = async (scene: Scene) => (await writtenOf(scene)).map(([providerId]) => providerId);
-
-/** What is written of these, which is then taken back. */
-async function after<T>(scene: Scene, those: object[], find: () => Promise<T>): Promise<T> {
-  await scene.see("savepoint applied");
-  await applied(scene, { subscriptions: those });
-  const found = await find();
-  await scene.see("rollback to applied");
-  return found;
-}
 
 /** What becomes of a subscription that is known, by what Stripe has. */
 export const stripeUpdateCommitments: Commitment[] = [
