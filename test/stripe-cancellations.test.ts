@@ -28,6 +28,18 @@ describe("POST /v1/organizations/{organizationId}/subscription/cancel and resume
     expect((await payer.read()).status).toBe("free");
   });
 
+  it("refuses to cancel what Stripe has ended, of which it has not told, and has the other that lives there", async () => {
+    const payer = await newStripePayer();
+    const [customer, ended] = [await payer.customerId(), await payer.providerId()];
+    const { items } = await payer.stripe.subscriptions.retrieve(ended);
+    const price = items.data[0]?.price.id ?? "";
+    const other = await payer.stripe.subscriptions.create({ customer, items: [{ price, quantity: 2 }] });
+    await payer.stripe.subscriptions.cancel(ended);
+    expectProblem(await payer.cancel(), "subscription_not_active");
+    expect((await payer.read()).status).toBe("active");
+    expect(await payer.providerId()).toBe(other.id);
+  });
+
   it("takes back what was to come with the next period (13)", async () => {
     const payer = await newStripePayer();
     await payer.change((await cheaper()).priceId);

@@ -38,13 +38,18 @@ async function change(
   } catch (error) {
     if (!isRefusal(error)) refuseFor(error);
     const { subscription } = await syncCustomer(database, settings, request);
-    // Else it is not the subscription that Stripe refuses.
-    if (subscription.status !== "free") refuseFor(error);
+    // Else it is not the subscription that Stripe refuses. Where it has ended, another may live.
+    if (subscription.status !== "free" && !(await hasEnded(stripe, request.subscriptionId))) refuseFor(error);
     throw new AppError("subscription_not_active", { cause: error });
   }
   const { isInTime, subscription } = await syncCustomer(database, settings, request);
   // Else somebody had asked Stripe later than this request began, and maybe before it changed anything.
   return isInTime ? subscription : refreshAtStripe(database, settings);
+}
+
+async function hasEnded(stripe: Stripe, id: string): Promise<boolean> {
+  const { status } = await stripe.subscriptions.retrieve(id).catch(refuseFor);
+  return status === "canceled" || status === "incomplete_expired";
 }
 
 /** As Stripe has it at this moment. @throws AppError `stripe_off`; `unavailable`; `misconfigured`. */
