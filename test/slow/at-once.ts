@@ -11,6 +11,8 @@ export function atOnce<T>(call: (index: number) => Promise<T>, times = crowd): P
   return Promise.all(Array.from({ length: times }, (_, index) => patiently(() => call(index))));
 }
 
+const repeated = new WeakSet<object>();
+
 /**
  * Calls again, as `Retry-After` asks, while the answer is 503: of fifty at one lock the last wait for longer than the three
  * seconds that they may, where a machine is slow.
@@ -18,7 +20,9 @@ export function atOnce<T>(call: (index: number) => Promise<T>, times = crowd): P
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     const answer = await call();
-    if (tries === 5 || (answer as Partial<Answer> | undefined)?.status !== 503) return answer;
+    if ((answer as Partial<Answer> | undefined)?.status === 503 && tries < 5) continue;
+    if (tries > 1) repeated.add(answer as object);
+    return answer;
   }
 }
 
@@ -32,11 +36,17 @@ export function counted<T>(call: (index: number) => Promise<T>) {
   return counting;
 }
 
-/** How often each outcome came, as `201` or `409 slug_taken`. */
-export function tally(answers: Answer[]): Record<string, number> {
+/**
+ * How often each outcome came, as `201` or `409 slug_taken`.
+ *
+ * @param ifDone the outcome that a repeated call means by its own, where the first may have been done after it was given up
+ */
+export function tally(answers: Answer[], ifDone: Record<string, string> = {}): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { status, body } of answers) {
-    const outcome = status >= 400 ? `${status} ${body?.code}` : String(status);
+  for (const answer of answers) {
+    const { status, body } = answer;
+    const own = status >= 400 ? `${status} ${body?.code}` : String(status);
+    const outcome = (repeated.has(answer) && ifDone[own]) || own;
     counts[outcome] = (counts[outcome] ?? 0) + 1;
   }
   return counts;
