@@ -107,8 +107,10 @@ async function expectSpent(plan: Plan, world: World): Promise<void> {
   expect(await observe(world)).toEqual(plan.before);
 }
 
-/** POSTs that read: a browser is told what to ask for. */
+/** POSTs that read: a browser is told what to ask for or where to go, and of nobody's customer Stripe is asked nothing. */
 const asking = new Set([
+  "POST /v1/organizations/{organizationId}/subscription/refresh",
+  "POST /v1/organizations/{organizationId}/subscription/portal",
   "POST /v1/auth/passkeys/registration-options",
   "POST /v1/auth/mfa/passkey-options",
   "POST /v1/invitations/lookup",

@@ -53,9 +53,14 @@ export function send(
   { ada, ids, mark, address }: World,
   service: Service = openService(),
 ): Promise<Answer> {
+  const options = optionsOf(operation, ada, mark);
   return service.call(operation.method, targetOf(operation, ids), {
-    ...optionsOf(operation, ada, mark),
-    headers: { "cf-connecting-ip": address, ...(creates(operation) && { "idempotency-key": mark }) },
+    ...options,
+    headers: {
+      ...options.headers,
+      "cf-connecting-ip": address,
+      ...(creates(operation) && { "idempotency-key": mark }),
+    },
   });
 }
 
@@ -91,7 +96,8 @@ async function listObserved(): Promise<string[]> {
  */
 export async function observe({ ada, mark, ids }: World): Promise<string[]> {
   observed ??= await listObserved();
-  const signs = [ada.id, ada.email, mark, ...Object.values(ids)];
+  const events = ada.signedEvent ? [String(ada.signedEvent.body["id"])] : [];
+  const signs = [ada.id, ada.email, mark, ...Object.values(ids), ...events];
   const rows = await asOwner(
     ...observed.map((table): [string, unknown[]] => [
       // Not by one regular expression, which takes ten times as long.
@@ -107,6 +113,7 @@ function simplify(row: string): string {
   return (
     row
       .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
+      .replaceAll(/cus_\w+/g, "<customer>")
       .replaceAll(/2001:db8:[\da-f:]+/g, "<address>")
       .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+(\+00:00|Z)/g, "<time>")
       .replaceAll(/saas-verification=[\w-]{43}/g, "<record>")
