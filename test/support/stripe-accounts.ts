@@ -3,7 +3,7 @@ import { Stripe } from "stripe";
 import { expect, inject } from "vitest";
 import worker from "../../src/index.ts";
 import { addMember, asOwner, workerUrl } from "./database.ts";
-import { type Answer, openService, signUpPerson } from "./service.ts";
+import { type Answer, openService, type Service, signUpPerson } from "./service.ts";
 import { givePrice, newCustomer } from "./subscriptions.ts";
 
 /** What the model of Stripe sends, as tests take it: a Worker in a test has no port. */
@@ -69,12 +69,15 @@ export async function openAccount() {
     /** The next requests to Stripe, as many as the SDK sends before it gives up. */
     fail: (fault: object) => control("POST", "faults", { times: 3, status: 500, ...fault }),
     /** The Cron Trigger of each minute, or of each hour. */
-    async runCron(cron: "* * * * *" | "17 * * * *" = "* * * * *"): Promise<void> {
-      // The bindings of wrangler.toml, which the types of the tests do not know.
-      const bindings = { ...env, ...settings, DATABASE_URL: workerUrl() } as never;
-      await worker.scheduled(createScheduledController({ cron }), bindings);
-    },
+    runCron: (cron: "* * * * *" | "17 * * * *" = "* * * * *") => runCronOf(settings, cron),
   };
+}
+
+/** The Cron Trigger of a deployment with these settings. */
+export async function runCronOf(settings: object, cron = "* * * * *"): Promise<void> {
+  // The bindings of wrangler.toml, which the types of the tests do not know.
+  const bindings = { ...env, ...settings, DATABASE_URL: workerUrl() } as never;
+  await worker.scheduled(createScheduledController({ cron }), bindings);
 }
 
 function openSdk(key: string): Stripe {
@@ -91,8 +94,11 @@ function openSdk(key: string): Stripe {
 export type Account = Awaited<ReturnType<typeof openAccount>>;
 
 /** An organization with a member beside its owner, that has paid nothing yet, and a price. */
-export async function newBuyer(plan: object = {}, price: object = {}, opened?: Account) {
-  const account = opened ?? (await openAccount());
+export const newBuyer = async (plan: object = {}, price: object = {}, opened?: Account) =>
+  newBuyerAt(opened ?? (await openAccount()), plan, price);
+
+/** The same, of an account that may be at Stripe itself. */
+export async function newBuyerAt<A extends { service: Service }>(account: A, plan: object = {}, price: object = {}) {
   const customer = await newCustomer(account.service);
   const member = await signUpPerson(account.service);
   await addMember(customer.id, member.id, "member");

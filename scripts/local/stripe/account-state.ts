@@ -19,6 +19,13 @@ import type {
 
 export type Card = "good" | "declining";
 
+/** A card that a customer has, and may be charged by. */
+export interface AttachedCard {
+  id: string;
+  customer: string;
+  card: Card;
+}
+
 /** A line of an invoice that has still to be made. */
 export interface PlannedLine {
   description: string;
@@ -109,7 +116,9 @@ export interface AccountState {
   /** `frozen` while there is a test clock; else real time, moved by `offset` seconds. */
   clock: { frozen: number | null; offset: number; id: string | null };
   customers: Map<string, Customer>;
+  /** What each customer is charged by. */
   cards: Map<string, Card>;
+  paymentMethods: Map<string, AttachedCard>;
   products: Map<string, Product>;
   prices: Map<string, Price>;
   coupons: Map<string, Coupon>;
@@ -155,6 +164,7 @@ export function newAccountState(key: string): AccountState {
     clock: { frozen: null, offset: 0, id: null },
     customers: new Map(),
     cards: new Map(),
+    paymentMethods: new Map(),
     products: new Map(),
     prices: new Map(),
     coupons: new Map(),

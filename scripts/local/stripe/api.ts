@@ -12,6 +12,7 @@ import { couponOperations } from "./api/coupons.ts";
 import { customerOperations } from "./api/customers.ts";
 import { eventOperations } from "./api/events.ts";
 import { invoiceOperations } from "./api/invoices.ts";
+import { paymentMethodOperations } from "./api/payment-methods.ts";
 import { portalSessionOperations } from "./api/portal-sessions.ts";
 import { priceOperations } from "./api/prices.ts";
 import { subscriptionScheduleOperations } from "./api/subscription-schedules.ts";
@@ -42,6 +43,7 @@ const operations = [
   ...priceOperations,
   ...couponOperations,
   ...checkoutSessionOperations,
+  ...paymentMethodOperations,
   ...portalSessionOperations,
   ...subscriptionOperations,
   ...subscriptionScheduleOperations,

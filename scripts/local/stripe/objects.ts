@@ -18,6 +18,7 @@ export type SubscriptionSchedule = WithIds<Stripe.SubscriptionSchedule, "custome
 export type Invoice = WithIds<Stripe.Invoice, "customer">;
 export type CheckoutSession = WithIds<Stripe.Checkout.Session, "customer" | "subscription" | "invoice">;
 export type PortalSession = Stripe.BillingPortal.Session;
+export type PaymentMethod = WithIds<Stripe.PaymentMethod, "customer">;
 export type TestClock = Stripe.TestHelpers.TestClock;
 /** Its type is wider here: the SDK has one type for each kind of event. */
 export type Event = Stripe.EventBase;

@@ -1,10 +1,11 @@
 import type { z } from "zod";
 
 import type { Account } from "../account.ts";
+import { chooseCard } from "../cards.ts";
 import { newId, newInvoicePrefix } from "../ids.ts";
 import type { Customer } from "../objects.ts";
 import { mergeMetadata, operation, type Operation } from "../operation.ts";
-import { emptyable, metadata, object } from "../params.ts";
+import { emptyable, metadata, object, text } from "../params.ts";
 
 const address = object({
   city: emptyable.optional(),
@@ -23,20 +24,27 @@ const shape = {
   metadata: metadata.optional(),
 };
 
+const invoice_settings = object({ default_payment_method: text.optional() }).optional();
+
 type Given = z.output<z.ZodObject<typeof shape>>;
 
 export const customerOperations: Operation[] = [
-  operation("POST", "/v1/customers", shape, ({ account }, params) => {
+  operation("POST", "/v1/customers", { ...shape, test_clock: text.optional() }, ({ account }, params) => {
     const customer = newCustomer(account);
+    if (params.test_clock !== undefined) account.find("testClocks", "test clock", params.test_clock, "test_clock");
     setFields(customer, params);
     account.state.customers.set(customer.id, customer);
     account.emit("customer.created", customer);
     return customer;
   }),
   operation("GET", "/v1/customers/:id", {}, ({ account, id }) => account.find("customers", "customer", id)),
-  operation("POST", "/v1/customers/:id", shape, ({ account, id }, params) => {
+  operation("POST", "/v1/customers/:id", { ...shape, invoice_settings }, ({ account, id }, params) => {
     const customer = account.find("customers", "customer", id);
-    account.change(customer, "customer.updated", (changed) => setFields(changed, params));
+    account.change(customer, "customer.updated", (changed) => {
+      const method = params.invoice_settings?.default_payment_method;
+      if (method !== undefined) chooseCard(account, changed, method);
+      setFields(changed, params);
+    });
     return customer;
   }),
 ];
