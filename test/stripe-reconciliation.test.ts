@@ -156,6 +156,26 @@ describe("The Cron Trigger of each minute", () => {
     expect([(await one.read()).status, (await other.read()).status]).toEqual(["free", "active"]);
   });
 
+  it("waits twice as long with each time that one cannot be looked at, a day at most, and looks again in time once it can", async () => {
+    const payer = await newStripePayer({}, {}, account);
+    const customer = await payer.customerId();
+    const isNow = (id: string) =>
+      asOwner(["update stripe_customers set customer_id = $2 where organization_id = $1", [payer.id, id]]);
+    const look = async (): Promise<number> => {
+      await makeDue(payer.id);
+      await account.runCron();
+      return Math.round((await dueIn(payer.id)) / 60);
+    };
+    await isNow("cus_of_another_account");
+    const minutes: number[] = [];
+    for (let time = 0; time < 10; time++) minutes.push(await look());
+    expect(minutes).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 1280, 1280]);
+    await isNow(customer);
+    expect(await look()).toBe(1440);
+    await isNow("cus_of_another_account");
+    expect(await look()).toBe(5);
+  });
+
   it("leaves a customer to whoever looks at it", async () => {
     const payer = await newStripePayer({}, {}, account);
     await makeDue(payer.id);

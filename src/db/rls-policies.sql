@@ -5278,7 +5278,10 @@ language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform app_private.prove_worker(p_worker_keys);
   return query
-    update public.stripe_customers c set ticket = c.ticket + 1, due_at = pg_catalog.now() + interval '5 minutes'
+    update public.stripe_customers c
+       set ticket = c.ticket + 1,
+           -- Twice as long with each ticket of which nothing came.
+           due_at = pg_catalog.now() + interval '5 minutes' * pg_catalog.power(2, least(c.ticket - c.applied_ticket, 8))
      where c.id = any (array(
              select d.id from public.stripe_customers d
               where d.due_at <= pg_catalog.now() and d.customer_id is not null order by d.due_at limit p_limit for no key update skip locked))
