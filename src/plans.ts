@@ -1,11 +1,22 @@
 /**
- * What plans are made of. A `boolean` one is had or not, a `number` is a ceiling, a `metered` one is counted anew each period. A
- * key is of its kind for good.
+ * What plans are made of. A `boolean` one is had or not, a `number` is a ceiling, a `metered` one is what its meter counts. A key is
+ * of its kind for good.
  */
-export interface FeatureDefinition {
-  kind: "boolean" | "number" | "metered";
+export type FeatureDefinition = {
   /** For people. */
   name: string;
+} & ({ kind: "boolean" | "number" } | { kind: "metered"; meter: MeterDefinition });
+
+/** How usage is counted. Once a plan was sold with it, its aggregation and its reset stay. */
+export interface MeterDefinition {
+  /** What one of it is, for people: `request`, `GB`. */
+  unit: string;
+  /** How many values become one; `unique` counts the different ones. */
+  aggregation: "sum" | "count" | "max" | "last" | "unique";
+  /** What usage can be told apart by: at most ten, camelCase. */
+  dimensions: readonly string[];
+  /** When it is counted anew: with periods from the subscription's first day on, with the calendar's months in UTC, or never. */
+  reset: "period" | "month" | "never";
 }
 
 /** How much of a feature: true of a boolean, of a number null for any. */
@@ -13,7 +24,12 @@ type Amount<Kind> = Kind extends "boolean"
   ? true
   : Kind extends "number"
     ? number | null
-    : { /** A decimal number, or null for any amount. */ limit: string | null; per: "day" | "month" | "year" };
+    : {
+        /** A decimal number, or null for any amount. */
+        limit: string | null;
+        /** Of a meter that is counted anew each month `month`, of one that never is `lifetime`; a day is one in UTC. */
+        per: "day" | "month" | "year" | "lifetime";
+      };
 
 export interface PriceDefinition {
   /** ISO 4217, in small letters. */
@@ -43,7 +59,11 @@ export interface PlanDefinition {
 export const features = {
   members: { kind: "number", name: "Members" },
   teams: { kind: "number", name: "Teams" },
-  "api-requests": { kind: "metered", name: "API requests" },
+  "api-requests": {
+    kind: "metered",
+    name: "API requests",
+    meter: { unit: "request", aggregation: "sum", dimensions: [], reset: "period" },
+  },
   sso: { kind: "boolean", name: "Sign-in with a company's own identity provider" },
 } as const satisfies Record<string, FeatureDefinition>;
 

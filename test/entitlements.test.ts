@@ -3,6 +3,7 @@ import { plans } from "../src/plans.ts";
 import { makeStale, verifyAddress } from "./support/accounts.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { expectProblem } from "./support/problems.ts";
+import { giveFeatures } from "./support/plans.ts";
 import { openService, signUpPerson } from "./support/service.ts";
 import { connectionInput } from "./support/sso.ts";
 import { join, signUpAt } from "./support/share-links.ts";
@@ -46,6 +47,7 @@ describe("GET /v1/organizations/{organizationId}/entitlements", () => {
             kind: "metered",
             limit: "12.5",
             per: "day",
+            unit: "request",
             resetsAt: expect.stringMatching(/T00:00:00\.000Z$/),
           },
           { key: "sso", name: expect.any(String), kind: "boolean" },
@@ -74,6 +76,26 @@ describe("GET /v1/organizations/{organizationId}/entitlements", () => {
     const { body } = await customer.call("GET", "entitlements");
     expect(body.data).toMatchObject([{ per: "month", resetsAt: resetsAt?.toISOString() }]);
     expect(await customer.read()).toMatchObject({ price: { interval: "year" }, currentPeriodEnd });
+  });
+
+  it("says of a meter that goes by the calendar when its month ends, and nothing of one that is never reset", async () => {
+    await giveFeatures();
+    const customer = await newCustomerOf([
+      { key: "given-monthly", kind: "metered", limit: "10", per: "month" },
+      { key: "given-ever", kind: "metered", limit: null, per: "lifetime" },
+    ]);
+    await asOwner([
+      "update subscriptions set anchor_at = '2024-01-17T10:00:00Z' where organization_id = $1",
+      [customer.id],
+    ]);
+    const before = new Date();
+    const { body } = await customer.call("GET", "entitlements");
+    const ends = [before, new Date()].map((now) => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1)));
+    expect(ends.map((end) => end.toISOString())).toContain(body.data[0].resetsAt);
+    expect(body.data).toMatchObject([
+      { per: "month", unit: "GB" },
+      { per: "lifetime", unit: "page", resetsAt: null },
+    ]);
   });
 
   it("is that of the default plan without a subscription, and with one that is not paid for", async () => {

@@ -19,7 +19,7 @@ const found = async (key: string) => (await list()).filter((plan) => plan.key ==
 describe("GET /v1/plans", () => {
   it("lists what src/plans.ts has, in its order, to whoever asks", async () => {
     const listed = (await list()).filter(({ key }) => plans.some((plan) => plan.key === key));
-    const names: Record<string, { name: string; kind: string }> = features;
+    const names: Record<string, { name: string; kind: string; meter?: { unit: string } }> = features;
     expect(listed).toEqual(
       plans
         .filter(({ isPublic }) => isPublic)
@@ -36,9 +36,13 @@ describe("GET /v1/plans", () => {
             .filter((key) => key in plan.features)
             .map((key) => {
               const amount = plan.features[key as keyof typeof plan.features];
-              const kind = names[key]?.kind;
-              const given = kind === "metered" ? amount : kind === "number" ? { limit: amount } : {};
-              return { key, ...names[key], ...(given as object) };
+              const { name, kind, meter } = names[key] ?? {};
+              const given = meter
+                ? { ...(amount as object), unit: meter.unit }
+                : kind === "number"
+                  ? { limit: amount }
+                  : {};
+              return { key, name, kind, ...given };
             }),
         })),
     );
@@ -75,6 +79,8 @@ describe("GET /v1/plans", () => {
         { key: "given-other", kind: "number", limit: 9_007_199_254_740_991 },
         { key: "given-number", kind: "number", limit: null },
         { key: "given-metered", kind: "metered", limit: "123456789012345678901.5", per: "day" },
+        { key: "given-monthly", kind: "metered", limit: "10", per: "month" },
+        { key: "given-ever", kind: "metered", limit: null, per: "lifetime" },
       ],
     });
     const id = expect.any(String);
@@ -88,7 +94,16 @@ describe("GET /v1/plans", () => {
         features: [
           { key: "given-number", name: "Number", kind: "number", limit: null },
           { key: "given-other", name: "Other number", kind: "number", limit: 9_007_199_254_740_991 },
-          { key: "given-metered", name: "Metered", kind: "metered", limit: "123456789012345678901.5", per: "day" },
+          {
+            key: "given-metered",
+            name: "Metered",
+            kind: "metered",
+            limit: "123456789012345678901.5",
+            per: "day",
+            unit: "piece",
+          },
+          { key: "given-monthly", name: "Monthly", kind: "metered", limit: "10", per: "month", unit: "GB" },
+          { key: "given-ever", name: "Ever", kind: "metered", limit: null, per: "lifetime", unit: "page" },
           { key: "given-boolean", kind: "boolean" },
         ],
       },

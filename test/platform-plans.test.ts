@@ -84,7 +84,7 @@ describe("POST /v1/platform/plans", () => {
         prices: [{ id: expect.any(String), ...terms.prices[0] }],
         features: [
           { key: "given-number", name: "Number", kind: "number", limit: 50 },
-          { key: "given-metered", name: "Metered", kind: "metered", limit: "1.5", per: "month" },
+          { key: "given-metered", name: "Metered", kind: "metered", limit: "1.5", per: "month", unit: "piece" },
           { key: "given-boolean", name: expect.any(String), kind: "boolean" },
         ],
       },
@@ -139,6 +139,9 @@ describe("POST /v1/platform/plans", () => {
     ["one that there is not", { key: "gold", kind: "boolean" }],
     ["a number as a switch", { key: "given-number", kind: "boolean" }],
     ["a switch as a number", { key: "given-boolean", kind: "number", limit: 1 }],
+    ["a calendar's month by the day", { key: "given-monthly", kind: "metered", limit: "1", per: "day" }],
+    ["by the month what is never reset", { key: "given-ever", kind: "metered", limit: "1", per: "month" }],
+    ["for a lifetime what is reset", { key: "given-metered", kind: "metered", limit: "1", per: "lifetime" }],
   ])("refuses a feature: %s", async (_, feature) => {
     const { add, versions } = await newCase();
     expectProblem(await add({ features: [feature] }), "unknown_feature");

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 
-import { type FeatureDefinition, features, type PlanDefinition, plans } from "../../src/plans.ts";
+import { type FeatureDefinition, features, type MeterDefinition, type PlanDefinition, plans } from "../../src/plans.ts";
 import type { PlatformPlan } from "../../src/services/platform-plans.ts";
 import { withClient } from "./connection.ts";
 
@@ -55,6 +55,7 @@ export function describeChanges(changes: PlanChange[]): string {
 export function checkPlans({ features: known, plans: sold }: Catalog = { features, plans }): void {
   const keys = sold.map(({ key }) => key);
   if (new Set(keys).size < keys.length) fail("two plans have the same key");
+  for (const [key, feature] of Object.entries(known)) if (feature.kind === "metered") checkMeter(key, feature.meter);
   const [free, ...others] = sold.filter(({ isDefault }) => isDefault);
   if (!free || others.length > 0) fail("one plan is the default, and no more");
   else if (free.prices.length > 0 || free.trialDays > 0)
@@ -68,7 +69,26 @@ export function checkPlans({ features: known, plans: sold }: Catalog = { feature
         metered: () => typeof amount === "object" && amount !== null && isDecimalOrNull(amount.limit),
       }[definition.kind]();
       if (!isRight) fail(`${key} has ${feature} in an amount that is none of a ${definition.kind} one`);
+      if (definition.kind !== "metered") continue;
+      const { per } = amount as { per: string };
+      if (!periodsOf[definition.meter.reset].includes(per)) {
+        fail(`${key} has ${feature} per ${per}, and its meter is reset otherwise`);
+      }
     }
+}
+
+/** What a plan can say of how long an amount is for, by when the meter is reset. */
+const periodsOf: Record<MeterDefinition["reset"], string[]> = {
+  period: ["day", "month", "year"],
+  month: ["month"],
+  never: ["lifetime"],
+};
+
+function checkMeter(key: string, { dimensions }: MeterDefinition): void {
+  const isEachOnce = new Set(dimensions).size === dimensions.length;
+  if (!isEachOnce || dimensions.length > 10 || !dimensions.every((name) => /^[a-z][a-zA-Z0-9]{0,49}$/.test(name))) {
+    fail(`${key} has dimensions that are not up to ten different camelCase names`);
+  }
 }
 
 function fail(reason: string): never {
@@ -81,20 +101,31 @@ const isDecimalOrNull = (limit: unknown): boolean =>
 
 /** In the order of the file, in which they are shown. Those that it no longer has stay for the plans of before. */
 async function applyFeatures(client: Client, { features: known }: Catalog): Promise<void> {
-  const rows = Object.entries(known).map(([key, { kind, name }], position) => ({ key, kind, name, position }));
-  const { rows: changed } = await client.query<{ key: string; kind: string }>(
-    `select f.key, f.kind from features f join jsonb_to_recordset($1) it (key text, kind text) on it.key = f.key and it.kind <> f.kind
-      where exists (select from plan_features a where a.feature_key = f.key)`,
+  const rows = Object.entries(known).map(([key, feature], position) => {
+    const { kind, name } = feature;
+    return { key, kind, name, position, ...(feature.kind === "metered" && feature.meter) };
+  });
+  const { rows: changed } = await client.query<{ key: string; kind: string; is_other_kind: boolean }>(
+    `select f.key, f.kind, it.kind <> f.kind as is_other_kind
+       from features f join jsonb_to_recordset($1) it (key text, kind text, aggregation text, reset text) on it.key = f.key
+      where (it.kind <> f.kind or it.aggregation <> f.aggregation or it.reset <> f.reset)
+        and exists (select from plan_features a where a.feature_key = f.key)`,
     [JSON.stringify(rows)],
   );
-  for (const { key, kind } of changed)
-    fail(`${key} is ${kind} in a plan that was sold: a feature of another kind needs another key`);
+  for (const { key, kind, is_other_kind } of changed)
+    fail(
+      is_other_kind
+        ? `${key} is ${kind} in a plan that was sold: a feature of another kind needs another key`
+        : `${key} is in a plan that was sold: a meter with another aggregation or reset needs another key`,
+    );
+  const columns = ["kind", "name", "position", "unit", "aggregation", "dimensions", "reset"];
   await client.query(
-    `insert into features as f (key, kind, name, position)
-     select * from jsonb_to_recordset($1) it (key text, kind text, name text, position int)
-     on conflict (key) do update
-        set kind = excluded.kind, name = excluded.name, position = excluded.position, archived_at = null
-      where (f.kind, f.name, f.position, f.archived_at) is distinct from (excluded.kind, excluded.name, excluded.position, null)`,
+    `insert into features as f (key, ${columns.join()})
+     select key, ${columns.join()} from jsonb_to_recordset($1)
+            it (key text, kind text, name text, position int, unit text, aggregation text, dimensions text[], reset text)
+     on conflict (key) do update set (${columns.join()}, archived_at) = row(${columns.map((name) => `excluded.${name}`).join()}, null)
+      where row(${columns.map((name) => `f.${name}`).join()}, f.archived_at)
+            is distinct from row(${columns.map((name) => `excluded.${name}`).join()}, null::timestamptz)`,
     [JSON.stringify(rows)],
   );
   const keys = [Object.keys(known)];

@@ -32,12 +32,26 @@ export const features = pgTable(
     position: integer("position").notNull(),
     /** Since when the file does not have it; plans of before do. */
     archivedAt: instant("archived_at"),
+    /** Of what is metered: what one of it is, how many become one number, by what they are told apart, and when they are counted anew. */
+    unit: text("unit"),
+    aggregation: text("aggregation"),
+    dimensions: text("dimensions").array(),
+    reset: text("reset"),
   },
   (table) => [
     unique("features_key_kind_key").on(table.key, table.kind),
     check("features_key_shape", sql`key ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(key) <= 50`),
     check("features_kind_known", sql`kind in ('boolean', 'number', 'metered')`),
     check("features_name_length", sql`length(name) between 1 and 100`),
+    // None of a feature of before there were meters, until npm run db:plans, which each other command of the database runs.
+    check(
+      "features_meter_whole",
+      sql`num_nonnulls(unit, aggregation, dimensions, reset) in (0, case kind when 'metered' then 4 else 0 end)`,
+    ),
+    check("features_unit_length", sql`length(unit) between 1 and 50`),
+    check("features_aggregation_known", sql`aggregation in ('sum', 'count', 'max', 'last', 'unique')`),
+    check("features_reset_known", sql`reset in ('period', 'month', 'never')`),
+    check("features_dimensions_few", sql`cardinality(dimensions) <= 10`),
   ],
 ).enableRLS();
 
@@ -143,6 +157,6 @@ export const planFeatures = pgTable(
         else per is not null end`,
     ),
     check("plan_features_limit_bounded", sql`"limit" >= 0 and "limit" < 1e30 and scale("limit") <= 9`),
-    check("plan_features_per_known", sql`per in ('day', 'month', 'year')`),
+    check("plan_features_per_known", sql`per in ('day', 'month', 'year', 'lifetime')`),
   ],
 ).enableRLS();

@@ -154,7 +154,7 @@ grant select, insert, delete on audit_events, user_audit_events to app_definer;
 grant select, insert, delete on platform_admins to app_definer;
 -- Written by npm run db:plans, in this role too.
 grant select, insert, delete on features to app_definer;
-grant update (kind, name, position, archived_at) on features to app_definer;
+grant update (kind, name, position, archived_at, unit, aggregation, dimensions, reset) on features to app_definer;
 grant select, insert on plans, plan_prices, plan_features to app_definer;
 grant update (name, description, is_default, is_public, position, managed_by, archived_at) on plans to app_definer;
 grant select, insert on subscriptions, invoices to app_definer;
@@ -4602,7 +4602,8 @@ language sql stable set search_path = '' as $$
       select h.plan_id, pg_catalog.jsonb_agg(
                pg_catalog.jsonb_build_object('key', f.key, 'name', f.name, 'kind', f.kind)
                || case f.kind when 'number' then pg_catalog.jsonb_build_object('limit', h.limit)
-                    when 'metered' then pg_catalog.jsonb_build_object('limit', pg_catalog.trim_scale(h.limit)::text, 'per', h.per)
+                    when 'metered' then pg_catalog.jsonb_build_object(
+                      'limit', pg_catalog.trim_scale(h.limit)::text, 'per', h.per, 'unit', f.unit)
                     else '{}' end order by f.position, f.key) as features
         from public.plan_features h join public.features f on f.key = h.feature_key
        where h.plan_id = any (p_ids) group by h.plan_id) a on a.plan_id = p.id
@@ -4744,12 +4745,19 @@ create function app_private.plan_label(p_plan jsonb) returns jsonb
 language sql immutable set search_path = ''
 return pg_catalog.jsonb_build_object('id', p_plan -> 'id', 'key', p_plan -> 'key', 'version', p_plan -> 'version', 'name', p_plan -> 'name');
 
-/* When what is metered is counted anew: of a month or a year from the anchor on, whatever the subscription is paid by; of a day with
-   the day in UTC. */
-create function app_private.quota_end(p_anchor timestamptz, p_per text) returns timestamptz
+/* When what a meter counts is counted anew: with the calendar's month, or never (null); else of a month or a year from the anchor on,
+   whatever the subscription is paid by, and of a day with the day in UTC. */
+create function app_private.quota_end(p_anchor timestamptz, p_per text, p_reset text) returns timestamptz
 language sql stable set search_path = ''
-return case p_per when 'day' then (pg_catalog.date_trunc('day', pg_catalog.now() at time zone 'UTC') + interval '1 day') at time zone 'UTC'
-                  else app_private.period_after(p_anchor, p_per, pg_catalog.now()) end;
+return case when p_reset = 'never' then null
+            when p_reset = 'month' or p_per = 'day' then
+              (pg_catalog.date_trunc(p_per, pg_catalog.now() at time zone 'UTC') + ('1 ' || p_per)::interval) at time zone 'UTC'
+            else app_private.period_after(p_anchor, p_per, pg_catalog.now()) end;
+
+/* Whether a plan can say that so much of a meter is for so long. */
+create function app_private.is_counted_per(p_reset text, p_per text) returns boolean
+language sql immutable set search_path = ''
+return case p_reset when 'never' then p_per = 'lifetime' when 'month' then p_per = 'month' else p_per <> 'lifetime' end;
 
 /* What the request's organization has by its plan, and when what is metered is counted anew: from the beginning of its subscription
    on, or its own. AP403 without organization:read. */
@@ -4762,7 +4770,9 @@ language sql stable parallel restricted security definer set search_path = '' as
   select pg_catalog.jsonb_build_object('plan', app_private.plan_label(j.plan), 'data', (
            select coalesce(pg_catalog.jsonb_agg(
                     f.feature || case f.feature ->> 'kind' when 'metered' then pg_catalog.jsonb_build_object(
-                      'resetsAt', app_private.iso_instant(app_private.quota_end(coalesce(a.anchor_at, e.created_at), f.feature ->> 'per')))
+                      'resetsAt', app_private.iso_instant(app_private.quota_end(
+                        coalesce(a.anchor_at, e.created_at), f.feature ->> 'per',
+                        (select m.reset from public.features m where m.key = f.feature ->> 'key'))))
                       else '{}' end order by f.place), '[]')
              from pg_catalog.jsonb_array_elements(j.plan -> 'features') with ordinality f (feature, place)))
     from entitled e
@@ -5519,8 +5529,8 @@ $$;
 grant execute on function app.platform_admin_id(), app_private.record_impersonation(uuid, uuid, text, timestamptz),
   app_private.record_plan(text, uuid, jsonb, jsonb), app_private.plans_json(uuid[]), app_private.add_plan(jsonb, text),
   app_private.hold_plan(uuid), app_private.changed_members(jsonb, jsonb), app_private.iso_instant(timestamptz),
-  app_private.invoice_json(public.invoices), app_private.period_after(timestamptz, text, timestamptz), app_private.seats(uuid, uuid)
-  to app_platform;
+  app_private.invoice_json(public.invoices), app_private.period_after(timestamptz, text, timestamptz), app_private.seats(uuid, uuid),
+  app_private.is_counted_per(text, text) to app_platform;
 
 reset role;
 
@@ -5784,7 +5794,8 @@ end
 $$;
 
 /* Adds a plan, or another version of it, as app_private.plans_json writes it, and returns it so. AP404 for nobody at work,
-   APPLF where one of src/plans.ts is sold under its key, APFEA for a feature that src/plans.ts does not have, or has in another kind. */
+   APPLF where one of src/plans.ts is sold under its key, APFEA for a feature that src/plans.ts does not have, or has
+   in another kind, or for other periods. */
 create function app.create_plan(p_plan jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -5799,8 +5810,9 @@ begin
   if exists (select from public.plans p where p.key = p_plan ->> 'key' and p.archived_at is null and p.managed_by = 'file') then
     raise exception 'the plan is of src/plans.ts' using errcode = 'APPLF';
   end if;
-  if exists (select from pg_catalog.jsonb_to_recordset(p_plan -> 'features') a (key text, kind text)
-              where not exists (select from public.features f where f.key = a.key and f.kind = a.kind and f.archived_at is null)) then
+  if exists (select from pg_catalog.jsonb_to_recordset(p_plan -> 'features') a (key text, kind text, per text)
+              where not exists (select from public.features f where f.key = a.key and f.kind = a.kind and f.archived_at is null
+                                   and app_private.is_counted_per(f.reset, a.per) is not false)) then
     raise exception 'no such feature' using errcode = 'APFEA';
   end if;
   select p.id into v_replaced_id from public.plans p where p.key = p_plan ->> 'key' and p.archived_at is null;

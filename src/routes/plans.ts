@@ -32,7 +32,11 @@ export const MeteredFeature = z.object({
     .string()
     .nullable()
     .openapi({ description: "How much in each period, as a decimal number; null for any.", example: "10000" }),
-  per: z.enum(["day", "month", "year"]),
+  per: z.enum(["day", "month", "year", "lifetime"]),
+  unit: z.string().nullable().openapi({
+    description: "What one of it is; null of what is no longer counted.",
+    example: "request",
+  }),
 });
 
 const PlanFeature = z

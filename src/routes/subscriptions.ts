@@ -91,9 +91,9 @@ const Entitlement = z
     BooleanFeature,
     NumberFeature,
     MeteredFeature.extend({
-      resetsAt: Instant.openapi({
+      resetsAt: Instant.nullable().openapi({
         description:
-          "When it is counted anew: by the month or year from the beginning of the subscription on, however that is paid; by the day in UTC.",
+          "When it is counted anew: by the month or year from the beginning of the subscription on, however that is paid; by the day, or by the calendar's month, in UTC. Null where it never is.",
         example: "2026-02-01T09:30:00.000Z",
       }),
     }),

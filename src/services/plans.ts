@@ -17,8 +17,8 @@ export type PlanFeature = { key: string; name: string } & (
   | { kind: "boolean" }
   /** Null for any number. */
   | { kind: "number"; limit: number | null }
-  /** A decimal number in each period, or null for any. */
-  | { kind: "metered"; limit: string | null; per: "day" | "month" | "year" }
+  /** A decimal number of the unit in each period, or null for any. */
+  | { kind: "metered"; limit: string | null; per: "day" | "month" | "year" | "lifetime"; unit: string | null }
 );
 
 /** One version of what is sold under a key. */

@@ -23,7 +23,7 @@ export type PlanAppearance = Pick<PlatformPlan, "name" | "description" | "isPubl
 /** What a plan is: its terms are for good. */
 export interface NewPlan extends PlanAppearance, Pick<PlatformPlan, "key" | "trialDays"> {
   prices: Omit<Price, "id">[];
-  features: (PlanFeature extends infer F ? (F extends PlanFeature ? Omit<F, "name"> : never) : never)[];
+  features: (PlanFeature extends infer F ? (F extends PlanFeature ? Omit<F, "name" | "unit"> : never) : never)[];
 }
 
 /** All versions of all plans, or of one, the newest first. */

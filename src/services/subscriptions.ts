@@ -37,12 +37,12 @@ export interface Subscription {
   isTrialAvailable: boolean;
 }
 
-/** What an organization has now. What is metered is counted anew at `resetsAt`. */
+/** What an organization has now. What is metered is counted anew at `resetsAt`, if ever. */
 export interface Entitlements {
   plan: PlanLabel;
   data: (
     | Exclude<PlanFeature, { kind: "metered" }>
-    | (Extract<PlanFeature, { kind: "metered" }> & { resetsAt: string })
+    | (Extract<PlanFeature, { kind: "metered" }> & { resetsAt: string | null })
   )[];
 }
 

@@ -43,10 +43,16 @@ const sold = () =>
 
 const members = { kind: "number", name: "Members" } as const;
 
+const requests = {
+  kind: "metered",
+  name: "Requests",
+  meter: { unit: "request", aggregation: "sum", dimensions: ["route"], reset: "period" },
+} as const;
+
 const features: Catalog["features"] = {
   "test-members": members,
   "test-sso": { kind: "boolean", name: "SSO" },
-  "test-requests": { kind: "metered", name: "Requests" },
+  "test-requests": requests,
 };
 
 type Plan = Catalog["plans"][number];
@@ -194,6 +200,41 @@ describe("Plans of src/plans.ts", () => {
     ]);
   });
 
+  it("have meters, and take another unit and other dimensions of one that was sold, but no other way to count", async () => {
+    await apply();
+    const meters = () =>
+      query(
+        "select unit, aggregation, dimensions, reset from features where key in ('test-requests', 'test-sso') order by position",
+      );
+    const counted = (meter: object) =>
+      apply([free, pro], { ...features, "test-requests": { ...requests, meter: { ...requests.meter, ...meter } } });
+    expect(await meters()).toEqual([
+      [null, null, null, null],
+      ["request", "sum", ["route"], "period"],
+    ]);
+    await counted({ unit: "call", dimensions: ["route", "statusCode"] });
+    const now = ["call", "sum", ["route", "statusCode"], "period"];
+    expect((await meters())[1]).toEqual(now);
+    await expect(counted({ aggregation: "max" })).rejects.toThrow("a meter with another aggregation or reset");
+    await expect(counted({ reset: "never" })).rejects.toThrow("src/plans.ts: test-pro has test-requests per day");
+    expect((await meters())[1]).toEqual(now);
+    await apply([free], { "test-members": members, "test-new": requests });
+    await apply([free], {
+      "test-members": members,
+      "test-new": { ...requests, meter: { ...requests.meter, reset: "never" } },
+    });
+    expect(await query("select reset from features where key = 'test-new'")).toEqual([["never"]]);
+  });
+
+  it.each<[string, object]>([
+    ["the same twice", { dimensions: ["a", "a"] }],
+    ["eleven", { dimensions: Array.from("abcdefghijk") }],
+    ["one in capitals", { dimensions: ["Region"] }],
+  ])("are refused with a meter of such dimensions: %s", async (_, meter) => {
+    const known = { ...features, "test-requests": { ...requests, meter: { ...requests.meter, ...meter } } };
+    await expect(apply([free, pro], known)).rejects.toThrow("src/plans.ts: test-requests has dimensions");
+  });
+
   it("keep a feature of its kind once a plan was sold with it", async () => {
     await apply();
     const changed = apply([free], { ...features, "test-sso": { kind: "number", name: "SSO" } });
@@ -214,6 +255,11 @@ describe("Plans of src/plans.ts", () => {
     ["a switch is a number", [free, { ...pro, features: amounts({ "test-sso": 1 }) }]],
     ["a metered feature has no limit", [free, { ...pro, features: amounts({ "test-requests": { per: "day" } }) }]],
     ["a limit is no text", [free, { ...pro, features: amounts({ "test-requests": { limit: 5, per: "day" } }) }]],
+    ["a period is none", [free, { ...pro, features: amounts({ "test-requests": { limit: "1", per: "week" } }) }]],
+    [
+      "a lifetime is reset",
+      [free, { ...pro, features: amounts({ "test-requests": { limit: "1", per: "lifetime" } }) }],
+    ],
     ["a metered feature has no period", [free, { ...pro, features: amounts({ "test-requests": "5" }) }]],
     [
       "an amount is no decimal number",
@@ -232,7 +278,6 @@ describe("Plans of src/plans.ts", () => {
     ["no currency", { ...pro, prices: [{ currency: "USD", interval: "month", unitAmount: 1, perSeat: true }] }],
     ["two prices of one kind", { ...pro, prices: [...pro.prices, ...pro.prices] }],
     ["a negative limit", { ...pro, features: amounts({ "test-members": -1 }) }],
-    ["an unknown period", { ...pro, features: amounts({ "test-requests": { limit: "1", per: "week" } }) }],
   ])("are refused by the database too, for %s", async (_, plan) => {
     await apply();
     await expect(apply([free, plan])).rejects.toThrow(/violates/);

@@ -23,14 +23,18 @@ export async function givePlan(plan: object = {}): Promise<string> {
   return rows?.[0]?.["id"];
 }
 
-/** Features of the tests' own, in the order in which plans show them: `given-number`, `-other`, `-metered` and `-boolean`. */
+/** Features of the tests' own, in the order in which plans show them: `given-number`, `-other`, `-metered`, `-monthly`, `-ever` and `-boolean`. */
 export async function giveFeatures(): Promise<void> {
   await asOwner(
     ["set local role app_definer"],
     [
-      `insert into features (key, kind, name, position)
-       values ('given-number', 'number', 'Number', 9001), ('given-other', 'number', 'Other number', 9002),
-              ('given-metered', 'metered', 'Metered', 9003), ('given-boolean', 'boolean', 'Boolean', 9004)
+      `insert into features (key, kind, name, position, unit, aggregation, dimensions, reset)
+       values ('given-number', 'number', 'Number', 9001, null, null, null, null),
+              ('given-other', 'number', 'Other number', 9002, null, null, null, null),
+              ('given-metered', 'metered', 'Metered', 9003, 'piece', 'sum', '{}', 'period'),
+              ('given-monthly', 'metered', 'Monthly', 9004, 'GB', 'max', '{region}', 'month'),
+              ('given-ever', 'metered', 'Ever', 9005, 'page', 'count', '{}', 'never'),
+              ('given-boolean', 'boolean', 'Boolean', 9006, null, null, null, null)
        on conflict do nothing`,
     ],
   );

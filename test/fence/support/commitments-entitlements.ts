@@ -111,10 +111,11 @@ export const entitlementCommitments: Commitment[] = [
   },
   {
     title:
-      "app.entitlements says when what is metered is counted anew: from the beginning of the subscription that it is had by, or else of the organization",
+      "app.entitlements says when what is metered is counted anew: from the beginning of the subscription that it is had by, or else of the organization; by the calendar, or never",
     expected: [
       ["month from the subscription", "year from the subscription", "day in UTC"],
       ["month from the organization", "year from the organization", "day in UTC"],
+      ["month of the calendar", null],
     ],
     actual: async (scene) => {
       await withPlans(scene);
@@ -135,24 +136,35 @@ export const entitlementCommitments: Commitment[] = [
           ),
         ),
         "select 'day in UTC', (date_trunc('day', now() at time zone 'UTC') + interval '1 day') at time zone 'UTC'",
+        "select 'month of the calendar', (date_trunc('month', now() at time zone 'UTC') + interval '1 month') at time zone 'UTC'",
       ].join(" union all ");
       const name = async (resetsAt: unknown) =>
         (await scene.see(`select name from (${times}) t (name, at) where at::timestamptz(3) = '${String(resetsAt)}'`))
           .flat()
           .join();
+      const find = async () => {
+        const [[answer] = []] = await scene.ask(letIn(scene, "viewer"), ask);
+        const { data } = answer as { data: { kind: string; resetsAt?: string | null }[] };
+        const resetsAt = data.find(({ kind }) => kind === "metered")?.resetsAt;
+        return resetsAt === null ? null : name(resetsAt);
+      };
       const findAll = () =>
         findAfterEach(
           scene,
           ["month", "year", "day"].map((per) => `update plan_features set per = '${per}' where kind = 'metered'`),
-          async () => {
-            const [[answer] = []] = await scene.ask(letIn(scene, "viewer"), ask);
-            const { data } = answer as { data: { kind: string; resetsAt?: string }[] };
-            return name(data.find(({ kind }) => kind === "metered")?.resetsAt);
-          },
+          find,
         );
       const had = await findAll();
       await scene.see("update subscriptions set status = 'unpaid' where ended_at is null");
-      return [had, await findAll()];
+      const byMeter = await findAfterEach(
+        scene,
+        ["month", "never"].map(
+          (reset) =>
+            `update features set reset = '${reset}' where key = 'api-requests'; update plan_features set per = '${reset === "never" ? "lifetime" : reset}' where kind = 'metered'`,
+        ),
+        find,
+      );
+      return [had, await findAll(), byMeter];
     },
   },
   {

@@ -38,7 +38,7 @@ export const planCommitments: Commitment[] = [
       ],
       [
         { key: "first", kind: "number", name: "First", limit: 3 },
-        { key: "middle", kind: "metered", name: "Middle", limit: "2.5", per: "day" },
+        { key: "middle", kind: "metered", name: "Middle", limit: "2.5", per: "day", unit: "piece" },
         { key: "last", kind: "boolean", name: "Last" },
       ],
     ],
@@ -62,7 +62,7 @@ export const planCommitments: Commitment[] = [
         inOrder(a, { key: 0, name: 0, description: 0, trialDays: 0, isDefault: 0, version: 0 }),
         (prices as Record<string, unknown>[]).map((price) => inOrder(price, priceKeys)),
         (features as Record<string, unknown>[]).map((feature) => {
-          const keys = { key: 0, kind: 0, name: 0, limit: 0, per: 0 };
+          const keys = { key: 0, kind: 0, name: 0, limit: 0, per: 0, unit: 0 };
           return inOrder(
             feature,
             Object.fromEntries(

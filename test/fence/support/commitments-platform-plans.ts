@@ -1,7 +1,7 @@
 import { administer, outcomeOf } from "./administering.ts";
 import { addPlan, asDefiner, newPlan, withFeatures } from "./planning.ts";
 import { id } from "./people.ts";
-import { text, type Commitment, type Scene } from "./scene.ts";
+import { findAfterEach, text, type Commitment, type Scene } from "./scene.ts";
 import { told } from "./telling.ts";
 
 const create = (...given: Parameters<typeof newPlan>) =>
@@ -33,6 +33,9 @@ const begin = async (scene: Scene) => {
   await withFeatures(scene);
   await asDefiner(scene, addPlan("f"), addPlan("a"), "update plans set managed_by = 'file' where key = 'f'");
 };
+
+/** As what is metered was before there were meters. */
+const unmetered = "unit = null, aggregation = null, dimensions = null, reset = null";
 
 /** How administrators of the platform see and manage plans. */
 export const platformPlanCommitments: Commitment[] = [
@@ -93,8 +96,16 @@ export const platformPlanCommitments: Commitment[] = [
     },
   },
   {
-    title: "app.create_plan refuses a key of src/plans.ts while it is sold, and features that there are not",
-    expected: ["APPLF", "APFEA", "APFEA", "APFEA", [["made"]]],
+    title:
+      "app.create_plan refuses a key of src/plans.ts while it is sold, and features that there are not, or for periods that their meter has not",
+    expected: [
+      "APPLF",
+      "APFEA",
+      "APFEA",
+      "APFEA",
+      ["done done done APFEA", "APFEA done APFEA APFEA", "APFEA APFEA APFEA done", "done done done APFEA"],
+      [["made"]],
+    ],
     actual: async (scene) => {
       await begin(scene);
       const found = await outcomes(scene, [
@@ -109,6 +120,24 @@ export const platformPlanCommitments: Commitment[] = [
       ]);
       await scene.see("update features set archived_at = now() where key = 'first'");
       found.push(...(await outcomes(scene, [create("a", { features: [{ key: "first", kind: "number", limit: 1 }] })])));
+      const periods = await findAfterEach(
+        scene,
+        ["reset = 'period'", "reset = 'month'", "reset = 'never'", unmetered].map(
+          (change) => `update features set ${change} where key = 'middle'`,
+        ),
+        async () =>
+          (
+            await outcomes(
+              scene,
+              ["day", "month", "year", "lifetime"].map((per) =>
+                create(per, { features: [{ key: "middle", kind: "metered", limit: "1", per }] }),
+              ),
+            )
+          )
+            .map((outcome) => (typeof outcome === "string" ? outcome : "done"))
+            .join(" "),
+      );
+      found.push(periods);
       await scene.see("update plans set archived_at = now() where key = 'f'");
       const made = await administer(scene, create("f"));
       return [...found, made.map(() => ["made"])];

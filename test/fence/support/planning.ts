@@ -25,7 +25,8 @@ export async function withFeatures(scene: Scene): Promise<void> {
   await scene.see("update plans set archived_at = '2026-01-01Z'");
   await asDefiner(
     scene,
-    `insert into features (key, kind, name, position)
-     values ('last', 'boolean', 'Last', 903), ('first', 'number', 'First', 901), ('middle', 'metered', 'Middle', 902)`,
+    `insert into features (key, kind, name, position, unit, aggregation, dimensions, reset)
+     values ('last', 'boolean', 'Last', 903, null, null, null, null), ('first', 'number', 'First', 901, null, null, null, null),
+            ('middle', 'metered', 'Middle', 902, 'piece', 'sum', '{}', 'period')`,
   );
 }
