@@ -1,4 +1,5 @@
 import { asOwner, emptyOwnDatabase } from "../support/database.ts";
+import { environment } from "../support/environment.ts";
 import type { Operation } from "../support/contract.ts";
 import { contract, creates, databaseFreeRoutes, newMark, optionsOf, targetOf } from "../support/operations.ts";
 import { equip } from "../support/prepare.ts";
@@ -21,8 +22,12 @@ export interface World {
   address: string;
 }
 
-/** Every operation that asks the database. */
-export const operationsOfTheDatabase = contract.operations.filter(({ name }) => !databaseFreeRoutes.has(name));
+const [part = 0, parts = 1] = (environment["VITE_FAULTS_PART"] ?? "0/1").split("/").map(Number);
+
+/** Every operation that asks the database, or with VITE_FAULTS_PART, "0/3" to "2/3", every third. */
+export const operationsOfTheDatabase = contract.operations
+  .filter(({ name }) => !databaseFreeRoutes.has(name))
+  .filter((_, index) => index % parts === part);
 
 const endsAll = /^DELETE [\w/]+\/(users\/me|organizations\/\{organizationId\})$/;
 

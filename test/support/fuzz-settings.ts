@@ -1,13 +1,12 @@
-// Not import.meta.env, which is written into the code and kept with it from one run to the next.
-const { env } = (globalThis as unknown as { process: { env: Record<string, string | undefined> } }).process;
+import { environment } from "./environment.ts";
 
 /**
- * VITE_FUZZ_RUNS and VITE_FUZZ_SEED (a number, or `random`) of the environment: workerd is handed what begins so.
+ * VITE_FUZZ_RUNS and VITE_FUZZ_SEED (a number, or `random`) of the environment.
  * The seed stays the same by default, so that a change alone can make a test fail.
  */
 export const fuzzSettings = {
-  numRuns: Number(env["VITE_FUZZ_RUNS"] ?? 50),
-  seed: readSeed(env["VITE_FUZZ_SEED"] ?? "20260101"),
+  numRuns: Number(environment["VITE_FUZZ_RUNS"] ?? 50),
+  seed: readSeed(environment["VITE_FUZZ_SEED"] ?? "20260101"),
 };
 
 function readSeed(text: string): number {

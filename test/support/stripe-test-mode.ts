@@ -1,15 +1,13 @@
 import { Stripe } from "stripe";
 import { expect, inject, vi } from "vitest";
 import { asOwner } from "./database.ts";
+import { environment } from "./environment.ts";
 import { openService } from "./service.ts";
 import { newBuyerAt, runCronOf } from "./stripe-accounts.ts";
 import { signPayload } from "./stripe.ts";
 
-// Not import.meta.env, which is written into the code and kept with it from one run to the next.
-const { env } = (globalThis as unknown as { process: { env: Record<string, string | undefined> } }).process;
-
 /** A key of Stripe's test mode, which nobody pays anything in. Without one, it is the model of Stripe that is asked. */
-const givenKey = env["VITE_STRIPE_TEST_KEY"] || undefined;
+const givenKey = environment["VITE_STRIPE_TEST_KEY"] || undefined;
 if (givenKey && !/^[rs]k_test_/.test(givenKey)) {
   throw new Error("VITE_STRIPE_TEST_KEY must begin with sk_test_ or rk_test_: these tests subscribe and pay.");
 }
