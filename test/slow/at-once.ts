@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { environment } from "../support/environment.ts";
 import type { Answer } from "../support/service.ts";
 
@@ -12,17 +13,22 @@ export function atOnce<T>(call: (index: number) => Promise<T>, times = crowd): P
   return Promise.all(Array.from({ length: times }, (_, index) => patiently(() => call(index))));
 }
 
-const repeated = new WeakSet<object>();
+/** Of whose first calls the Worker did not hear: what their repetition is told depends on whether they were done. */
+const uncertain = new WeakSet<object>();
 
 /**
  * Calls again, as `Retry-After` asks, while the answer is 503: of fifty at one lock the last wait for longer than the three
  * seconds that they may, where a machine is slow.
  */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  let isUncertain = false;
   for (let tries = 1; ; tries++) {
     const answer = await call();
-    if ((answer as Partial<Answer> | undefined)?.status === 503 && tries < 5) continue;
-    if (tries > 1) repeated.add(answer as object);
+    // Some calls answer with something else, which is never 503.
+    const { status, body } = (answer ?? {}) as Partial<Answer>;
+    isUncertain ||= status === 503 && /may or may not/.test(body?.detail);
+    if (status === 503 && tries < 5) continue;
+    if (isUncertain) uncertain.add(answer as object);
     return answer;
   }
 }
@@ -37,18 +43,22 @@ export function counted<T>(call: (index: number) => Promise<T>) {
   return counting;
 }
 
-/**
- * How often each outcome came, as `201` or `409 slug_taken`.
- *
- * @param ifDone the outcome that a repeated call means by its own, where the first may have been done after it was given up
- */
-export function tally(answers: Answer[], ifDone: Record<string, string> = {}): Record<string, number> {
+/** How often each outcome came, as `201` or `409 slug_taken`. */
+export function tally(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const answer of answers) {
-    const { status, body } = answer;
-    const own = status >= 400 ? `${status} ${body?.code}` : String(status);
-    const outcome = (repeated.has(answer) && ifDone[own]) || own;
+  for (const { status, body } of answers) {
+    const outcome = status >= 400 ? `${status} ${body?.code}` : String(status);
     counts[outcome] = (counts[outcome] ?? 0) + 1;
   }
   return counts;
+}
+
+/** Outcomes are as often as expected. One that nobody knows, since the Worker gave up on it, may be any of them. */
+export function expectTally(answers: Answer[], expected: Record<string, number>): void {
+  const known = tally(answers.filter((answer) => !uncertain.has(answer)));
+  const missing = Object.entries(expected).map(([outcome, times]) => times - (known[outcome] ?? 0));
+  const isPossible =
+    missing.every((times) => times >= 0) && Object.keys(known).every((outcome) => Object.hasOwn(expected, outcome));
+  const isWhole = answers.length === Object.values(expected).reduce((sum, times) => sum + times, 0);
+  if (!isPossible || !isWhole) expect({ known, of: answers.length }).toEqual({ known: expected, of: answers.length });
 }

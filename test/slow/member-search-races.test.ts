@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addMember, asOwner } from "../support/database.ts";
 import { teamOf } from "../support/members.ts";
 import { openService, signUpPerson } from "../support/service.ts";
-import { atOnce, tally, tenRounds } from "./at-once.ts";
+import { atOnce, expectTally, tenRounds } from "./at-once.ts";
 
 const service = openService();
 
@@ -33,7 +33,7 @@ describe("50 at once", tenRounds, () => {
       }
       return service.call("PATCH", "/v1/users/me", { token: person.token, body: { name: `Name ${i}` } });
     });
-    expect(tally(answers)).toEqual({ 200: 50 });
+    expectTally(answers, { 200: 50 });
     for (const { id } of teams) {
       const [found, made] = await termsOf(id, person.id);
       expect(found).toEqual(made);
@@ -50,7 +50,7 @@ describe("50 at once", tenRounds, () => {
       if (team) return team.remove(team.owner, person);
       return service.call("PATCH", "/v1/users/me", { token: person.token, body: { name: `Name ${i}` } });
     });
-    expect(tally(answers)).toEqual({ 200: 48, 204: 2 });
+    expectTally(answers, { 200: 48, 204: 2 });
     for (const { id } of teams) expect(await termsOf(id, person.id)).toEqual([null, null]);
   });
 });

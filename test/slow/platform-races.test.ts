@@ -3,7 +3,7 @@ import { readMe, refresh, signIn } from "../support/accounts.ts";
 import { asOwner } from "../support/database.ts";
 import { newAdmin } from "../support/platform.ts";
 import { createOrganization, goodPassword, openService, signUpPerson } from "../support/service.ts";
-import { atOnce, tally, tenRounds } from "./at-once.ts";
+import { atOnce, expectTally, tally, tenRounds } from "./at-once.ts";
 
 const service = openService();
 
@@ -46,7 +46,7 @@ describe("50 at once", tenRounds, () => {
         ? call("POST", `organizations/${id}/suspend`, { reason: String(i) })
         : call("POST", `organizations/${id}/unsuspend`),
     );
-    expect(tally(answers)).toEqual({ 200: 50 });
+    expectTally(answers, { 200: 50 });
     const [events = [], [stored] = []] = await asOwner(
       [
         "select action from audit_events where organization_id = $1 and action like 'organization.%suspended' order by id",

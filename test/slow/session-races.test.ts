@@ -3,7 +3,7 @@ import { readMe, refresh, storedSessions } from "../support/accounts.ts";
 import { asOwner } from "../support/database.ts";
 import { type Answer, openService, type Person, signInPerson, signUpPerson } from "../support/service.ts";
 import { claimsOf } from "../support/tokens.ts";
-import { atOnce, crowd, tally, tenRounds } from "./at-once.ts";
+import { atOnce, crowd, expectTally, tally, tenRounds } from "./at-once.ts";
 
 const service = openService();
 
@@ -21,7 +21,7 @@ async function passGrace({ id }: Person): Promise<void> {
 
 async function expectDead(tokens: Tokens[]): Promise<void> {
   for (const { accessToken, refreshToken } of tokens) {
-    expect(tally([await readMe(accessToken), await refresh(refreshToken)])).toEqual({ "401 unauthenticated": 2 });
+    expectTally([await readMe(accessToken), await refresh(refreshToken)], { "401 unauthenticated": 2 });
   }
 }
 
@@ -29,14 +29,14 @@ describe("one refresh token used 50 times at once", tenRounds, () => {
   it("advances one generation; what all were given is one lineage, which a later reuse ends", async () => {
     const ada = await signUpPerson(service);
     const first = await atOnce(() => refresh(ada.refreshToken));
-    expect(tally(first)).toEqual({ 200: crowd });
+    expectTally(first, { 200: crowd });
     expect(new Set(first.map(({ body }) => claimsOf(body.refreshToken).gen))).toEqual(new Set([2]));
     expect(await storedSessions(ada.id)).toMatchObject([{ refresh_generation: 2, revoked_at: null }]);
 
     const second = await atOnce((i) => refresh(first[i]?.body.refreshToken));
-    expect(tally(second)).toEqual({ 200: crowd });
+    expectTally(second, { 200: crowd });
     expect(new Set(second.map(({ body }) => claimsOf(body.refreshToken).gen))).toEqual(new Set([3]));
-    expect(tally(await atOnce((i) => readMe(second[i]?.body.accessToken)))).toEqual({ 200: crowd });
+    expectTally(await atOnce((i) => readMe(second[i]?.body.accessToken)), { 200: crowd });
     expect(await storedSessions(ada.id)).toMatchObject([{ refresh_generation: 3, revoked_at: null }]);
 
     await passGrace(ada);
@@ -62,7 +62,7 @@ describe("one refresh token used 50 times at once", tenRounds, () => {
     const { body: newest } = await refresh(ada.refreshToken);
     await passGrace(ada);
     const answers = await atOnce(() => refresh(ada.refreshToken));
-    expect(tally(answers)).toEqual({ "401 refresh_token_reused": 1, "401 unauthenticated": crowd - 1 });
+    expectTally(answers, { "401 refresh_token_reused": 1, "401 unauthenticated": crowd - 1 });
     await expectDead([newest]);
   });
 });
@@ -93,7 +93,7 @@ describe("a session ended while 50 requests use it", tenRounds, () => {
       atOnce(use, crowd / 2),
     ]);
     expect(ended.status).toBe(204);
-    expect(tally(later)).toEqual({ "401 unauthenticated": 10 });
+    expectTally(later, { "401 unauthenticated": 10 });
     for (const { status, body } of [...before, ...after]) expect([200, 401], JSON.stringify(body)).toContain(status);
     const [session] = await storedSessions(ada.id);
     expect(session?.["revoked_at"]).not.toBeNull();
