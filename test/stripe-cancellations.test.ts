@@ -40,6 +40,39 @@ describe("POST /v1/organizations/{organizationId}/subscription/cancel and resume
     expect(await payer.providerId()).toBe(other.id);
   });
 
+  it("is resumed where Stripe's dashboard has set a day for it, and ends on that day where it is not", async () => {
+    const payer = await newStripePayer();
+    const { currentPeriodEnd } = await payer.read();
+    const id = await payer.providerId();
+    const end = (cancel_at: number) => payer.stripe.subscriptions.update(id, { cancel_at });
+    const lastDay = Date.parse(currentPeriodEnd) / 1000 - 86_400;
+    await end(lastDay);
+    await payer.deliverAll();
+    expect(await payer.read()).toMatchObject({ status: "active", cancelAtPeriodEnd: true });
+    expect((await payer.resume()).body).toMatchObject({ cancelAtPeriodEnd: false, canceledAt: null });
+    expect((await payer.stripe.subscriptions.retrieve(id)).cancel_at).toBeNull();
+    await end(lastDay);
+    await payer.deliverAll();
+    await payer.goOnTo(lastDay);
+    await payer.deliverAll();
+    expect((await payer.read()).status).toBe("free");
+  });
+
+  it("goes on where that day is in a later period, until it comes", async () => {
+    const payer = await newStripePayer();
+    const { currentPeriodEnd } = await payer.read();
+    const lastDay = Date.parse(currentPeriodEnd) / 1000 + 10 * 86_400;
+    await payer.stripe.subscriptions.update(await payer.providerId(), { cancel_at: lastDay });
+    await payer.deliverAll();
+    expect(await payer.read()).toMatchObject({ status: "active", cancelAtPeriodEnd: false });
+    await payer.goOnTo(lastDay, -1);
+    await payer.deliverAll();
+    expect(await payer.read()).toMatchObject({ status: "active", cancelAtPeriodEnd: true });
+    await payer.goOnTo(lastDay);
+    await payer.deliverAll();
+    expect((await payer.read()).status).toBe("free");
+  });
+
   it("takes back what was to come with the next period (13)", async () => {
     const payer = await newStripePayer();
     await payer.change((await cheaper()).priceId);

@@ -198,15 +198,16 @@ describe("POST /v1/organizations/{organizationId}/subscription/checkout, with St
     expect(await shown({ STRIPE_PROMOTION_CODES: "on", STRIPE_AUTOMATIC_TAX: "on" })).toEqual([true, true, true]);
   });
 
-  it("has the discount and the tax among the lines of the invoice, which come to its total", async () => {
+  /** Somebody who has paid with a code that takes a quarter off. */
+  async function newReducedPayer(duration: "once" | "forever", settings: Record<string, string> = {}) {
     const account = await openAccount();
     const buyer = await newBuyer({}, {}, account);
-    const coupon = await account.stripe.coupons.create({ percent_off: 25, duration: "once" });
+    const coupon = await account.stripe.coupons.create({ percent_off: 25, duration });
     await account.stripe.promotionCodes.create({ promotion: { type: "coupon", coupon: coupon.id }, code: "HARBOUR" });
     await buyer.service.call("POST", `${buyer.path}/subscription/checkout`, {
       token: buyer.owner.token,
       body: { priceId: buyer.priceId },
-      settings: { STRIPE_PROMOTION_CODES: "on", STRIPE_AUTOMATIC_TAX: "on" },
+      settings: { STRIPE_PROMOTION_CODES: "on", ...settings },
     });
     await account.control("POST", "checkout", {
       session: await buyer.sessionId(),
@@ -214,10 +215,29 @@ describe("POST /v1/organizations/{organizationId}/subscription/checkout, with St
       promotionCode: "HARBOUR",
     });
     await buyer.deliverAll();
+    return buyer;
+  }
+
+  it("has the discount and the tax among the lines of the invoice, which come to its total", async () => {
+    const buyer = await newReducedPayer("once", { STRIPE_AUTOMATIC_TAX: "on" });
     const [invoice] = await buyer.invoices();
     expect(invoice).toMatchObject({
       total: 2160,
       lines: [{ amount: 2400 }, { description: "Discount", amount: -600 }, { description: "Tax", amount: 360 }],
+    });
+  });
+
+  it("keeps the discount with another price in the next period", async () => {
+    const payer = await newReducedPayer("forever");
+    const { priceId } = await givePrice({}, { unitAmount: 1000 });
+    const { body } = await payer.change(priceId);
+    expect(body).toMatchObject({ scheduledPriceId: priceId });
+    await payer.goOnTo(body.currentPeriodEnd, 7_200);
+    await payer.deliverAll();
+    expect(await payer.read()).toMatchObject({ status: "active", price: { id: priceId } });
+    expect((await payer.invoices())[0]).toMatchObject({
+      total: 1500,
+      lines: [{ amount: 2000 }, { description: "Discount", amount: -500 }],
     });
   });
 });

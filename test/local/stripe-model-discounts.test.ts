@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { StripeServer } from "../../scripts/local/stripe.ts";
-import { at, day, idOf, openStage, Tenant, tenantAt } from "./stripe-model-support.ts";
+import { at, day, failureOf, idOf, openStage, Tenant, tenantAt } from "./stripe-model-support.ts";
 
 let stage: StripeServer;
 beforeAll(async () => {
@@ -101,5 +101,48 @@ describe("promotion codes", () => {
     const { id } = await stripe.coupons.create({ amount_off: 100, currency: "eur", duration: "once" });
     await stripe.promotionCodes.create({ promotion: { type: "coupon", coupon: id }, code: "EURO" });
     expect(await pay("EURO")).toBe(400);
+  });
+});
+
+describe("phases of a schedule", () => {
+  /** A subscription with a discount for good, and its schedule. */
+  async function newReduced() {
+    const tenant = await newTenant();
+    const coupon = await tenant.stripe.coupons.create({ percent_off: 25, duration: "forever" });
+    await tenant.stripe.promotionCodes.create({ promotion: { type: "coupon", coupon: coupon.id }, code: "SPRING" });
+    const price = await tenant.newPrice();
+    const session = await tenant.openCheckout(price, { allow_promotion_codes: true });
+    const order = { session: session.id, outcome: "paid", promotionCode: "spring" };
+    const { body } = await tenant.control("POST", "checkout", order);
+    const schedule = await tenant.stripe.subscriptionSchedules.create({ from_subscription: body.subscription });
+    return { tenant, id: body.subscription as string, price, schedule };
+  }
+
+  it.each([
+    ["keep a discount that they name", true, 1800],
+    ["have none that they do not name", false, 2400],
+  ])("%s", async (_, isNamed, total) => {
+    const { tenant, id, price, schedule } = await newReduced();
+    const [present] = schedule.phases;
+    const discount = idOf(present?.discounts[0]?.discount);
+    expect(discount).toMatch(/^di_/);
+    const items = [{ price: price.id, quantity: 2 }];
+    const discounts = isNamed ? [{ discount }] : [];
+    await tenant.stripe.subscriptionSchedules.update(schedule.id, {
+      phases: [{ items, start_date: present?.start_date ?? 0, end_date: present?.end_date ?? 0, discounts }],
+    });
+    await tenant.passDays(31);
+    expect((await tenant.invoicesOf({ id })).at(-1)?.total).toBe(total);
+  });
+
+  it("take no discount of another subscription", async () => {
+    const [one, other] = [await newReduced(), await newReduced()];
+    const { tenant, schedule, price } = one;
+    const [present] = schedule.phases;
+    const discounts = [{ discount: idOf(other.schedule.phases[0]?.discounts[0]?.discount) }];
+    const { start_date = 0, end_date = 0 } = present ?? {};
+    const phases = [{ items: [{ price: price.id }], start_date, end_date, discounts }];
+    const failure = await failureOf(tenant.stripe.subscriptionSchedules.update(schedule.id, { phases }));
+    expect(failure).toMatchObject({ code: "resource_missing", param: "phases[0][discounts]" });
   });
 });

@@ -187,3 +187,44 @@ describe("cancellation", () => {
     expect(await tenant.stripe.customers.retrieve(customer)).toMatchObject({ balance: -600 });
   });
 });
+
+describe("a day on which it is to end", () => {
+  it("ends it within a period, or in a later one", async () => {
+    for (const day of ["2027-02-10T00:00:00Z", "2027-03-10T00:00:00Z"]) {
+      const { tenant, id, read } = await begin("2027-01-31T00:00:00Z");
+      const wished = await tenant.stripe.subscriptions.update(id, { cancel_at: at(day) });
+      expect(wished).toMatchObject({
+        cancel_at: at(day),
+        cancel_at_period_end: false,
+        canceled_at: expect.any(Number),
+      });
+      await tenant.moveTo(day.replace("10T00:00:00", "09T23:59:59"));
+      expect((await read()).status).toBe("active");
+      await tenant.moveTo(day);
+      expect(await read()).toMatchObject({ status: "canceled", ended_at: at(day) });
+    }
+  });
+
+  it("is taken back by an empty one, and by the end of the period instead", async () => {
+    const { tenant, id, read } = await begin("2027-01-31T00:00:00Z");
+    const update = (given: object) => tenant.stripe.subscriptions.update(id, given);
+    await update({ cancel_at: at("2027-02-10T00:00:00Z") });
+    expect(await update({ cancel_at: "" })).toMatchObject({ cancel_at: null, canceled_at: null });
+    await update({ cancel_at: at("2027-02-10T00:00:00Z") });
+    const end = at("2027-02-28T00:00:00Z");
+    expect(await update({ cancel_at_period_end: true })).toMatchObject({ cancel_at: end, cancel_at_period_end: true });
+    await tenant.moveTo("2027-02-27T23:59:59Z");
+    expect((await read()).status).toBe("active");
+  });
+
+  it("is in the future, and wished for in one way", async () => {
+    const { tenant, id } = await begin("2027-01-31T00:00:00Z");
+    const refused = (given: object) => failureOf(tenant.stripe.subscriptions.update(id, given));
+    const past = { cancel_at: at("2027-01-31T00:00:00Z") };
+    expect(await refused(past)).toMatchObject({ statusCode: 400, param: "cancel_at" });
+    const both = { cancel_at: at("2027-02-10T00:00:00Z"), cancel_at_period_end: true };
+    expect(await refused(both)).toMatchObject({ statusCode: 400, param: "cancel_at" });
+    await tenant.stripe.subscriptionSchedules.create({ from_subscription: id });
+    expect(await refused({ cancel_at: "" })).toMatchObject({ statusCode: 400, param: "cancel_at" });
+  });
+});

@@ -72,7 +72,8 @@ function* dueOfSubscription(account: Account, subscription: Subscription): Gener
   if (subscription.pending_update && invoice?.status === "open") {
     yield { at: subscription.pending_update.expires_at, act: () => voidInvoice(account, invoice) };
   }
-  yield { at: periodOf(subscription).end, act: () => turnPeriod(account, subscription) };
+  const end = Math.min(periodOf(subscription).end, subscription.cancel_at ?? Infinity);
+  yield { at: end, act: () => turnPeriod(account, subscription) };
 }
 
 function* dueOfInvoice(account: Account, invoice: Invoice): Generator<Due> {

@@ -5,11 +5,17 @@ type Reason = "cancellation_requested" | "payment_failed";
 
 /** Lets it end with its period, or go on after all. */
 export function setCancelAtPeriodEnd(subscription: Subscription, cancels: boolean, end: number, now: number): void {
+  setCancelAt(subscription, cancels ? end : null, now);
   subscription.cancel_at_period_end = cancels;
-  subscription.cancel_at = cancels ? end : null;
-  subscription.canceled_at = cancels ? now : null;
+}
+
+/** Lets it end at a time, without a credit for what is left of its period; or with null go on after all. */
+export function setCancelAt(subscription: Subscription, time: number | null, now: number): void {
+  subscription.cancel_at_period_end = false;
+  subscription.cancel_at = time;
+  subscription.canceled_at = time === null ? null : now;
   if (!subscription.cancellation_details) return;
-  subscription.cancellation_details.reason = cancels ? "cancellation_requested" : null;
+  subscription.cancellation_details.reason = time === null ? null : "cancellation_requested";
 }
 
 /** Ends a subscription now, with its schedule; its open invoices and drafts stay, but nobody is charged for them. */

@@ -60,6 +60,8 @@ export function enterPhase(
   applyChange(account, subscription, change);
   account.change(subscription, "customer.subscription.updated", (changed) => {
     Object.assign(changed.metadata, phase.metadata);
+    // What it does not name, the subscription has no longer.
+    changed.discounts = changed.discounts.filter((id) => phase.discounts.some(({ discount }) => discount === id));
   });
   if (!change.isBilledNow) return;
   billNow(account, subscription, {
@@ -98,6 +100,7 @@ export function currentPhase(subscription: Subscription): Stripe.SubscriptionSch
     currency: subscription.currency,
     prorationBehavior: "create_prorations",
     trialEnd: subscription.status === "trialing" ? subscription.trial_end : null,
+    discounts: subscription.discounts,
   });
 }
 
@@ -109,6 +112,7 @@ export function newPhase(wanted: {
   prorationBehavior: ProrationBehavior;
   trialEnd?: number | null;
   metadata?: Record<string, string>;
+  discounts: string[];
 }): Stripe.SubscriptionSchedule.Phase {
   return {
     add_invoice_items: [],
@@ -120,7 +124,7 @@ export function newPhase(wanted: {
     default_payment_method: null,
     default_tax_rates: [],
     description: null,
-    discounts: [],
+    discounts: wanted.discounts.map((discount) => ({ coupon: null, discount, promotion_code: null })),
     end_date: wanted.end,
     invoice_settings: null,
     items: wanted.items.map(({ price, quantity }) => ({

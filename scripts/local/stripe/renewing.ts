@@ -8,9 +8,11 @@ import type { Invoice, Subscription } from "./objects.ts";
 import { attemptPayment, finalizeInvoice } from "./payments.ts";
 import { fullLine, periodOf, setPeriod, subscriptionInterval } from "./subscription-items.ts";
 
-/** What happens at the end of a period: the end, where that was wished for, or the next period with its invoice. */
+/** What happens at the end of a period, or before: the end, where that was wished for, or the next period with its invoice. */
 export function turnPeriod(account: Account, subscription: Subscription): void {
-  if (subscription.cancel_at_period_end) return endAtPeriod(account, subscription);
+  const { cancel_at, cancel_at_period_end } = subscription;
+  if (cancel_at_period_end || (cancel_at !== null && cancel_at <= account.now()))
+    return endAsWished(account, subscription);
   if (subscription.status === "trialing") return endTrial(account, subscription);
   const before = periodOf(subscription);
   beginPeriod(
@@ -69,7 +71,7 @@ function beginPeriod(account: Account, subscription: Subscription, end: number):
   });
 }
 
-function endAtPeriod(account: Account, subscription: Subscription): void {
+function endAsWished(account: Account, subscription: Subscription): void {
   const lines = subscription.status === "trialing" ? [] : takePlannedLines(account, subscription);
   if (lines.length > 0) {
     billNow(account, subscription, { reason: "subscription_cycle", lines, period: periodOf(subscription) });

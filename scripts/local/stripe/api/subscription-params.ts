@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { Account } from "../account.ts";
-import { setCancelAtPeriodEnd } from "../ending.ts";
+import { setCancelAt, setCancelAtPeriodEnd } from "../ending.ts";
 import { invalidRequest } from "../errors.ts";
 import type { Subscription } from "../objects.ts";
 import { mergeMetadata } from "../operation.ts";
@@ -31,6 +31,7 @@ export const updateShape = {
       deleted: boolean.optional(),
     }),
   ).optional(),
+  cancel_at: z.union([z.literal(""), timestamp]).optional(),
   cancel_at_period_end: boolean.optional(),
   cancellation_details: cancellationDetails.optional(),
   description: emptyable.optional(),
@@ -49,7 +50,7 @@ const pendable = new Set(["items", "proration_behavior", "payment_behavior"]);
 
 /** @throws StripeError 400 for what cannot be changed as the subscription is */
 export function requireChangeable(account: Account, subscription: Subscription, params: Update): void {
-  const { items, cancel_at_period_end, payment_behavior, trial_end } = params;
+  const { items, cancel_at, cancel_at_period_end, payment_behavior, trial_end } = params;
   const given = Object.entries(params).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   const isOnlyNotes = given.every((name) => notes.has(name));
   if (isEnded(subscription) && !isOnlyNotes) {
@@ -58,12 +59,19 @@ export function requireChangeable(account: Account, subscription: Subscription, 
   if (subscription.status === "incomplete" && !isOnlyNotes) {
     throw invalidRequest("A subscription with status `incomplete` can only have metadata and default_source updated.");
   }
-  if (subscription.schedule !== null && (items || cancel_at_period_end !== undefined)) {
+  const isAboutEnd = cancel_at !== undefined || cancel_at_period_end !== undefined;
+  if (subscription.schedule !== null && (items || isAboutEnd)) {
     const what = items ? "its items" : "any cancelation behavior";
     const message =
       `The subscription is managed by the subscription schedule \`${subscription.schedule}\`, and updating ${what} ` +
       "directly is not allowed. Please update the schedule instead.";
-    throw invalidRequest(message, items ? "items" : "cancel_at_period_end");
+    throw invalidRequest(message, items ? "items" : cancel_at === undefined ? "cancel_at_period_end" : "cancel_at");
+  }
+  if (cancel_at !== undefined && cancel_at_period_end !== undefined) {
+    throw invalidRequest("You may only pass one of `cancel_at` and `cancel_at_period_end`.", "cancel_at");
+  }
+  if (typeof cancel_at === "number" && cancel_at <= account.now()) {
+    throw invalidRequest("The `cancel_at` date must be in the future.", "cancel_at");
   }
   if (typeof trial_end === "number" && (subscription.status !== "trialing" || trial_end <= account.now())) {
     throw invalidRequest("In this model only a trial that goes on can have another end, in the future.", "trial_end");
@@ -91,6 +99,7 @@ export function setFields(account: Account, subscription: Subscription, params: 
     account.state.trialNotices.delete(subscription.id);
   }
   setCancellationDetails(subscription, params.cancellation_details);
+  if (params.cancel_at !== undefined) setCancelAt(subscription, params.cancel_at || null, account.now());
   if (cancel_at_period_end === undefined) return;
   setCancelAtPeriodEnd(subscription, cancel_at_period_end, periodOf(subscription).end, account.now());
 }

@@ -25,6 +25,7 @@ const phase = object({
   trial: boolean.optional(),
   trial_end: timestamp.optional(),
   metadata: metadata.optional(),
+  discounts: list(object({ discount: text })).optional(),
 });
 type GivenPhase = z.output<typeof phase>;
 
@@ -174,10 +175,18 @@ function readPhases(
       prorationBehavior: wanted.proration_behavior ?? "create_prorations",
       trialEnd: trial_end ?? (trial ? end : null),
       metadata: mergeMetadata({}, wanted.metadata),
+      discounts: (wanted.discounts ?? []).map(({ discount }) => ownDiscount(account, subscription, discount, name)),
     });
     start = end;
     return phase;
   });
+}
+
+/** In this model a phase can only keep what the subscription is reduced by. */
+function ownDiscount(account: Account, subscription: Subscription, id: string, phase: string): string {
+  const discount = account.find("discounts", "discount", id, `${phase}[discounts]`);
+  if (discount.subscription === subscription.id) return id;
+  throw invalidRequest(`The discount ${id} is of another subscription.`, `${phase}[discounts]`);
 }
 
 /** One period of its prices where nothing else is said. */
