@@ -184,6 +184,7 @@ describe("The catalog", () => {
       "api_keys.scopes _text",
       "audit_events.after jsonb",
       "audit_events.before jsonb",
+      "features.dimensions _text",
       "invitations.roles _text",
       "invitations.team_ids _uuid",
       "invoices.lines jsonb",
