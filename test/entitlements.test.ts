@@ -40,7 +40,7 @@ describe("GET /v1/organizations/{organizationId}/entitlements", () => {
       {
         plan: { id: customer.planId, key: expect.any(String), version: 1, name: "Given" },
         data: [
-          { key: "teams", name: "Teams", kind: "number", limit: 3 },
+          { key: "teams", name: "Teams", kind: "number", limit: 3, used: 0 },
           {
             key: "api-requests",
             name: "API requests",
@@ -53,6 +53,40 @@ describe("GET /v1/organizations/{organizationId}/entitlements", () => {
           { key: "sso", name: expect.any(String), kind: "boolean" },
         ],
       },
+    ]);
+  });
+
+  it("counts what is limited, also where there is more than that, and nothing else", async () => {
+    const customer = await newCustomerOf([
+      { key: "members", kind: "number", limit: 1 },
+      { key: "teams", kind: "number", limit: 3 },
+    ]);
+    const used = async () =>
+      (await customer.call("GET", "entitlements")).body.data.map(({ key, used }: Record<string, unknown>) => [
+        key,
+        used,
+      ]);
+    await customer.call("POST", "teams", { name: "Support" });
+    const member = await signUpPerson(service);
+    await addMember(customer.id, member.id, "member");
+    expect(await used()).toEqual([
+      ["members", 2],
+      ["teams", 1],
+    ]);
+    await giveFeatures();
+    const { planId } = await givePrice({
+      features: [
+        { key: "members", kind: "number", limit: null },
+        { key: "given-number", kind: "number", limit: 5 },
+      ],
+    });
+    await asOwner([
+      `update subscriptions set price_id = (select id from plan_prices where plan_id = $2) where organization_id = $1`,
+      [customer.id, planId],
+    ]);
+    expect(await used()).toEqual([
+      ["members", null],
+      ["given-number", null],
     ]);
   });
 

@@ -4759,8 +4759,15 @@ create function app_private.is_counted_per(p_reset text, p_per text) returns boo
 language sql immutable set search_path = ''
 return case p_reset when 'never' then p_per = 'lifetime' when 'month' then p_per = 'month' else p_per <> 'lifetime' end;
 
-/* What the request's organization has by its plan, and when what is metered is counted anew: from the beginning of its subscription
-   on, or its own. AP403 without organization:read. */
+/* How many an organization has of what is a number; null of what nothing here counts. */
+create function app_private.count_used(p_organization_id uuid, p_feature text) returns bigint
+language sql stable set search_path = ''
+return case p_feature
+  when 'members' then (select pg_catalog.count(*) from public.memberships m where m.organization_id = p_organization_id)
+  when 'teams' then (select pg_catalog.count(*) from public.teams t where t.organization_id = p_organization_id) end;
+
+/* What the request's organization has by its plan, how many it uses of what is limited, and when what is metered is counted anew: from the beginning
+   of its subscription on, or its own. AP403 without organization:read. */
 create function app.entitlements() returns jsonb
 language sql stable parallel restricted security definer set search_path = '' as $$
   with entitled as (
@@ -4769,7 +4776,11 @@ language sql stable parallel restricted security definer set search_path = '' as
   )
   select pg_catalog.jsonb_build_object('plan', app_private.plan_label(j.plan), 'data', (
            select coalesce(pg_catalog.jsonb_agg(
-                    f.feature || case f.feature ->> 'kind' when 'metered' then pg_catalog.jsonb_build_object(
+                    f.feature || case f.feature ->> 'kind'
+                      when 'number' then pg_catalog.jsonb_build_object('used', case
+                        -- What is not limited may be many.
+                        when f.feature ->> 'limit' is not null then app_private.count_used(e.id, f.feature ->> 'key') end)
+                      when 'metered' then pg_catalog.jsonb_build_object(
                       'resetsAt', app_private.iso_instant(app_private.quota_end(
                         coalesce(a.anchor_at, e.created_at), f.feature ->> 'per',
                         (select m.reset from public.features m where m.key = f.feature ->> 'key'))))
@@ -5039,10 +5050,7 @@ declare
       left join public.plan_features h on h.feature_key = f.key and h.plan_id = p_plan_id
       cross join lateral (select case when h.plan_id is null then 0 else h.limit end) a ("limit")
       -- Counted only where something limits it.
-      cross join lateral (select case f.key
-        when 'members' then (select pg_catalog.count(*) from public.memberships m where m.organization_id = p_organization_id and a.limit is not null)
-        when 'teams' then (select pg_catalog.count(*) from public.teams t where t.organization_id = p_organization_id and a.limit is not null)
-        end) u (used)
+      cross join lateral (select case when a.limit is not null then app_private.count_used(p_organization_id, f.key) end) u (used)
      where f.archived_at is null and u.used > a.limit
      order by f.key limit 1);
 begin

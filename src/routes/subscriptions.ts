@@ -89,7 +89,12 @@ const Portal = z
 const Entitlement = z
   .discriminatedUnion("kind", [
     BooleanFeature,
-    NumberFeature,
+    NumberFeature.extend({
+      used: z.int().nullable().openapi({
+        description: "How many there are. Null where they are not limited, and of what your product alone can count.",
+        example: 8,
+      }),
+    }),
     MeteredFeature.extend({
       resetsAt: Instant.nullable().openapi({
         description:

@@ -37,11 +37,12 @@ export interface Subscription {
   isTrialAvailable: boolean;
 }
 
-/** What an organization has now. What is metered is counted anew at `resetsAt`, if ever. */
+/** What an organization has now: how many it uses where they are limited, and when what is metered is counted anew, if ever. */
 export interface Entitlements {
   plan: PlanLabel;
   data: (
-    | Exclude<PlanFeature, { kind: "metered" }>
+    | Extract<PlanFeature, { kind: "boolean" }>
+    | (Extract<PlanFeature, { kind: "number" }> & { used: number | null })
     | (Extract<PlanFeature, { kind: "metered" }> & { resetsAt: string | null })
   )[];
 }

@@ -90,22 +90,56 @@ export const entitlementCommitments: Commitment[] = [
     },
   },
   {
-    title: "app.entitlements tells members what their organization's plan has",
+    title:
+      "app.entitlements tells members what their organization's plan has, and how many they use where they are limited",
     expected: [
       ["base", 1, "Name of base"],
-      [{ key: "teams", kind: "number", name: "Teams", limit: 2 }],
+      [{ key: "teams", kind: "number", name: "Teams", used: "its teams", limit: 2 }],
       ["AP403", "AP400"],
+      [
+        ["members", "its members"],
+        ["teams", "its teams"],
+      ],
+      [
+        ["teams", null],
+        ["sso", "not said"],
+      ],
     ],
     actual: async (scene) => {
       await withPlans(scene);
-      const answer = await scene.ask(letIn(scene, "viewer"), ask);
+      // Of none as many as of another.
+      await scene.see(
+        `insert into teams (organization_id, id, name) select '${mine}', gen_random_uuid(), 'Team ' || n
+           from generate_series(1, 100 + (select count(*) from memberships)) n`,
+      );
+      const [counts = []] = await scene.see(
+        `select (select count(*)::int from teams where organization_id = '${mine}'),
+                (select count(*)::int from memberships where organization_id = '${mine}')`,
+      );
+      const name = (used: unknown) =>
+        typeof used === "number" ? ["its teams", "its members"][counts.indexOf(used)] : used;
+      const read = async () => {
+        const answer = await scene.ask(letIn(scene, "viewer"), ask);
+        return { answer, data: pick(answer, "data")[0] as { key: string; used?: unknown }[] };
+      };
+      const { answer, data } = await read();
+      const codes = [
+        ...(await codesOf(scene, letIn(scene, "only domains:read", "domains:read"), [ask])),
+        ...(await codesOf(scene, null, [ask])),
+      ];
+      const used = await findAfterEach(
+        scene,
+        ["five", "any"].map(
+          (key) =>
+            `update plans set is_default = false; update plans set is_default = true where key = '${key}' and archived_at is null`,
+        ),
+        async () => (await read()).data.map(({ key, used: found = "not said" }) => [key, name(found)]),
+      );
       return [
         pick(answer, "plan.key", "plan.version", "plan.name"),
-        pick(answer, "data")[0],
-        [
-          ...(await codesOf(scene, letIn(scene, "only domains:read", "domains:read"), [ask])),
-          ...(await codesOf(scene, null, [ask])),
-        ],
+        data.map((feature) => ({ ...feature, used: name(feature.used) })),
+        codes,
+        ...used,
       ];
     },
   },
