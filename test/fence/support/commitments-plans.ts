@@ -99,7 +99,7 @@ export const planCommitments: Commitment[] = [
   },
   {
     title: "whoever has the database changes how plans and features are shown, in the definer's role, and no terms",
-    expected: [...Array(10).fill("done"), ...Array(8).fill("42501")],
+    expected: [...Array(11).fill("done"), ...Array(8).fill("42501")],
     actual: async (scene) => {
       await withFeatures(scene);
       await asDefiner(scene, addPlan("a", terms));
@@ -118,6 +118,7 @@ export const planCommitments: Commitment[] = [
         "update features set name = 'A', position = 1",
         "insert into features (key, kind, name, position) values ('new', 'boolean', 'New', 1)",
         "update features set kind = 'number' where key = 'new'",
+        "update features set unit = 'page', aggregation = 'max', dimensions = '{region}', reset = 'never' where key = 'middle'",
         "do $$ begin if not exists (select from features where key = 'new' and kind = 'number') then raise 'unchanged'; end if; end $$",
         "update features set archived_at = now() where key = 'new'",
         "delete from features where key = 'new'",

@@ -45,8 +45,6 @@ export const unnoticed: Record<string, string> = {
   "app.change_subscription(uuid): without and s.id = v_subscription.id (4)": "for what has ended nothing is to come",
   "app_private.entitled_plan(uuid): without and s.ended_at is null":
     "its status says so as well; this is for the index",
-  "app_private.check_fits(uuid,uuid): without and a.limit is not null": forTheTime,
-  "app_private.check_fits(uuid,uuid): without and a.limit is not null (2)": forTheTime,
   "app_private.end_subscription(subscriptions,timestamp with time zone): without and n.status = 'open'":
     "none of it is paid there, and what is void stays void",
   "app_private.index_person(): without perform from public.memberships m where m.user_id = new.id order by m.organization_id f...":
