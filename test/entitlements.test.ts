@@ -4,7 +4,7 @@ import { makeStale, verifyAddress } from "./support/accounts.ts";
 import { addMember, asOwner } from "./support/database.ts";
 import { expectProblem } from "./support/problems.ts";
 import { giveFeatures } from "./support/plans.ts";
-import { openService, signUpPerson } from "./support/service.ts";
+import { openService, type Person, signUpPerson } from "./support/service.ts";
 import { connectionInput } from "./support/sso.ts";
 import { join, signUpAt } from "./support/share-links.ts";
 import { givePrice, giveSubscription, newCustomer } from "./support/subscriptions.ts";
@@ -61,16 +61,21 @@ describe("GET /v1/organizations/{organizationId}/entitlements", () => {
       { key: "members", kind: "number", limit: 1 },
       { key: "teams", kind: "number", limit: 3 },
     ]);
-    const used = async () =>
-      (await customer.call("GET", "entitlements")).body.data.map(({ key, used }: Record<string, unknown>) => [
-        key,
-        used,
-      ]);
+    const used = async (caller: Pick<Person, "token"> = customer.owner) =>
+      (await customer.call("GET", "entitlements", undefined, caller)).body.data.map(
+        ({ key, used: found }: Record<string, unknown>) => [key, found],
+      );
     await customer.call("POST", "teams", { name: "Support" });
     const member = await signUpPerson(service);
     await addMember(customer.id, member.id, "member");
     expect(await used()).toEqual([
       ["members", 2],
+      ["teams", 1],
+    ]);
+    const viewer = await signUpPerson(service);
+    await addMember(customer.id, viewer.id, "viewer");
+    expect(await used(viewer)).toEqual([
+      ["members", null],
       ["teams", 1],
     ]);
     await giveFeatures();

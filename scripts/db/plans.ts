@@ -108,7 +108,7 @@ async function applyFeatures(client: Client, { features: known }: Catalog): Prom
   const { rows: changed } = await client.query<{ key: string; kind: string; is_other_kind: boolean }>(
     `select f.key, f.kind, it.kind <> f.kind as is_other_kind
        from features f join jsonb_to_recordset($1) it (key text, kind text, aggregation text, reset text) on it.key = f.key
-      where (it.kind <> f.kind or it.aggregation <> f.aggregation or it.reset <> f.reset)
+      where (it.kind <> f.kind or it.aggregation <> f.aggregation or it.reset <> coalesce(f.reset, 'period'))
         and exists (select from plan_features a where a.feature_key = f.key)`,
     [JSON.stringify(rows)],
   );

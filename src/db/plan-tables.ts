@@ -19,8 +19,8 @@ import { createdAt, instant } from "./schema.ts";
 // Read by functions of the fence alone: apart from the tables that services query, so that the Worker does not load them.
 
 /**
- * What plans are made of: a `boolean` one is had or not, a `number` is a ceiling, a `metered` one is counted anew each
- * period. As src/plans.ts has them.
+ * What plans are made of: a `boolean` one is had or not, a `number` is a ceiling, a `metered` one is what a meter counts. As
+ * src/plans.ts has them.
  */
 export const features = pgTable(
   "features",

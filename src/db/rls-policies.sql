@@ -162,8 +162,8 @@ grant update (price_id, scheduled_price_id, status, quantity, anchor_at, period_
   canceled_at, ended_at, due_at, trial_ends_at) on subscriptions to app_definer;
 grant update (status, total, lines, provider_number, url, due_at, paid_at) on invoices to app_definer;
 grant select, insert, delete on stripe_customers to app_definer;
-grant update (customer_id, ticket, applied_ticket, checkouts, checkout_price_id, checkout_session_id, checkout_url, checkout_expires_at, due_at)
-  on stripe_customers to app_definer;
+grant update (customer_id, ticket, applied_ticket, checkouts, checkout_price_id, checkout_session_id, checkout_url, checkout_expires_at, due_at,
+  looks) on stripe_customers to app_definer;
 grant select, insert, delete on stripe_events to app_definer;
 grant update (status, attempts, leased_until) on stripe_events to app_definer;
 grant select, insert on webhook_endpoints to app_definer;
@@ -4766,7 +4766,8 @@ return case p_feature
   when 'members' then (select pg_catalog.count(*) from public.memberships m where m.organization_id = p_organization_id)
   when 'teams' then (select pg_catalog.count(*) from public.teams t where t.organization_id = p_organization_id) end;
 
-/* What the request's organization has by its plan, how many it uses of what is limited, and when what is metered is counted anew: from the beginning
+/* What the request's organization has by its plan, how many it uses of what is limited (members, for whoever may
+   read them), and when what is metered is counted anew: from the beginning
    of its subscription on, or its own. AP403 without organization:read. */
 create function app.entitlements() returns jsonb
 language sql stable parallel restricted security definer set search_path = '' as $$
@@ -4779,7 +4780,10 @@ language sql stable parallel restricted security definer set search_path = '' as
                     f.feature || case f.feature ->> 'kind'
                       when 'number' then pg_catalog.jsonb_build_object('used', case
                         -- What is not limited may be many.
-                        when f.feature ->> 'limit' is not null then app_private.count_used(e.id, f.feature ->> 'key') end)
+                        when f.feature ->> 'limit' is not null
+                             -- Others know of themselves alone.
+                             and (f.feature ->> 'key' <> 'members' or app.org_id('members:read') is not null)
+                          then app_private.count_used(e.id, f.feature ->> 'key') end)
                       when 'metered' then pg_catalog.jsonb_build_object(
                       'resetsAt', app_private.iso_instant(app_private.quota_end(
                         coalesce(a.anchor_at, e.created_at), f.feature ->> 'per',
@@ -5288,7 +5292,7 @@ begin
 end
 $$;
 
-/* Tickets for customers that are to be looked at, for this caller alone for five minutes; and of such whose organization is deleted, or
+/* Tickets for customers that are to be looked at, for this caller alone for five minutes at least; and of such whose organization is deleted, or
    gone, the checkout that nobody is to pay any more. APWRK as above. */
 create function app.due_stripe_customers(p_worker_keys bytea, p_limit int)
 returns table (customer_id text, ticket bigint, ended_session_id text)
@@ -5297,9 +5301,9 @@ begin
   perform app_private.prove_worker(p_worker_keys);
   return query
     update public.stripe_customers c
-       set ticket = c.ticket + 1,
-           -- Twice as long with each ticket of which nothing came.
-           due_at = pg_catalog.now() + interval '5 minutes' * pg_catalog.power(2, least(c.ticket - c.applied_ticket, 8))
+       set ticket = c.ticket + 1, looks = c.looks + 1,
+           -- Twice as long with each look that came to nothing, and hours at most.
+           due_at = pg_catalog.now() + interval '5 minutes' * pg_catalog.power(2, least(c.looks, 6))
      where c.id = any (array(
              select d.id from public.stripe_customers d
               where d.due_at <= pg_catalog.now() and d.customer_id is not null order by d.due_at limit p_limit for no key update skip locked))
@@ -5454,7 +5458,7 @@ begin
   -- Before the customer, as whoever claims an event does.
   update public.stripe_events e set status = 'done', leased_until = null where e.id = p_event_id and e.status = 'processing';
   update public.stripe_customers c
-     set applied_ticket = p_ticket, due_at = pg_catalog.now() + interval '1 day',
+     set applied_ticket = p_ticket, looks = 0, due_at = pg_catalog.now() + interval '1 day',
          checkout_session_id = nullif(c.checkout_session_id, p_state ->> 'endedSessionId')
    where c.customer_id = p_customer_id and c.applied_ticket < p_ticket and p_ticket <= c.ticket
   returning c.* into v_customer;

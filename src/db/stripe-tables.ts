@@ -29,6 +29,8 @@ export const stripeCustomers = pgTable(
     checkoutExpiresAt: instant("checkout_expires_at"),
     /** When Stripe is to be asked for it next, whatever it has told. */
     dueAt: instant("due_at"),
+    /** How often the Cron Trigger has looked at it since that last came to something. */
+    looks: integer("looks").notNull().default(0),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },

@@ -31,10 +31,10 @@ export const MeteredFeature = z.object({
   limit: z
     .string()
     .nullable()
-    .openapi({ description: "How much in each period, as a decimal number; null for any.", example: "10000" }),
+    .openapi({ description: "How much in each period, or ever, as a decimal number; null for any.", example: "10000" }),
   per: z.enum(["day", "month", "year", "lifetime"]),
   unit: z.string().nullable().openapi({
-    description: "What one of it is; null of what is no longer counted.",
+    description: "What one of it is; null of what had no meter when it was sold.",
     example: "request",
   }),
 });

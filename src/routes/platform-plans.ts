@@ -68,10 +68,14 @@ const NewPlanFeature = z
         .string()
         .regex(/^(0|[1-9]\d{0,29})(\.\d{1,9})?$/, "must be a decimal number of up to 30 digits and 9 after the point")
         .nullable()
-        .openapi({ description: "How much in each period, as a decimal number; null for any.", example: "10000" }),
-      per: z
-        .enum(["day", "month", "year", "lifetime"])
-        .openapi({ description: "As its meter is reset: `month` of a calendar's month, `lifetime` of never." }),
+        .openapi({
+          description: "How much in each period, or ever, as a decimal number; null for any.",
+          example: "10000",
+        }),
+      per: z.enum(["day", "month", "year", "lifetime"]).openapi({
+        description:
+          "As its meter is reset, or else `unknown_feature`: `month` of a calendar's month, `lifetime` of never.",
+      }),
     }),
   ])
   .openapi("NewPlanFeature");

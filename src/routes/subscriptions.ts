@@ -91,7 +91,8 @@ const Entitlement = z
     BooleanFeature,
     NumberFeature.extend({
       used: z.int().nullable().openapi({
-        description: "How many there are. Null where they are not limited, and of what your product alone can count.",
+        description:
+          "How many there are. Null where they are not limited, of what your product alone can count, and of `members` for whoever has no `members:read`.",
         example: 8,
       }),
     }),

@@ -218,12 +218,26 @@ describe("Plans of src/plans.ts", () => {
     await expect(counted({ aggregation: "max" })).rejects.toThrow("a meter with another aggregation or reset");
     await expect(counted({ reset: "never" })).rejects.toThrow("src/plans.ts: test-pro has test-requests per day");
     expect((await meters())[1]).toEqual(now);
+    const never = { ...requests, meter: { ...requests.meter, reset: "never" as const } };
+    await expect(apply([free], { ...features, "test-requests": never })).rejects.toThrow("aggregation or reset");
     await apply([free], { "test-members": members, "test-new": requests });
     await apply([free], {
       "test-members": members,
       "test-new": { ...requests, meter: { ...requests.meter, reset: "never" } },
     });
     expect(await query("select reset from features where key = 'test-new'")).toEqual([["never"]]);
+  });
+
+  it("take a meter for what was metered before there were any, by the subscription's periods as it was", async () => {
+    await apply();
+    await query("update features set unit = null, aggregation = null, dimensions = null, reset = null");
+    const monthly = { ...requests, meter: { ...requests.meter, reset: "month" as const } };
+    const sold = { ...pro, features: amounts({ "test-requests": { limit: "1", per: "month" } }) };
+    await expect(apply([free, sold], { ...features, "test-requests": monthly })).rejects.toThrow(
+      "aggregation or reset",
+    );
+    await apply();
+    expect(await query("select reset from features where key = 'test-requests'")).toEqual([["period"]]);
   });
 
   it.each<[string, object]>([

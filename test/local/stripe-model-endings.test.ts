@@ -227,4 +227,14 @@ describe("a day on which it is to end", () => {
     await tenant.stripe.subscriptionSchedules.create({ from_subscription: id });
     expect(await refused({ cancel_at: "" })).toMatchObject({ statusCode: 400, param: "cancel_at" });
   });
+
+  it("is the end of its period, also where that has moved since", async () => {
+    const { tenant, id, read } = await begin("2027-01-01T00:00:00Z", { trial_period_days: 7 });
+    await tenant.stripe.subscriptions.update(id, { cancel_at_period_end: true });
+    await tenant.stripe.subscriptions.update(id, { trial_end: at("2027-01-20T00:00:00Z") });
+    await tenant.moveTo("2027-01-19T23:59:59Z");
+    expect((await read()).status).toBe("trialing");
+    await tenant.moveTo("2027-01-20T00:00:00Z");
+    expect((await read()).status).toBe("canceled");
+  });
 });

@@ -28,7 +28,8 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
     const { status, body } = (answer ?? {}) as Partial<Answer>;
     isUncertain ||= status === 503 && /may or may not/.test(body?.detail);
     if (status === 503 && tries < 5) continue;
-    if (isUncertain) uncertain.add(answer as object);
+    // One that never was heard is no outcome at all.
+    if (isUncertain && status !== 503) uncertain.add(answer as object);
     return answer;
   }
 }

@@ -72,8 +72,13 @@ function* dueOfSubscription(account: Account, subscription: Subscription): Gener
   if (subscription.pending_update && invoice?.status === "open") {
     yield { at: subscription.pending_update.expires_at, act: () => voidInvoice(account, invoice) };
   }
-  const end = Math.min(periodOf(subscription).end, subscription.cancel_at ?? Infinity);
-  yield { at: end, act: () => turnPeriod(account, subscription) };
+  const { cancel_at, cancel_at_period_end } = subscription;
+  const { end } = periodOf(subscription);
+  // The end of its period may have moved since it was to end with it.
+  yield {
+    at: cancel_at_period_end ? end : Math.min(end, cancel_at ?? Infinity),
+    act: () => turnPeriod(account, subscription),
+  };
 }
 
 function* dueOfInvoice(account: Account, invoice: Invoice): Generator<Due> {

@@ -9,7 +9,10 @@ export function setCancelAtPeriodEnd(subscription: Subscription, cancels: boolea
   subscription.cancel_at_period_end = cancels;
 }
 
-/** Lets it end at a time, without a credit for what is left of its period; or with null go on after all. */
+/**
+ * Lets it end at a time, or with null go on after all. Stripe credits what is left of the period then, and asks for no more than a
+ * part of a later one; here periods are paid as they are.
+ */
 export function setCancelAt(subscription: Subscription, time: number | null, now: number): void {
   subscription.cancel_at_period_end = false;
   subscription.cancel_at = time;

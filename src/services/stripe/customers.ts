@@ -72,7 +72,7 @@ export async function syncDueCustomers(database: Database, settings: Settings, l
     ),
   ]);
   for (const { customerId, ticket, endedSessionId } of due.rows) {
-    // Whatever is wrong with one, the others are looked at. It comes again in five minutes.
+    // Whatever is wrong with one, the others are looked at. It comes again later.
     await syncDueCustomer(database, settings, { customerId, ticket: Number(ticket), endedSessionId }).catch(
       (error: unknown) => {
         const [reason, cause] = [error, (error as { cause?: unknown }).cause].map((each) =>

@@ -97,13 +97,14 @@ export const entitlementCommitments: Commitment[] = [
       [{ key: "teams", kind: "number", name: "Teams", used: "its teams", limit: 2 }],
       ["AP403", "AP400"],
       [
-        ["members", "its members"],
+        ["members", null],
         ["teams", "its teams"],
       ],
       [
         ["teams", null],
         ["sso", "not said"],
       ],
+      ["its members", "its teams"],
     ],
     actual: async (scene) => {
       await withPlans(scene);
@@ -118,8 +119,8 @@ export const entitlementCommitments: Commitment[] = [
       );
       const name = (used: unknown) =>
         typeof used === "number" ? ["its teams", "its members"][counts.indexOf(used)] : used;
-      const read = async () => {
-        const answer = await scene.ask(letIn(scene, "viewer"), ask);
+      const read = async (person = "viewer") => {
+        const answer = await scene.ask(letIn(scene, person), ask);
         return { answer, data: pick(answer, "data")[0] as { key: string; used?: unknown }[] };
       };
       const { answer, data } = await read();
@@ -135,11 +136,15 @@ export const entitlementCommitments: Commitment[] = [
         ),
         async () => (await read()).data.map(({ key, used: found = "not said" }) => [key, name(found)]),
       );
+      await scene.see("update plans set is_default = false");
+      await scene.see("update plans set is_default = true where key = 'five' and archived_at is null");
+      const whole = (await read("member")).data.map((feature) => name(feature.used));
       return [
         pick(answer, "plan.key", "plan.version", "plan.name"),
         data.map((feature) => ({ ...feature, used: name(feature.used) })),
         codes,
         ...used,
+        whole,
       ];
     },
   },

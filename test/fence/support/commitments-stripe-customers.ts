@@ -109,14 +109,14 @@ export const stripeCustomerCommitments: Commitment[] = [
   },
   {
     title:
-      "app.due_stripe_customers gives tickets for those that are due, the longest first, and not again for five minutes, or twice as long with each ticket of which nothing came, up to a day",
+      "app.due_stripe_customers gives tickets for those that are due, the longest first, and not again for five minutes, or twice as long with each look that came to nothing, for hours at most",
     expected: [
       [["cus_theirs", 16]],
       [["cus_mine", 6]],
       [],
       [
-        ["mine", "cus_mine", 6, 5, 2, "trial", "cs_before", "https://before.test/", "00:06:00", "00:05:00", true],
-        ["theirs", "cus_theirs", 16, 3, 2, null, null, null, null, "21:20:00", true],
+        ["mine", "cus_mine", 6, 3, 2, "trial", "cs_before", "https://before.test/", "00:06:00", "00:05:00", true],
+        ["theirs", "cus_theirs", 16, 3, 2, null, null, null, null, "05:20:00", true],
         ["third", ...untouched("third")],
       ],
       [],
@@ -125,12 +125,12 @@ export const stripeCustomerCommitments: Commitment[] = [
         ["cus_theirs", 17],
         ["cus_third", 6],
       ],
-      ["00:10:00", "21:20:00", "00:20:00"],
+      ["00:10:00", "05:20:00", "00:05:00"],
     ],
     actual: async (scene) => {
       await withPrices(scene);
-      await giveCustomers(scene, `applied_ticket = 5, ${await openPage(scene, "trial")}`);
-      await scene.see(`update stripe_customers set ticket = 15 where organization_id = '${theirs}'`);
+      await giveCustomers(scene, await openPage(scene, "trial"));
+      await scene.see(`update stripe_customers set ticket = 15, looks = 9 where organization_id = '${theirs}'`);
       const set = (organizationId: string, value: string) =>
         scene.see(`update stripe_customers set due_at = ${value} where organization_id = '${organizationId}'`);
       await set(mine, "date_trunc('milliseconds', now())");

@@ -78,13 +78,16 @@ export const stripeStateCommitments: Commitment[] = [
         ["theirs", ...untouched("theirs")],
         ["third", ...untouched("third")],
       ],
+      ["mine 0", "theirs 4", "third 4"],
       { isInTime: false, subscription: null, todo: null },
       [true, true, true],
     ],
     actual: async (scene) => {
       await giveSeated(scene);
+      await past(scene, "update stripe_customers set looks = 4");
       await applied(scene, { subscriptions: [await asItIs(scene)] });
       const rows = await customers(scene, null);
+      const looks = await scene.see("select substr(customer_id, 5) || ' ' || looks from stripe_customers order by 1");
       let unknown: unknown;
       const same = await staysSame(scene, [...written, ["stripe_customers"]], async () => {
         const { isInTime, todo, subscription } = await applied(scene, {
@@ -93,7 +96,7 @@ export const stripeStateCommitments: Commitment[] = [
         });
         unknown = { isInTime, subscription, todo };
       });
-      return [rows, unknown, same];
+      return [rows, looks.flat(), unknown, same];
     },
   },
   {

@@ -7,7 +7,6 @@ const failsClosed =
   "the seal is bound to its transaction, so a setting that outlives it is refused; see forgery.test.ts";
 const sealedBefore = "what is called before it in the same transaction, app.org_id() as a rule, has verified the seal";
 const sealedBeside = "app.user_id(), which is called beside it, has verified the seal";
-const forTheTime = "where there is no limit nothing is above it; this is for the time that counting takes";
 const forTheIndex = "what is found is looked at by its own ids again; this is for the index";
 const sparesWork = "changes nothing where there is nothing to do; this spares the work";
 const asksAgain = "app_private.is_open, which is asked as well, wants it pending; this is for the index";

@@ -122,8 +122,8 @@ function requireSchedulable(subscription: Subscription): void {
   if (isEnded(subscription) || subscription.status === "incomplete") {
     throw invalidRequest(`You cannot schedule a subscription that is ${subscription.status}.`, "from_subscription");
   }
-  if (subscription.cancel_at_period_end) {
-    const message = "You cannot migrate a subscription that is set to cancel at the end of its period.";
+  if (subscription.cancel_at !== null) {
+    const message = "In this model a subscription that is to end cannot have a schedule.";
     throw invalidRequest(message, "from_subscription");
   }
 }

@@ -41,8 +41,9 @@ export function showPortal(account: Account, session: PortalSession, failure?: s
 }
 
 function renderSubscription(account: Account, subscription: Subscription, path: string): Html {
-  const { id, status, items, cancel_at_period_end, schedule } = subscription;
+  const { id, status, items, cancel_at, schedule } = subscription;
   const { end } = periodOf(subscription);
+  const lastDay = subscription.cancel_at_period_end ? end : cancel_at;
   return html`<section>
     <h2>Subscription</h2>
     <p>
@@ -53,12 +54,12 @@ function renderSubscription(account: Account, subscription: Subscription, path: 
     </p>
     ${
       !isEnded(subscription) &&
-      html`<p>${cancel_at_period_end ? "It ends" : "It goes on"} on ${renderDate(end)}.</p>
+      html`<p>${lastDay === null ? "It goes on" : "It ends"} on ${renderDate(lastDay ?? end)}.</p>
         ${
           schedule === null
             ? renderButtons(
                 path,
-                [cancel_at_period_end ? ["keep", "Don't cancel"] : ["cancel", "Cancel at the end of the period"]],
+                [lastDay === null ? ["cancel", "Cancel at the end of the period"] : ["keep", "Don't cancel"]],
                 html`<input type="hidden" name="subscription" value="${id}" />`,
               )
             : html`<p>It changes by a schedule.</p>`

@@ -1,0 +1,1 @@
+ALTER TABLE "stripe_customers" ADD COLUMN "looks" integer DEFAULT 0 NOT NULL;
