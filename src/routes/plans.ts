@@ -12,21 +12,21 @@ export const Price = z
   })
   .openapi("Price");
 
-const feature = {
-  key: z.string().openapi({ example: "api-requests" }),
-  name: z.string().openapi({ example: "API requests" }),
-};
+const label = (key: string, name: string) => ({
+  key: z.string().openapi({ example: key }),
+  name: z.string().openapi({ example: name }),
+});
 
-export const BooleanFeature = z.object({ ...feature, kind: z.literal("boolean") });
+export const BooleanFeature = z.object({ ...label("sso", "Single sign-on"), kind: z.literal("boolean") });
 
 export const NumberFeature = z.object({
-  ...feature,
+  ...label("members", "Members"),
   kind: z.literal("number"),
   limit: z.int().nullable().openapi({ description: "How many at most; null for any number.", example: 50 }),
 });
 
 export const MeteredFeature = z.object({
-  ...feature,
+  ...label("api-requests", "API requests"),
   kind: z.literal("metered"),
   limit: z
     .string()

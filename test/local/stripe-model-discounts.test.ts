@@ -141,7 +141,7 @@ describe("phases of a schedule", () => {
     const other = await newReduced(tenant);
     const [present] = schedule.phases;
     const discounts = [{ discount: idOf(other.schedule.phases[0]?.discounts[0]?.discount) }];
-    const { start_date = 0, end_date = 0 } = present ?? {};
+    const { start_date, end_date } = present ?? expect.fail("a schedule without a phase");
     const phases = [{ items: [{ price: price.id }], start_date, end_date, discounts }];
     const failure = await failureOf(tenant.stripe.subscriptionSchedules.update(schedule.id, { phases }));
     expect(failure).toMatchObject({ statusCode: 400, param: "phases[0][discounts]" });
