@@ -1,87 +1,10 @@
 import { appendFileSync } from "node:fs";
 import path from "node:path";
-import { Client } from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import { applyPlans, type Catalog } from "../../scripts/db/plans.ts";
 import { plans } from "../../src/plans.ts";
-import { bringUpToDate } from "../../scripts/db/steps.ts";
-import { createNeonLikeDatabase } from "../../scripts/local/neon-like-database.ts";
-import { startPostgres, type LocalPostgres } from "../../scripts/local/postgres.ts";
 import { cloneProject, removeClone, Script } from "../local/process-support.ts";
-
-let postgres: LocalPostgres;
-let ownerUrl: string;
-let databases = 0;
-
-beforeAll(async () => {
-  postgres = await startPostgres({});
-});
-afterAll(() => postgres.stop());
-
-beforeEach(async () => {
-  ({ ownerUrl } = await createNeonLikeDatabase(postgres, `app${databases++}`));
-  await bringUpToDate(ownerUrl);
-});
-
-async function query(text: string, values: unknown[] = []): Promise<unknown[]> {
-  const client = new Client({ connectionString: ownerUrl });
-  await client.connect();
-  try {
-    await client.query("set role app_definer");
-    return (await client.query({ text, values, rowMode: "array" })).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-/** What is sold, and by whose word. */
-const sold = () =>
-  query(
-    "select key, version, name, is_default, is_public, managed_by from plans where archived_at is null order by position, key",
-  );
-
-const members = { kind: "number", name: "Members" } as const;
-
-const requests = {
-  kind: "metered",
-  name: "Requests",
-  meter: { unit: "request", aggregation: "sum", dimensions: ["route"], reset: "period" },
-} as const;
-
-const features: Catalog["features"] = {
-  "test-members": members,
-  "test-sso": { kind: "boolean", name: "SSO" },
-  "test-requests": requests,
-};
-
-type Plan = Catalog["plans"][number];
-
-/** Of features that the file does not have. */
-const amounts = (given: Record<string, unknown>) => given as Plan["features"];
-
-const free = {
-  key: "test-free",
-  name: "Free",
-  description: "",
-  trialDays: 0,
-  isDefault: true,
-  isPublic: true,
-  prices: [],
-  features: amounts({ "test-members": 3 }),
-} satisfies Plan;
-
-const pro = {
-  ...free,
-  key: "test-pro",
-  name: "Pro",
-  trialDays: 14,
-  isDefault: false,
-  prices: [{ currency: "usd", interval: "month", unitAmount: 1200, perSeat: true }],
-  features: amounts({ "test-members": null, "test-sso": true, "test-requests": { limit: "0.5", per: "day" } }),
-} satisfies Plan;
-
-const apply = (plans: Plan[] = [free, pro], known = features) => applyPlans(ownerUrl, { features: known, plans });
+import { amounts, apply, features, free, members, ownerUrl, type Plan, pro, query, sold } from "./plans-support.ts";
 
 describe("Plans of src/plans.ts", () => {
   it("are in every database that is set up or migrated, in the order of the file", async () => {
@@ -198,55 +121,6 @@ describe("Plans of src/plans.ts", () => {
       ["test-sso", "SSO", true],
       ["test-requests", "Requests", true],
     ]);
-  });
-
-  it("have meters, and take another unit and other dimensions of one that was sold, but no other way to count", async () => {
-    await apply();
-    const meters = () =>
-      query(
-        "select unit, aggregation, dimensions, reset from features where key in ('test-requests', 'test-sso') order by position",
-      );
-    const counted = (meter: object) =>
-      apply([free, pro], { ...features, "test-requests": { ...requests, meter: { ...requests.meter, ...meter } } });
-    expect(await meters()).toEqual([
-      [null, null, null, null],
-      ["request", "sum", ["route"], "period"],
-    ]);
-    await counted({ unit: "call", dimensions: ["route", "statusCode"] });
-    const now = ["call", "sum", ["route", "statusCode"], "period"];
-    expect((await meters())[1]).toEqual(now);
-    await expect(counted({ aggregation: "max" })).rejects.toThrow("a meter with another aggregation or reset");
-    await expect(counted({ reset: "never" })).rejects.toThrow("src/plans.ts: test-pro has test-requests per day");
-    expect((await meters())[1]).toEqual(now);
-    const never = { ...requests, meter: { ...requests.meter, reset: "never" as const } };
-    await expect(apply([free], { ...features, "test-requests": never })).rejects.toThrow("aggregation or reset");
-    await apply([free], { "test-members": members, "test-new": requests });
-    await apply([free], {
-      "test-members": members,
-      "test-new": { ...requests, meter: { ...requests.meter, reset: "never" } },
-    });
-    expect(await query("select reset from features where key = 'test-new'")).toEqual([["never"]]);
-  });
-
-  it("take a meter for what was metered before there were any, by the subscription's periods as it was", async () => {
-    await apply();
-    await query("update features set unit = null, aggregation = null, dimensions = null, reset = null");
-    const monthly = { ...requests, meter: { ...requests.meter, reset: "month" as const } };
-    const sold = { ...pro, features: amounts({ "test-requests": { limit: "1", per: "month" } }) };
-    await expect(apply([free, sold], { ...features, "test-requests": monthly })).rejects.toThrow(
-      "aggregation or reset",
-    );
-    await apply();
-    expect(await query("select reset from features where key = 'test-requests'")).toEqual([["period"]]);
-  });
-
-  it.each<[string, object]>([
-    ["the same twice", { dimensions: ["a", "a"] }],
-    ["eleven", { dimensions: Array.from("abcdefghijk") }],
-    ["one in capitals", { dimensions: ["Region"] }],
-  ])("are refused with a meter of such dimensions: %s", async (_, meter) => {
-    const known = { ...features, "test-requests": { ...requests, meter: { ...requests.meter, ...meter } } };
-    await expect(apply([free, pro], known)).rejects.toThrow("src/plans.ts: test-requests has dimensions");
   });
 
   it("keep a feature of its kind once a plan was sold with it", async () => {
