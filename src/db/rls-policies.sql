@@ -4766,9 +4766,8 @@ return case p_feature
   when 'members' then (select pg_catalog.count(*) from public.memberships m where m.organization_id = p_organization_id)
   when 'teams' then (select pg_catalog.count(*) from public.teams t where t.organization_id = p_organization_id) end;
 
-/* What the request's organization has by its plan, how many it uses of what is limited (members, for whoever may
-   read them), and when what is metered is counted anew: from the beginning
-   of its subscription on, or its own. AP403 without organization:read. */
+/* What the request's organization has by its plan; how many it uses of what is limited, members for whoever may read them; and when what
+   is metered is counted anew: from the beginning of its subscription on, or its own. AP403 without organization:read. */
 create function app.entitlements() returns jsonb
 language sql stable parallel restricted security definer set search_path = '' as $$
   with entitled as (

@@ -80,12 +80,13 @@ export async function runCronOf(settings: object, cron = "* * * * *"): Promise<v
   await worker.scheduled(createScheduledController({ cron }), bindings);
 }
 
-function openSdk(key: string): Stripe {
-  const { hostname, port } = new URL(inject("stripeUrl"));
+/** Stripe's SDK, at the model of Stripe or elsewhere. */
+export function openSdk(key: string, address = inject("stripeUrl")): Stripe {
+  const { protocol, hostname, port } = new URL(address);
   return new Stripe(key, {
     host: hostname,
-    port,
-    protocol: "http",
+    port: port || 443,
+    protocol: protocol === "http:" ? "http" : "https",
     httpClient: Stripe.createFetchHttpClient(),
     telemetry: false,
   });

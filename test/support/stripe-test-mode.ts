@@ -1,9 +1,9 @@
-import { Stripe } from "stripe";
+import type { Stripe } from "stripe";
 import { expect, inject, vi } from "vitest";
 import { asOwner } from "./database.ts";
 import { environment } from "./environment.ts";
 import { openService } from "./service.ts";
-import { newBuyerAt, runCronOf } from "./stripe-accounts.ts";
+import { newBuyerAt, openSdk, runCronOf } from "./stripe-accounts.ts";
 import { signPayload } from "./stripe.ts";
 
 /** A key of Stripe's test mode, which nobody pays anything in. Without one, it is the model of Stripe that is asked. */
@@ -37,15 +37,7 @@ export async function newTestModeBuyer(plan: object = {}, price: object = {}) {
     STRIPE_WEBHOOK_SECRET: secret,
     STRIPE_API_URL: address,
   };
-  const { protocol, hostname, port } = new URL(address);
-  const stripe = new Stripe(key, {
-    protocol: protocol === "http:" ? "http" : "https",
-    host: hostname,
-    port: port || 443,
-    httpClient: Stripe.createFetchHttpClient(),
-    maxNetworkRetries: 3,
-    telemetry: false,
-  });
+  const stripe = openSdk(key, address);
   const service = openService(settings);
   const buyer = await newBuyerAt({ service, stripe }, plan, price);
   const { testClocks } = stripe.testHelpers;
