@@ -54,9 +54,14 @@ export function tally(answers: Answer[]): Record<string, number> {
   return counts;
 }
 
+/** Whether the Worker gave up on the call that was repeated, so that its answer may be about what the call itself did. */
+export function isUncertain(answer: Answer): boolean {
+  return uncertain.has(answer);
+}
+
 /** Outcomes are as often as expected. One that nobody knows, since the Worker gave up on it, may be any of them. */
 export function expectTally(answers: Answer[], expected: Record<string, number>): void {
-  const known = tally(answers.filter((answer) => !uncertain.has(answer)));
+  const known = tally(answers.filter((answer) => !isUncertain(answer)));
   const missing = Object.entries(expected).map(([outcome, times]) => times - (known[outcome] ?? 0));
   const isPossible =
     missing.every((times) => times >= 0) && Object.keys(known).every((outcome) => Object.hasOwn(expected, outcome));
