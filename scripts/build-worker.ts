@@ -1,6 +1,6 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { build, type BuildOptions } from "esbuild";
+import { build, type BuildOptions, type Plugin } from "esbuild";
 
 /**
  * Bundles the Worker of the entry that is given into dist/worker. wrangler's own bundle is one file,
@@ -8,6 +8,20 @@ import { build, type BuildOptions } from "esbuild";
  */
 const root = path.join(import.meta.dirname, "..");
 const folder = path.join(root, "dist/worker");
+
+/**
+ * Every schema of zod's has methods that make JSON Schema of it, which the Worker never calls: /openapi.json is made by
+ * zod-to-openapi. Without what they call they throw.
+ */
+const withoutJsonSchema: Plugin = {
+  name: "without-json-schema",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]core[\\/]to-json-schema\.js$/ }, async ({ path: file }) => {
+      const names = [...(await readFile(file, "utf8")).matchAll(/^export (?:function|const) (\w+)/gm)];
+      return { contents: names.map(([, name]) => `export const ${name} = undefined;`).join("\n") };
+    });
+  },
+};
 
 const options = {
   absWorkingDir: root,
@@ -34,6 +48,7 @@ const options = {
   loader: { ".sql": "text", ".txt": "text" },
   // Zod without its 60 languages; src/zod.ts says why it takes this.
   alias: { zod: "./src/zod.ts", "zod/v4": "./node_modules/zod/v4/classic/external.js" },
+  plugins: [withoutJsonSchema],
   logLevel: "warning",
 } satisfies BuildOptions;
 
