@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
-import { AppError, type ErrorCode } from "./errors.ts";
+import { AppError, type ErrorCode, errorTable } from "./errors.ts";
 import { withHeaders } from "./headers.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { idempotencyKey } from "./middleware/idempotency-key.ts";
@@ -215,6 +215,18 @@ export const PageQuery = z.strictObject({
     .optional()
     .openapi({ description: "`nextCursor` of the page before.", example: "AZqw3o9sfMSeb28rfw8aAQ" }),
 });
+
+/** Of what is done for each of several: the members that say why one of them was not. */
+export function refusal<Code extends ErrorCode>(codes: readonly Code[], example: Code) {
+  const statuses = [...new Set(codes.map((code) => errorTable[code][0]))];
+  const [status, title] = errorTable[example];
+  return {
+    // The document generator writes the first of several literals alone.
+    status: z.literal(statuses).openapi({ enum: statuses, example: status }),
+    code: z.enum(codes).openapi({ example }),
+    title: z.string().openapi({ example: title }),
+  };
+}
 
 /** Whether a list names nothing twice. */
 export const isEachOnce = (names: string[]): boolean => new Set(names).size === names.length;

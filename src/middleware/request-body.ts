@@ -28,7 +28,7 @@ export const bodyLimit = () =>
 
 /**
  * Refuses a body that is not JSON in UTF-8, or JSON that Postgres or a recursive reader would trip over:
- * nested deeper than 32, with NUL characters or with lone surrogates. Without a body an optional one is `{}`.
+ * nested deeper than 32, with NUL characters, lone surrogates or `__proto__`. Without a body an optional one is `{}`.
  */
 export const jsonBody = ({ isOptional }: { isOptional: boolean }) =>
   createMiddleware<AppEnv>(async (c, next) => {
@@ -60,6 +60,8 @@ function findProblem(bytes: ArrayBuffer): string | undefined {
   try {
     let problem: string | undefined;
     JSON.parse(text, (key, value) => {
+      // A validator may read over it.
+      if (key === "__proto__") problem = "has a member that is called __proto__";
       for (const item of [key, value]) {
         if (typeof item !== "string") continue;
         if (item.includes("\0")) problem = "contains a NUL character";

@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { errorTable } from "../errors.ts";
-import { createRouter, isEachOnce, json, jsonRequest, PageQuery, pageOf, tenantRoute } from "../openapi.ts";
+import { createRouter, isEachOnce, json, jsonRequest, PageQuery, pageOf, refusal, tenantRoute } from "../openapi.ts";
 import {
   createInvitations,
   invitationStatuses,
@@ -47,8 +46,6 @@ export const Invitation = z
   })
   .openapi("Invitation");
 
-const refusalStatuses = [...new Set(refusalCodes.map((code) => errorTable[code][0]))];
-
 const Results = z
   .object({
     results: z.array(
@@ -60,10 +57,7 @@ const Results = z
         }),
         z.object({
           email: z.email().openapi({ example: "ada@example.com" }),
-          // The document generator writes the first of several literals alone.
-          status: z.literal(refusalStatuses).openapi({ enum: refusalStatuses, example: 409 }),
-          code: z.enum(refusalCodes).openapi({ example: "already_member" }),
-          title: z.string().openapi({ example: "The person is a member already" }),
+          ...refusal(refusalCodes, "already_member"),
         }),
       ]),
     ),

@@ -4,9 +4,10 @@ import type { TenantDatabase } from "../db/index.ts";
 import { isoInstant } from "../db/json.ts";
 import { invitations } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
-import { AppError, type ErrorCode, errorTable } from "../errors.ts";
+import { AppError, type ErrorCode } from "../errors.ts";
 import { newMessage } from "./outbox.ts";
 import { type Page, type PageInput, readCursor, toPage } from "./paging.ts";
+import { type Refusal, refusalsJson } from "./refusals.ts";
 
 /** `expired` is what was not answered in 7 days. */
 export const invitationStatuses = ["pending", "accepted", "declined", "revoked", "expired"] as const;
@@ -41,23 +42,12 @@ const refusals = {
   APLIM: "rate_limited",
 } as const satisfies Record<string, ErrorCode>;
 
-type RefusalCode = (typeof refusals)[keyof typeof refusals];
-
 export const refusalCodes = Object.values(refusals);
 
 /** What became of one address: the invitation, or why there is none. */
 export type InvitationResult =
   | { email: string; status: 201; invitation: Invitation }
-  | { email: string; status: (typeof errorTable)[RefusalCode][0]; code: RefusalCode; title: string };
-
-const refusalParts = JSON.stringify(
-  Object.fromEntries(
-    Object.entries(refusals).map(([sqlstate, code]) => {
-      const [status, title] = errorTable[code];
-      return [sqlstate, { status, code, title }];
-    }),
-  ),
-);
+  | ({ email: string } & Refusal<(typeof refusals)[keyof typeof refusals]>);
 
 /**
  * Invites people and mails each a token that is good for 7 days. One that cannot be invited is in the way of no other.
@@ -83,7 +73,7 @@ export async function createInvitations(
   return database.create<{ results: InvitationResult[] }>(
     sql`select json_build_object('results', json_agg(jsonb_build_object('email', c.email)
           || case when c.refusal is null then jsonb_build_object('status', 201, 'invitation', ${invitation})
-                  else ${refusalParts}::jsonb -> c.refusal end order by c.ordinal)) as body
+                  else ${refusalsJson(refusals)}::jsonb -> c.refusal end order by c.ordinal)) as body
         from app.create_invitations(${JSON.stringify(asked)}::jsonb) c`,
     207,
   );
