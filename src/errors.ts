@@ -6,6 +6,7 @@ export const errorTable = {
   invalid_request: [400, "The request is not valid"],
   invalid_token: [400, "The link is not valid, was used already, or has expired"],
   invalid_signature: [400, "The signature is not valid"],
+  too_many_windows: [400, "There are more values than fit into an answer"],
   invalid_oauth_code: [400, "The code is not valid, was used already, or has expired"],
   passkey_refused: [400, "The passkey cannot be registered"],
   unauthenticated: [401, "Authentication is required"],
@@ -16,6 +17,7 @@ export const errorTable = {
   mfa_required: [401, "The second factor is still to be given"],
   reauthentication_required: [401, "You proved who you are too long ago for this"],
   entitlement_required: [402, "The organization's plan does not have this"],
+  quota_exceeded: [402, "The plan has no more of it in this period"],
   mfa_enrollment_required: [403, "A second factor is asked for, and this session has none"],
   email_unverified: [403, "The e-mail address is not verified yet"],
   wrong_code: [403, "The code is wrong, has expired, or was used already"],
@@ -78,12 +80,20 @@ export const errorTable = {
   subscription_not_canceled: [409, "The subscription is not about to end"],
   invoice_not_open: [409, "The invoice is not to be paid"],
   plan_managed_by_file: [409, "The plan is kept in src/plans.ts"],
+  unknown_meter: [409, "There is no such meter"],
+  unknown_dimension: [409, "The meter has no such dimension"],
+  value_refused: [409, "The meter does not take such a value"],
+  event_too_old: [409, "The event is of too long ago"],
+  event_in_future: [409, "The event is of a time that is still to come"],
+  reservation_expired: [409, "The reservation has expired"],
+  reservation_limit: [409, "The meter has as many reservations as there can be"],
   unknown_feature: [409, "There is no such feature of this kind"],
   webhook_endpoint_limit: [409, "The organization has as many webhook endpoints as there can be"],
   webhook_endpoint_disabled: [409, "The webhook endpoint is disabled"],
   webhook_message_pending: [409, "The message is still to be delivered"],
   payload_too_large: [413, "The request body is too large"],
   unsupported_media_type: [415, "The request body must be application/json"],
+  event_id_reused: [422, "The source used the id for another event"],
   idempotency_key_reused: [422, "The idempotency key was used for another request"],
   rate_limited: [429, "Too many requests"],
   too_many_attempts: [429, "Too many attempts"],
@@ -121,6 +131,16 @@ export interface OfferedPlan {
   name: string;
 }
 
+/** Of which there is no more. */
+export interface ExceededQuota {
+  meter: string;
+  used: string;
+  reserved: string;
+  limit: string;
+  remaining: string;
+  resetsAt: string | null;
+}
+
 export interface Problem {
   type: string;
   title: string;
@@ -132,6 +152,7 @@ export interface Problem {
   organizations?: OwnedOrganization[];
   feature?: string;
   plans?: OfferedPlan[];
+  usage?: ExceededQuota;
 }
 
 interface AppErrorOptions {
@@ -141,6 +162,8 @@ interface AppErrorOptions {
   /** With `entitlement_required`. */
   feature?: string;
   plans?: OfferedPlan[];
+  /** With `quota_exceeded`. */
+  usage?: ExceededQuota;
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -152,6 +175,7 @@ export class AppError extends Error {
   readonly organizations: OwnedOrganization[] | undefined;
   readonly feature: string | undefined;
   readonly plans: OfferedPlan[] | undefined;
+  readonly usage: ExceededQuota | undefined;
   readonly headers: Record<string, string>;
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
@@ -162,6 +186,7 @@ export class AppError extends Error {
     this.organizations = options.organizations;
     this.feature = options.feature;
     this.plans = options.plans;
+    this.usage = options.usage;
     this.headers = options.headers ?? {};
   }
 
@@ -181,6 +206,7 @@ export class AppError extends Error {
       ...(this.organizations && { organizations: this.organizations }),
       ...(this.feature !== undefined && { feature: this.feature }),
       ...(this.plans && { plans: this.plans }),
+      ...(this.usage && { usage: this.usage }),
     };
   }
 }

@@ -45,6 +45,7 @@ import { invoiceRoutes } from "./routes/invoices.ts";
 import { planRoutes } from "./routes/plans.ts";
 import { platformInvoiceRoutes } from "./routes/platform-invoices.ts";
 import { platformPlanRoutes } from "./routes/platform-plans.ts";
+import { platformUsageRoutes } from "./routes/platform-usage.ts";
 import { platformOrganizationRoutes } from "./routes/platform-organizations.ts";
 import { platformUserRoutes } from "./routes/platform-users.ts";
 import { reauthenticationRoutes } from "./routes/reauthentication.ts";
@@ -53,6 +54,9 @@ import { shareLinkRoutes } from "./routes/share-links.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { stripeWebhookRoutes } from "./routes/stripe-webhooks.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { usageEventRoutes } from "./routes/usage-events.ts";
+import { usageReservationRoutes } from "./routes/usage-reservations.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import { suggestedOrganizationRoutes } from "./routes/suggested-organizations.ts";
 import { teamMemberRoutes } from "./routes/team-members.ts";
 import { teamRoutes } from "./routes/teams.ts";
@@ -165,6 +169,11 @@ app.route("/", domainRoutes).route("/", suggestedOrganizationRoutes);
 app.route("/", ssoRoutes);
 app.route("/", ssoConnectionRoutes);
 app.route("/", planRoutes).route("/", subscriptionRoutes).route("/", invoiceRoutes).route("/", stripeWebhookRoutes);
+app
+  .route("/", usageEventRoutes)
+  .route("/", usageReservationRoutes)
+  .route("/", usageRoutes)
+  .route("/", platformUsageRoutes);
 app.route("/", platformPlanRoutes).route("/", platformInvoiceRoutes);
 app.route("/", platformUserRoutes).route("/", platformOrganizationRoutes).route("/", impersonationRoutes);
 app.route("/", jwksRoutes);

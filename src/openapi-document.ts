@@ -34,6 +34,7 @@ const documentInfo = {
     { name: "Domains", description: "A company's own e-mail domains, whose people may join." },
     { name: "SSO", description: "A company's own identity provider, for the people of its domain." },
     { name: "Billing", description: "What is sold, and what an organization has of it." },
+    { name: "Usage", description: "What an organization has used, and how much its plan has." },
     { name: "Platform", description: "For the platform's administrators, whom `npm run db:admins` appoints." },
     { name: "Operations", description: "For those who run the service." },
   ],

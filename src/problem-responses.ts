@@ -7,6 +7,15 @@ const exampleOrganization = { id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a04", name: 
 
 const examplePlan = { id: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a50", key: "pro", name: "Pro" };
 
+const exampleUsage = {
+  meter: "api-requests",
+  used: "9990",
+  reserved: "5",
+  limit: "10000",
+  remaining: "5",
+  resetsAt: "2026-02-01T09:30:00.000Z",
+};
+
 const ProblemSchema = z
   .object({
     type: z.string(),
@@ -30,6 +39,17 @@ const ProblemSchema = z
       .max(20)
       .optional()
       .openapi({ description: "With `entitlement_required`: the plans for everybody that have it, or more of it." }),
+    usage: z
+      .object({
+        meter: z.string(),
+        used: z.string(),
+        reserved: z.string(),
+        limit: z.string(),
+        remaining: z.string(),
+        resetsAt: z.iso.datetime().nullable(),
+      })
+      .optional()
+      .openapi({ description: "With `quota_exceeded`: how much is left, and when it is counted anew." }),
   })
   .openapi("Problem", { description: "RFC 9457 problem details." });
 
@@ -60,5 +80,6 @@ function exampleProblem(code: ErrorCode) {
     ...(errors && { errors }),
     ...(organizations && { organizations }),
     ...missing,
+    ...(code === "quota_exceeded" && { usage: exampleUsage }),
   }).toProblem(exampleRequestId);
 }

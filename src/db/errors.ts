@@ -64,6 +64,12 @@ const raisedCodes: Record<string, ErrorCode> = {
   APINV: "invoice_not_open",
   APPLF: "plan_managed_by_file",
   APFEA: "unknown_feature",
+  APVAL: "value_refused",
+  APDUP: "event_id_reused",
+  APRSX: "reservation_expired",
+  APRSL: "reservation_limit",
+  APDIM: "unknown_dimension",
+  APWIN: "too_many_windows",
   APWHL: "webhook_endpoint_limit",
   APWHD: "webhook_endpoint_disabled",
   APWHP: "webhook_message_pending",
@@ -148,6 +154,13 @@ export function toAppError(error: unknown, readOnly: boolean): Error {
   }
   if (sqlstate === "APENT") {
     return new AppError("entitlement_required", { ...JSON.parse(failure.detail ?? ""), cause: error });
+  }
+  if (sqlstate === "APQUO") {
+    const { meter, used, reserved, limit, remaining, resetsAt } = JSON.parse(failure.detail ?? "");
+    return new AppError("quota_exceeded", {
+      usage: { meter, used, reserved, limit, remaining, resetsAt },
+      cause: error,
+    });
   }
   if (sqlstate === "APSML") {
     const { feature, limit, used } = JSON.parse(failure.detail ?? "");

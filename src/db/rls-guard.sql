@@ -32,7 +32,8 @@ platform_definers (signature) as (values
   ('app.suspend_organization(uuid,text)'), ('app.unsuspend_organization(uuid)'),
   ('app.impersonate(uuid,uuid,bytea,text,interval)'), ('app.platform_impersonations(uuid,integer)'), ('app.end_impersonation(uuid)'),
   ('app.platform_invoices(uuid,boolean,uuid,integer)'), ('app.pay_invoice(uuid,text)'),
-  ('app.platform_plans(text,uuid,integer)'), ('app.create_plan(jsonb)'), ('app.update_plan(uuid,jsonb)'), ('app.archive_plan(uuid)')
+  ('app.platform_plans(text,uuid,integer)'), ('app.create_plan(jsonb)'), ('app.update_plan(uuid,jsonb)'), ('app.archive_plan(uuid)'),
+  ('app.correct_usage(uuid,jsonb,text,jsonb)')
 ),
 allowed_definers (signature) as (values
   ('app.admit(bytea,uuid,text,boolean,boolean,boolean,text,text,text)'), ('app.admit_key(bytea,uuid,text,boolean,boolean,text,text,text)'), ('app.admit_nobody(text,text)'), ('app.admit_platform_admin(bytea,boolean,text,text)'), ('app.user_id()'), ('app.member_id()'), ('app.session_id()'), ('app.org_id(text)'), ('app.platform_admin_id()'),
@@ -55,7 +56,9 @@ allowed_definers (signature) as (values
   ('app.sign_in_by_code(text,bytea[],uuid,bytea,interval,interval,text,text,bytea,bytea,bytea,uuid,bytea)'),
   ('app.begin_reauthentication(bytea)'), ('app.reauthenticate(bytea,text,integer,text,text)'),
   ('app.change_password(bytea,text,integer,text,text,text,uuid,bytea)'),
-  ('app.public_plans()'), ('app.entitlements()'), ('app.subscription()'), ('app.start_subscription(uuid,uuid,text)'), ('app.cancel_subscription()'), ('app.change_subscription(uuid)'),
+  ('app.public_plans()'), ('app.entitlements()'), ('app.usage()'), ('app.record_usage(jsonb,jsonb)'), ('app.check_usage(text,text)'), ('app.reserve_usage(uuid,text,text,interval)'),
+  ('app.commit_usage(uuid,text,text)'), ('app.release_usage(uuid,text)'),
+  ('app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text)'), ('app.subscription()'), ('app.start_subscription(uuid,uuid,text)'), ('app.cancel_subscription()'), ('app.change_subscription(uuid)'),
   ('app.resume_subscription()'), ('app.advance_subscriptions(integer)'),
   ('app.keep_stripe_customer(bytea,text)'), ('app.keep_stripe_checkout(bytea,integer,text,text,timestamp with time zone)'),
   ('app.stripe_customer()'), ('app.refresh_subscription()'), ('app.claim_stripe_event(bytea,text,text,text)'),

@@ -166,6 +166,14 @@ grant update (customer_id, ticket, applied_ticket, checkouts, checkout_price_id,
   looks) on stripe_customers to app_definer;
 grant select, insert, delete on stripe_events to app_definer;
 grant update (status, attempts, leased_until) on stripe_events to app_definer;
+grant select, insert, delete on usage_events to app_definer;
+grant update (corrected_value, is_void) on usage_events to app_definer;
+grant select, insert on usage_counters, usage_corrections to app_definer;
+grant select, insert, delete on usage_rollups to app_definer;
+grant select, insert, delete on usage_reservations to app_definer;
+grant update (expires_at) on usage_reservations to app_definer;
+grant update (events, sum, max, last, last_at, last_name) on usage_rollups to app_definer;
+grant update (used) on usage_counters to app_definer;
 grant select, insert on webhook_endpoints to app_definer;
 grant update (sealed_secret, previous_sealed_secret, previous_expires_at, failing_since, disabled_at, disabled_reason) on webhook_endpoints to app_definer;
 grant select, insert, delete on webhook_messages to app_definer;
@@ -244,6 +252,22 @@ create policy "Definer functions note whom Stripe collects from" on stripe_custo
 create policy "Definer functions follow Stripe's customers" on stripe_customers for update to app_definer using (true);
 create policy "Definer functions forget whom no organization has" on stripe_customers for delete to app_definer using (organization_id is null);
 create policy "Definer functions manage what Stripe tells" on stripe_events for all to app_definer using (true) with check (true);
+create policy "Definer functions read what was used" on usage_events for select to app_definer using (true);
+create policy "Definer functions record what was used" on usage_events for insert to app_definer with check (true);
+create policy "Definer functions correct what counts" on usage_events for update to app_definer using (true);
+create policy "Definer functions note corrections" on usage_corrections for insert to app_definer with check (true);
+create policy "Definer functions read corrections" on usage_corrections for select to app_definer using (true);
+create policy "Definer functions read what usage comes to" on usage_rollups for select to app_definer using (true);
+create policy "Definer functions begin what usage comes to" on usage_rollups for insert to app_definer with check (true);
+create policy "Definer functions add to what usage comes to" on usage_rollups for update to app_definer using (true);
+create policy "Definer functions manage what is reserved" on usage_reservations for all to app_definer using (true) with check (true);
+create policy "What was used goes with its organization" on usage_events for delete to app_definer
+  using (exists (select from organizations o where o.id = usage_events.organization_id and o.deleted_at < now() - interval '30 days'));
+create policy "What usage comes to goes with its organization" on usage_rollups for delete to app_definer
+  using (exists (select from organizations o where o.id = usage_rollups.organization_id and o.deleted_at < now() - interval '30 days'));
+create policy "Definer functions read how much was used" on usage_counters for select to app_definer using (true);
+create policy "Definer functions begin to count" on usage_counters for insert to app_definer with check (true);
+create policy "Definer functions count" on usage_counters for update to app_definer using (true);
 create policy "Definer functions manage idempotency keys" on idempotency_keys for all to app_definer using (true) with check (true);
 
 -- ── The sealed context ───────────────────────────────────────────────────────────────────────────
@@ -254,7 +278,7 @@ create policy "Definer functions manage idempotency keys" on idempotency_keys fo
 set local role app_definer;
 
 drop type if exists app_private.stripe_subscription, app_private.stripe_invoice, app_private.signed_in, app_private.event, app_private.platform_user, app_private.platform_organization,
-  app_private.sold_price;
+  app_private.sold_price, app_private.usage_item;
 
 create table if not exists app_private.seal_key (
   only_row boolean primary key default true check (only_row),
@@ -271,9 +295,9 @@ on conflict do nothing;
 create function app_private.role_permissions(p_role text) returns text[]
 language sql immutable set search_path = ''
 return case p_role
-  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'billing:write', 'sso:read', 'sso:write']
-  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'sso:read']
-  when 'member' then array['organization:read', 'members:read']
+  when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'billing:write', 'usage:read', 'usage:write', 'sso:read', 'sso:write']
+  when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'usage:read', 'usage:write', 'sso:read']
+  when 'member' then array['organization:read', 'members:read', 'usage:read']
   when 'viewer' then array['organization:read']
 end;
 
@@ -4357,6 +4381,8 @@ language sql stable set search_path = '' as $$
        + (select pg_catalog.count(*) from (select 1 from public.sso_connections where organization_id = p_organization_id limit p_limit) f)
        + (select pg_catalog.count(*) from (select 1 from public.invoices where organization_id = p_organization_id limit p_limit) g)
        + (select pg_catalog.count(*) from (select 1 from public.subscriptions where organization_id = p_organization_id limit p_limit) h)
+       + (select pg_catalog.count(*) from (select 1 from public.usage_counters where organization_id = p_organization_id limit p_limit) i)
+       + (select pg_catalog.count(*) from (select 1 from public.usage_corrections where organization_id = p_organization_id limit p_limit) j)
 $$;
 
 /* One JSON text, as the API writes it, without secrets; lists by their ids. p_challenge stands before the domain in the
@@ -4464,6 +4490,16 @@ begin
                'paidAt', app_private.iso_instant(n.paid_at), 'paymentReference', n.payment_reference,
                'createdAt', app_private.iso_instant(n.created_at), 'updatedAt', app_private.iso_instant(n.updated_at)) order by n.id), '[]')
         from public.invoices n where n.organization_id = v_id),
+    'usage', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'meter', c.meter, 'startedAt', app_private.iso_instant(nullif(c.started_at, '-infinity')),
+               'endsAt', app_private.iso_instant(nullif(c.ends_at, 'infinity')), 'used', pg_catalog.trim_scale(c.used)::text) order by c.id), '[]')
+        from public.usage_counters c where c.organization_id = v_id),
+    'usageCorrections', (
+      select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+               'id', c.id, 'source', c.source, 'eventId', c.source_id, 'value', c.value, 'reason', c.reason,
+               'createdAt', app_private.iso_instant(c.created_at)) order by c.id), '[]')
+        from public.usage_corrections c where c.organization_id = v_id),
     'ssoConnections', (
       select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                'id', c.id, 'domain', c.domain,
@@ -4552,6 +4588,19 @@ begin
 end
 $$;
 
+/* Deletes what organizations that are about to go have of a table of usage, apart from them: one takes all of it along at once. */
+create function app_private.purge_usage(p_table regclass) returns bigint
+language plpgsql volatile set search_path = '' set enable_seqscan = off as $$
+declare
+  v_count bigint;
+begin
+  execute pg_catalog.format('delete from %1$s where ctid = any (array(select ctid from %1$s where organization_id = any (array(
+    select id from public.organizations where deleted_at < pg_catalog.now() - interval ''30 days'' limit 50)) limit 5000))', p_table);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
 /* Forgets what has lost its meaning; returns the number of rows, 0 when nothing is left. Bounded, so that it
    never holds locks for long. */
 create function app.purge_expired() returns bigint
@@ -4570,6 +4619,7 @@ language sql volatile security definer set search_path = '' as $$
        + app_private.purge('public.share_links', $c$expires_at < pg_catalog.now() - interval '30 days'$c$)
        + app_private.purge('public.api_keys', $c$expires_at < pg_catalog.now() - interval '30 days'$c$)
        + app_private.purge('public.ownership_transfers', $c$expires_at < pg_catalog.now()$c$)
+       + app_private.purge('public.usage_reservations', $c$expires_at < pg_catalog.now() - interval '1 hour'$c$)
        + app_private.purge('public.organization_slugs', $c$replaced_at < pg_catalog.now() - interval '90 days'$c$)
        -- Members apart from their organizations: one takes all of it along at once. As an array, and with an OFFSET, so
        -- that no plan reads all memberships.
@@ -4578,8 +4628,11 @@ language sql volatile security definer set search_path = '' as $$
        + app_private.purge('public.webhook_messages', $c$status <> 'pending' and id < $c$ || pg_catalog.quote_literal(
            app_private.first_event_id(pg_catalog.now() - interval '30 days')))
        + app_private.purge_events('public.audit_events') + app_private.purge_events('public.user_audit_events')
+       + app_private.purge_usage('public.usage_events') + app_private.purge_usage('public.usage_rollups')
        + app_private.purge('public.organizations', $c$deleted_at < pg_catalog.now() - interval '30 days'
-           and not exists (select from public.memberships m where m.organization_id = organizations.id offset 0)$c$, 50)
+           and not exists (select from public.memberships m where m.organization_id = organizations.id offset 0)
+           and not exists (select from public.usage_events e where e.organization_id = organizations.id offset 0)
+           and not exists (select from public.usage_rollups r where r.organization_id = organizations.id offset 0)$c$, 50)
 $$;
 
 -- ── Plans ────────────────────────────────────────────────────────────────────────────────────────
@@ -4745,14 +4798,45 @@ create function app_private.plan_label(p_plan jsonb) returns jsonb
 language sql immutable set search_path = ''
 return pg_catalog.jsonb_build_object('id', p_plan -> 'id', 'key', p_plan -> 'key', 'version', p_plan -> 'version', 'name', p_plan -> 'name');
 
-/* When what a meter counts is counted anew: with the calendar's month, or never (null); else of a month or a year from the anchor on,
-   whatever the subscription is paid by, and of a day with the day in UTC. */
-create function app_private.quota_end(p_anchor timestamptz, p_per text, p_reset text) returns timestamptz
-language sql stable set search_path = ''
-return case when p_reset = 'never' then null
-            when p_reset = 'month' or p_per = 'day' then
-              (pg_catalog.date_trunc(p_per, pg_catalog.now() at time zone 'UTC') + ('1 ' || p_per)::interval) at time zone 'UTC'
-            else app_private.period_after(p_anchor, p_per, pg_catalog.now()) end;
+/* In which period a meter counts what is of p_at: of the calendar's month; of all time; else of a month or a year from the anchor on,
+   whatever the subscription is paid by, and of the day in UTC. What is of its end is of the next one. */
+create function app_private.quota_period(p_anchor timestamptz, p_per text, p_reset text, p_at timestamptz,
+  out started_at timestamptz, out ends_at timestamptz)
+language plpgsql immutable set search_path = '' as $$
+declare
+  v_anchor timestamp := p_anchor at time zone 'UTC';
+  v_at timestamp := p_at at time zone 'UTC';
+  v_months int;
+  v_months_since int;
+begin
+  if p_reset = 'never' then
+    started_at := '-infinity';
+    ends_at := 'infinity';
+  elsif p_reset = 'month' or p_per = 'day' then
+    started_at := pg_catalog.date_trunc(p_per, v_at) at time zone 'UTC';
+    ends_at := (pg_catalog.date_trunc(p_per, v_at) + ('1 ' || p_per)::interval) at time zone 'UTC';
+  else
+    v_months := case p_per when 'year' then 12 else 1 end;
+    -- Counted from the anchor, so that Jan 31 and Feb 28 are followed by Mar 31.
+    v_months_since := (extract(year from v_at) - extract(year from v_anchor)) * 12 + extract(month from v_at) - extract(month from v_anchor);
+    v_months_since := pg_catalog.floor(v_months_since::numeric / v_months) * v_months;
+    if v_anchor + pg_catalog.make_interval(months => v_months_since) > v_at then
+      v_months_since := v_months_since - v_months;
+    end if;
+    started_at := (v_anchor + pg_catalog.make_interval(months => v_months_since)) at time zone 'UTC';
+    ends_at := (v_anchor + pg_catalog.make_interval(months => v_months_since + v_months)) at time zone 'UTC';
+  end if;
+end
+$$;
+
+/* From when on the months and years of an organization's plan are counted: from the beginning of its subscription, or its own. */
+create function app_private.quota_anchor(p_organization_id uuid, p_plan_id uuid) returns timestamptz
+language sql stable set search_path = '' as $$
+  select coalesce(
+    (select s.anchor_at from public.subscriptions s join public.plan_prices i on i.id = s.price_id
+      where s.organization_id = p_organization_id and s.ended_at is null and i.plan_id = p_plan_id),
+    (select o.created_at from public.organizations o where o.id = p_organization_id))
+$$;
 
 /* Whether a plan can say that so much of a meter is for so long. */
 create function app_private.is_counted_per(p_reset text, p_per text) returns boolean
@@ -4771,8 +4855,9 @@ return case p_feature
 create function app.entitlements() returns jsonb
 language sql stable parallel restricted security definer set search_path = '' as $$
   with entitled as (
-    select o.id, o.created_at, app_private.entitled_plan(o.id) as plan_id
-      from public.organizations o where o.id = (select app_private.organization_with('organization:read'))
+    select c.id, c.plan_id, app_private.quota_anchor(c.id, c.plan_id) as anchor_at
+      from (select o.id, app_private.entitled_plan(o.id) as plan_id
+              from (select app_private.organization_with('organization:read')) o (id) offset 0) c
   )
   select pg_catalog.jsonb_build_object('plan', app_private.plan_label(j.plan), 'data', (
            select coalesce(pg_catalog.jsonb_agg(
@@ -4784,16 +4869,13 @@ language sql stable parallel restricted security definer set search_path = '' as
                              and (f.feature ->> 'key' <> 'members' or app.org_id('members:read') is not null)
                           then app_private.count_used(e.id, f.feature ->> 'key') end)
                       when 'metered' then pg_catalog.jsonb_build_object(
-                      'resetsAt', app_private.iso_instant(app_private.quota_end(
-                        coalesce(a.anchor_at, e.created_at), f.feature ->> 'per',
-                        (select m.reset from public.features m where m.key = f.feature ->> 'key'))))
+                      'resetsAt', app_private.iso_instant((
+                        select nullif(q.ends_at, 'infinity') from public.features m,
+                               app_private.quota_period(e.anchor_at, f.feature ->> 'per', m.reset, pg_catalog.now()) q
+                         where m.key = f.feature ->> 'key')))
                       else '{}' end order by f.place), '[]')
              from pg_catalog.jsonb_array_elements(j.plan -> 'features') with ordinality f (feature, place)))
-    from entitled e
-    cross join lateral app_private.plans_json(array[e.plan_id]) j
-    cross join lateral (
-      select (select s.anchor_at from public.subscriptions s join public.plan_prices i on i.id = s.price_id
-               where s.organization_id = e.id and s.ended_at is null and i.plan_id = e.plan_id)) a (anchor_at)
+    from entitled e cross join lateral app_private.plans_json(array[e.plan_id]) j
 $$;
 
 /* An organization's live subscription, as the API has it; 'free' where there is none. */
@@ -5184,6 +5266,725 @@ begin
 end
 $$;
 
+-- ── Usage ────────────────────────────────────────────────────────────────────────────────────────
+-- What was used is told in events, each once, and each counter is what the events of its period come to: both are written by one
+-- transaction, which holds the meter, so that those at the same time come one after another and see what was counted before.
+-- What looks for events compares rows, which one index alone serves: of an organization that the statistics do not know, Postgres takes
+-- any index that begins with it for as good. And it is planned each time, not as when there were few.
+
+create type app_private.usage_item as (
+  ordinal int, source text, source_id text, meter text, occurred_at timestamptz, value numeric, unique_value text, dimensions jsonb,
+  subject text, digest bytea, aggregation text, started_at timestamptz, ends_at timestamptz, "limit" numeric, refusal text
+);
+
+/* How long ago what is told may have occurred. */
+create function app_private.usage_window() returns interval
+language sql immutable set search_path = ''
+return interval '35 days';
+
+/* The event that a source calls so, or none. */
+create function app_private.event_named(p_organization_id uuid, p_source text, p_source_id text) returns setof public.usage_events
+language sql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  select e.* from public.usage_events e
+   where (e.organization_id, e.source, e.source_id) >= (p_organization_id, p_source, p_source_id)
+     and (e.organization_id, e.source, e.source_id) <= (p_organization_id, p_source, p_source_id)
+$$;
+
+/* The quarter of an hour that an instant is of. */
+create function app_private.quarter_of(p_at timestamptz) returns timestamptz
+language sql immutable set search_path = ''
+return pg_catalog.date_bin('15 minutes', p_at, timestamptz '2000-01-01 00:00:00+00');
+
+/* By what a rollup is told apart from others of the same time. */
+create function app_private.rollup_key(p_dimensions jsonb, p_unique_value text) returns bytea
+language sql immutable set search_path = ''
+return pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(p_dimensions, p_unique_value)::text, 'UTF8'));
+
+/* What the events of a meter come to that occurred from p_started_at until before p_ends_at: of whole days, of whole quarters of an hour
+   before and after them, and of the events at the edges. */
+create function app_private.usage_between(p_organization_id uuid, p_meter text, p_aggregation text, p_started_at timestamptz, p_ends_at timestamptz)
+returns numeric
+language sql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  with edges as (
+    select app_private.quarter_of(p_started_at + interval '15 minutes' - interval '1 millisecond') as first_quarter,
+           app_private.quarter_of(p_ends_at) as last_quarter,
+           pg_catalog.date_trunc('day', p_started_at + interval '1 day' - interval '1 millisecond', 'UTC') as first_day,
+           pg_catalog.date_trunc('day', p_ends_at, 'UTC') as last_day
+  ), parts as (
+    select 'day' as size, g.first_day as since, g.last_day as until from edges g
+     union all select 'quarter', g.first_quarter, least(g.first_day, g.last_quarter) from edges g
+     union all select 'quarter', g.last_day, g.last_quarter from edges g where g.first_day <= g.last_day
+  ), rest as (
+    select p_started_at as since, least(g.first_quarter, p_ends_at) as until from edges g
+     union all select g.last_quarter, p_ends_at from edges g where g.first_quarter <= g.last_quarter
+  ), used as (
+    -- Each part by itself, with an OFFSET, so that no plan reads all of the organization's.
+    select u.*
+      from parts p
+     cross join lateral (
+       select r.events, r.sum, r.max, r.unique_value from public.usage_rollups r
+        where r.organization_id = p_organization_id and r.meter = p_meter and r.size = p.size
+          and r.started_at >= p.since and r.started_at < p.until and r.events > 0 offset 0) u
+     union all
+    select 1, u.value, u.value, u.unique_value
+      from rest p
+     cross join lateral (
+       select coalesce(e.corrected_value, e.value) as value, e.unique_value from public.usage_events e
+        where (e.organization_id, e.meter, e.occurred_at) >= (p_organization_id, p_meter, p.since)
+          and (e.organization_id, e.meter, e.occurred_at) < (p_organization_id, p_meter, p.until) and not e.is_void offset 0) u
+  )
+  select coalesce(case p_aggregation
+    when 'last' then (
+      select coalesce(e.corrected_value, e.value) from public.usage_events e
+       where (e.organization_id, e.meter, e.occurred_at) >= (p_organization_id, p_meter, p_started_at)
+         and (e.organization_id, e.meter, e.occurred_at) < (p_organization_id, p_meter, p_ends_at) and not e.is_void
+       order by e.organization_id desc, e.meter desc, e.occurred_at desc, (e.source || ' ' || e.source_id) collate "C" desc limit 1)
+    when 'sum' then (select pg_catalog.sum(u.sum) from used u)
+    when 'max' then (select pg_catalog.max(u.max) from used u)
+    when 'unique' then (select pg_catalog.count(*) from (select distinct u.unique_value from used u) d)
+    else (select pg_catalog.sum(u.events) from used u) end, 0)
+$$;
+
+/* What is reserved of a meter, in a period, at this moment: whoever has waited for others must not go by when they began. */
+create function app_private.usage_reserved(p_organization_id uuid, p_meter text, p_started_at timestamptz, p_ends_at timestamptz) returns numeric
+language sql volatile set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  select coalesce(pg_catalog.sum(r.value), 0)
+    from public.usage_reservations r
+   where r.organization_id = p_organization_id and r.meter = p_meter and r.expires_at > pg_catalog.clock_timestamp()
+     and r.created_at >= p_started_at and r.created_at < p_ends_at
+$$;
+
+/* How much of each of these meters, or of all, an organization has used in the period, in the plan's order. */
+create function app_private.usage_json(p_organization_id uuid, p_meters text[] default null) returns jsonb
+language sql volatile set search_path = '' as $$
+  select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+           'meter', m.key, 'name', m.name, 'unit', m.unit, 'aggregation', m.aggregation,
+           'used', pg_catalog.trim_scale(m.used)::text, 'reserved', pg_catalog.trim_scale(m.reserved)::text,
+           'limit', pg_catalog.trim_scale(m.limit)::text,
+           -- Of what is the greatest or the last nothing is left.
+           'remaining', case when m.aggregation not in ('max', 'last') and m.limit is not null
+                             then pg_catalog.trim_scale(greatest(m.limit - m.used - m.reserved, 0))::text end,
+           'per', m.per, 'startedAt', app_private.iso_instant(nullif(m.started_at, '-infinity')),
+           'resetsAt', app_private.iso_instant(nullif(m.ends_at, 'infinity'))) order by m.position, m.key), '[]')
+    from (select f.key, f.name, f.unit, f.aggregation, f.position, h.limit, h.per, q.started_at, q.ends_at,
+                 coalesce((select c.used from public.usage_counters c
+                            where c.organization_id = p_organization_id and c.meter = f.key
+                              and c.started_at = q.started_at and c.ends_at = q.ends_at),
+                          app_private.usage_between(p_organization_id, f.key, f.aggregation, q.started_at, q.ends_at)) as used,
+                 app_private.usage_reserved(p_organization_id, f.key, q.started_at, q.ends_at) as reserved
+            from (select app_private.entitled_plan(p_organization_id) as id offset 0) p
+            cross join lateral (select app_private.quota_anchor(p_organization_id, p.id) as at offset 0) a
+            join public.plan_features h on h.plan_id = p.id and h.kind = 'metered'
+            join public.features f on f.key = h.feature_key and f.reset is not null and f.archived_at is null
+            cross join lateral app_private.quota_period(a.at, h.per, f.reset, pg_catalog.now()) q
+           where p_meters is null or f.key = any (p_meters)) m
+$$;
+
+/* That of the request's organization. AP403 without usage:read. */
+create function app.usage() returns jsonb
+language sql volatile parallel restricted security definer set search_path = '' as $$
+  select app_private.usage_json(app_private.organization_with('usage:read'))
+$$;
+
+/* What is told, as it is to be recorded: with the period in which it counts, and why it cannot be, whatever else was told. */
+create function app_private.usage_items(p_organization_id uuid, p_events jsonb) returns app_private.usage_item[]
+language sql stable set search_path = '' as $$
+  with entitled as (
+    select c.plan_id, app_private.quota_anchor(p_organization_id, c.plan_id) as anchor_at
+      from (select app_private.entitled_plan(p_organization_id) as plan_id offset 0) c
+  ), meters as materialized (
+    -- With the present period, which most of what is told is of.
+    select f.key, f.aggregation, f.dimensions, f.reset, f.archived_at is null as is_live, h.plan_id, h.limit, h.per, e.anchor_at,
+           q.started_at, q.ends_at
+      from entitled e
+      join public.features f on f.reset is not null
+       and f.key = any (array(select t.type from pg_catalog.jsonb_to_recordset(p_events) t (type text)))
+      left join public.plan_features h on h.plan_id = e.plan_id and h.feature_key = f.key
+      left join lateral app_private.quota_period(e.anchor_at, h.per, f.reset, pg_catalog.now()) q on h.plan_id is not null
+  ), told as (
+    -- As the column has it.
+    select t.*, coalesce(t.time, pg_catalog.now()::timestamptz(3)) as at
+      from (select i.ordinal::int as ordinal, e.source, e.id, e.type, e.time::timestamptz(3) as time, e.subject, e.value,
+                   coalesce(e.dimensions, '{}') as dimensions
+              from pg_catalog.jsonb_array_elements(p_events) with ordinality i (item, ordinal),
+                   pg_catalog.jsonb_to_record(i.item) e (source text, id text, type text, "time" timestamptz, subject text, value text, dimensions jsonb)) t
+  ), measured as (
+    select t.*, f.is_live, f.aggregation, f.dimensions as known_dimensions, f.plan_id, f.limit, q.started_at, q.ends_at,
+           case when f.aggregation in ('sum', 'max', 'last') and t.value ~ '^[0-9]{1,21}(\.[0-9]{1,9})?$' then t.value::numeric end as amount
+      from told t
+      left join meters f on f.key = t.type
+      left join lateral (
+        select f.started_at, f.ends_at where t.at >= f.started_at and t.at < f.ends_at
+         union all
+        select p.started_at, p.ends_at from app_private.quota_period(f.anchor_at, f.per, f.reset, t.at) p
+         where t.at < f.started_at or t.at >= f.ends_at) q on f.plan_id is not null
+  )
+  select pg_catalog.array_agg(row(
+           m.ordinal, m.source, m.id, m.type, m.at, m.amount, case m.aggregation when 'unique' then m.value end, m.dimensions, m.subject,
+           pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
+             m.type, app_private.iso_instant(m.time), m.subject, coalesce(pg_catalog.trim_scale(m.amount)::text, m.value), m.dimensions)::text, 'UTF8')),
+           m.aggregation, m.started_at, m.ends_at, m.limit,
+           case when m.is_live is not true then 'APMET'
+                when m.plan_id is null then 'APENT'
+                when case m.aggregation when 'count' then m.value is not null when 'unique' then m.value is null else m.amount is null end
+                  then 'APVAL'
+                when exists (select from pg_catalog.jsonb_object_keys(m.dimensions) k (name) where k.name <> all (m.known_dimensions)) then 'APDIM'
+                when m.at > pg_catalog.now() + interval '5 minutes' then 'APFUT'
+                when m.at < pg_catalog.now() - app_private.usage_window() then 'APOLD' end)::app_private.usage_item order by m.ordinal)
+    from measured m
+$$;
+
+/* Begins each counter that these items count in, with what was told of its period before. The caller holds their meters. */
+create function app_private.begin_counters(p_organization_id uuid, p_items app_private.usage_item[]) returns void
+language sql volatile set search_path = '' as $$
+  insert into public.usage_counters (organization_id, meter, started_at, ends_at, used)
+  select p_organization_id, m.meter, m.started_at, m.ends_at,
+         app_private.usage_between(p_organization_id, m.meter, m.aggregation, m.started_at, m.ends_at)
+    from (select distinct i.meter, i.aggregation, i.started_at, i.ends_at from pg_catalog.unnest(p_items) i where i.refusal is null) m
+   where not exists (select from public.usage_counters c
+                      where c.organization_id = p_organization_id and c.meter = m.meter
+                        and c.started_at = m.started_at and c.ends_at = m.ends_at)
+  on conflict (organization_id, meter, started_at, ends_at) do nothing
+$$;
+
+/* Of each item the digest under which its name was recorded. */
+create function app_private.recorded_digests(p_organization_id uuid, p_items app_private.usage_item[]) returns bytea[]
+language sql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  select pg_catalog.array_agg(e.digest order by i.ordinal)
+    from pg_catalog.unnest(p_items) i
+    left join lateral (
+      select r.digest from public.usage_events r
+       where (r.organization_id, r.source, r.source_id) >= (p_organization_id, i.source, i.source_id)
+         and (r.organization_id, r.source, r.source_id) <= (p_organization_id, i.source, i.source_id) limit 1) e on true
+$$;
+
+/* Of each item whether its period has its value, where the meter counts different ones. */
+create function app_private.known_values(p_organization_id uuid, p_items app_private.usage_item[]) returns boolean[]
+language sql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  select pg_catalog.array_agg(i.refusal is null and exists (
+           select from public.usage_events e
+            where (e.organization_id, e.meter, e.unique_value, e.occurred_at) >= (p_organization_id, i.meter, i.unique_value, i.started_at)
+              and (e.organization_id, e.meter, e.unique_value, e.occurred_at) < (p_organization_id, i.meter, i.unique_value, i.ends_at)
+              and e.unique_value is not null and not e.is_void offset 0) order by i.ordinal)
+    from pg_catalog.unnest(p_items) i
+$$;
+
+/* The items, with the outcome of each that was told before ('same', whatever is against it by now), or whose name was used for another
+   (APDUP), or for which the limit leaves no room: in their order, and none that counts after the first that does not fit. What has the
+   name of one before it goes with that one. The caller holds their meters, and has their counters; p_digests and p_known are what the
+   functions above say of them. */
+create function app_private.judge_items(p_organization_id uuid, p_items app_private.usage_item[], p_digests bytea[], p_known boolean[])
+returns app_private.usage_item[]
+language sql volatile set search_path = '' as $$
+  with known as (
+    select i.*, d.digest as recorded_digest, pg_catalog.first_value(i.digest) over same as first_digest,
+           i.refusal is null and d.digest is null and pg_catalog.row_number() over same = 1 as is_new
+      from pg_catalog.unnest(p_items) i cross join lateral (select p_digests[i.ordinal]) d (digest)
+    window same as (partition by i.refusal is null, i.source, i.source_id order by i.ordinal)
+  ), counted as (
+    select k.*,
+           case when not k.is_new then 0
+                when k.aggregation = 'sum' then k.value
+                when k.aggregation = 'count' then 1
+                when k.aggregation = 'unique' and not p_known[k.ordinal] and pg_catalog.row_number() over (
+                       partition by k.is_new, k.meter, k.started_at, k.unique_value order by k.ordinal) = 1 then 1
+                else 0 end as increment
+      from known k
+  ), summed as (
+    select n.*, pg_catalog.sum(n.increment) over (partition by n.meter, n.started_at order by n.ordinal) as increments
+      from counted n
+  ), rooms as materialized (
+    select m.meter, m.started_at, m.limit - c.used - app_private.usage_reserved(p_organization_id, m.meter, m.started_at, m.ends_at) as room
+      from (select distinct n.meter, n.started_at, n.ends_at, n.limit from counted n where n.is_new and n.limit is not null) m
+      join public.usage_counters c on c.organization_id = p_organization_id and c.meter = m.meter
+                                  and c.started_at = m.started_at and c.ends_at = m.ends_at
+  ), judged as (
+    select s.*,
+           s.is_new and case
+             when s.aggregation in ('max', 'last') then s.value > s.limit
+             -- Of what is told more than once, each time as the first time.
+             when s.aggregation = 'unique' then pg_catalog.max(s.increment) over alike = 1 and pg_catalog.min(s.increments) over alike > r.room
+             else s.increment > 0 and s.increments > r.room end as is_too_much
+      from summed s
+      left join rooms r on r.meter = s.meter and r.started_at = s.started_at
+    window alike as (partition by s.is_new, s.meter, s.started_at, s.unique_value)
+  )
+  select pg_catalog.array_agg(row(
+           j.ordinal, j.source, j.source_id, j.meter, j.occurred_at, j.value, j.unique_value, j.dimensions, j.subject, j.digest,
+           j.aggregation, j.started_at, j.ends_at, j.limit, j.outcome)::app_private.usage_item order by j.ordinal)
+    from (select g.*,
+                 case when g.recorded_digest is not null then case when g.digest = g.recorded_digest then 'same' else 'APDUP' end
+                      when g.refusal is not null then g.refusal
+                      when pg_catalog.first_value(g.is_too_much) over (partition by g.refusal is null, g.source, g.source_id order by g.ordinal)
+                        then 'APQUO'
+                      when g.digest <> g.first_digest then 'APDUP'
+                      when not g.is_new then 'same' end as outcome
+            from judged g) j
+$$;
+
+/* Begins the counters of what is told, and judges it. As above. */
+create function app_private.judge_usage(p_organization_id uuid, p_items app_private.usage_item[]) returns app_private.usage_item[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_known boolean[];
+begin
+  perform app_private.begin_counters(p_organization_id, p_items);
+  if exists (select from pg_catalog.unnest(p_items) i where i.aggregation = 'unique') then
+    v_known := app_private.known_values(p_organization_id, p_items);
+  end if;
+  return app_private.judge_items(p_organization_id, p_items, app_private.recorded_digests(p_organization_id, p_items), v_known);
+end
+$$;
+
+/* Writes the items that nothing is against, and counts each in whatever period it is of; returns the names of those that it wrote. The
+   caller holds their meters. */
+create function app_private.write_items(p_organization_id uuid, p_items app_private.usage_item[]) returns text[]
+language sql volatile set search_path = '' as $$
+  with written as (
+    insert into public.usage_events
+      (organization_id, source, source_id, meter, occurred_at, value, unique_value, dimensions, subject, digest)
+    select p_organization_id, i.source, i.source_id, i.meter, i.occurred_at, i.value, i.unique_value, i.dimensions, i.subject, i.digest
+      from pg_catalog.unnest(p_items) i where i.refusal is null
+     order by i.source, i.source_id
+    on conflict (organization_id, source, source_id) do nothing
+    returning source, source_id, meter, occurred_at, value, unique_value, dimensions
+  ), rolled as (
+    insert into public.usage_rollups as r
+      (organization_id, meter, size, started_at, key, dimensions, unique_value, events, sum, max, last, last_at, last_name)
+    select p_organization_id, w.meter, b.size, b.started_at, app_private.rollup_key(w.dimensions, w.unique_value), w.dimensions, w.unique_value,
+           pg_catalog.count(*), pg_catalog.sum(w.value), pg_catalog.max(w.value),
+           (pg_catalog.array_agg(w.value order by w.occurred_at desc, n.name collate "C" desc))[1],
+           case when pg_catalog.count(w.value) > 0 then pg_catalog.max(w.occurred_at) end,
+           (pg_catalog.array_agg(case when w.value is not null then n.name end order by w.occurred_at desc, n.name collate "C" desc))[1]
+      from written w
+     -- The quarter as app_private.quarter_of has it, which is not called for each.
+     cross join lateral (values ('quarter', pg_catalog.date_bin('15 minutes', w.occurred_at, timestamptz '2000-01-01 00:00:00+00')),
+                                ('day', pg_catalog.date_trunc('day', w.occurred_at, 'UTC'))) b (size, started_at)
+     cross join lateral (select w.source || ' ' || w.source_id) n (name)
+     group by w.meter, b.size, b.started_at, w.dimensions, w.unique_value
+    on conflict (organization_id, meter, size, started_at, key) do update
+       set events = r.events + excluded.events, sum = coalesce(r.sum + excluded.sum, excluded.sum, r.sum), max = greatest(r.max, excluded.max),
+           (last, last_at, last_name) = (
+             select t.last, t.last_at, t.last_name
+               from (values (r.last, r.last_at, r.last_name), (excluded.last, excluded.last_at, excluded.last_name)) t (last, last_at, last_name)
+              order by t.last_at desc nulls last, t.last_name collate "C" desc limit 1)
+  ), added as (
+    select c.id, f.aggregation, pg_catalog.count(*) as times, pg_catalog.sum(w.value) as total, pg_catalog.max(w.value) as greatest
+      from written w
+      join public.features f on f.key = w.meter
+      join public.usage_counters c on c.organization_id = p_organization_id and c.meter = w.meter
+                                  and w.occurred_at >= c.started_at and w.occurred_at < c.ends_at
+     group by c.id, f.aggregation
+  ), counted as (
+    update public.usage_counters c
+       set used = case a.aggregation when 'sum' then c.used + a.total when 'max' then greatest(c.used, a.greatest) else c.used + a.times end
+      from added a where a.id = c.id and a.aggregation not in ('last', 'unique')
+  )
+  select array(select w.source || ' ' || w.source_id from written w)
+$$;
+
+/* Counts the values that no event of a period had before these, of meters that count different ones; p_written are the names of those that
+   were written. The caller holds the meters. */
+create function app_private.count_unique(p_organization_id uuid, p_items app_private.usage_item[], p_written text[]) returns void
+language sql volatile set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  update public.usage_counters c set used = c.used + n.new_values
+    from (
+      select o.id, pg_catalog.count(distinct i.unique_value) as new_values
+        from pg_catalog.unnest(p_items) i
+        join public.usage_counters o on o.organization_id = p_organization_id and o.meter = i.meter
+                                    and i.occurred_at >= o.started_at and i.occurred_at < o.ends_at
+       where i.aggregation = 'unique' and i.refusal is null and i.source || ' ' || i.source_id = any (p_written)
+         and not exists (
+           select from public.usage_events e
+            where (e.organization_id, e.meter, e.unique_value, e.occurred_at) >= (p_organization_id, i.meter, i.unique_value, o.started_at)
+              and (e.organization_id, e.meter, e.unique_value, e.occurred_at) < (p_organization_id, i.meter, i.unique_value, o.ends_at)
+              and e.unique_value is not null and not e.is_void
+              and e.source || ' ' || e.source_id <> all (p_written) offset 0)
+       group by o.id) n
+   where n.id = c.id
+$$;
+
+/* Writes anew what the last event of each period is, of meters that take it. The caller holds them. */
+create function app_private.count_last(p_organization_id uuid, p_items app_private.usage_item[]) returns void
+language sql volatile set search_path = '' as $$
+  update public.usage_counters c
+     set used = app_private.usage_between(c.organization_id, c.meter, 'last', c.started_at, c.ends_at)
+   where c.id = any (array(
+     select o.id from pg_catalog.unnest(p_items) i
+       join public.usage_counters o on o.organization_id = p_organization_id and o.meter = i.meter
+                                   and i.occurred_at >= o.started_at and i.occurred_at < o.ends_at
+      where i.aggregation = 'last' and i.refusal is null))
+$$;
+
+/* Whether an organization's plan has room for so much more of a meter in this period, as usage_json tells of it; of one that takes the
+   greatest or the last, whether that may be it. AP404 for no such meter, APENT where the plan does not have it, APVAL for a value
+   that the meter does not take. AP403 without usage:read. */
+create function app.check_usage(p_meter text, p_value text) returns jsonb
+language plpgsql volatile parallel restricted security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  v_organization_id uuid := app_private.organization_with('usage:read');
+  v_aggregation text := (select f.aggregation from public.features f where f.key = p_meter and f.archived_at is null);
+  v_usage jsonb := app_private.usage_json(v_organization_id, array[p_meter]) -> 0;
+  v_limit numeric := (v_usage ->> 'limit')::numeric;
+  v_value numeric;
+begin
+  if v_aggregation is null then
+    raise exception 'no such meter' using errcode = 'AP404';
+  end if;
+  if v_usage is null then
+    perform app_private.refuse_plan(p_meter);
+  end if;
+  if v_aggregation = 'unique' then
+    v_value := case when exists (
+      select from public.usage_events e
+       where (e.organization_id, e.meter, e.unique_value, e.occurred_at)
+             >= (v_organization_id, p_meter, p_value, coalesce((v_usage ->> 'startedAt')::timestamptz, '-infinity'))
+         and (e.organization_id, e.meter, e.unique_value, e.occurred_at)
+             < (v_organization_id, p_meter, p_value, coalesce((v_usage ->> 'resetsAt')::timestamptz, 'infinity'))
+         and e.unique_value is not null and not e.is_void) then 0 else 1 end;
+  elsif p_value ~ '^[0-9]{1,21}(\.[0-9]{1,9})?$' then
+    v_value := p_value::numeric;
+  else
+    raise exception 'not a value of the meter' using errcode = 'APVAL';
+  end if;
+  return v_usage || pg_catalog.jsonb_build_object('allowed', coalesce(
+    case when v_aggregation in ('max', 'last') then v_value <= v_limit
+         else v_value = 0 or (v_usage ->> 'used')::numeric + (v_usage ->> 'reserved')::numeric + v_value <= v_limit end, true));
+end
+$$;
+
+/* What a meter came to in each window from that of p_from on, or in the last 30, until that which ends with p_to or after it, by the
+   calendar of a time zone: of everything, or of what has the same of p_group_by. AP404 for no such meter, APDIM for what it is not told apart by, APWIN for more than 1,000 windows or 10,000
+   values. AP403 without usage:read. */
+create function app.usage_windows(p_meter text, p_from timestamptz, p_to timestamptz, p_window text, p_group_by jsonb, p_timezone text)
+returns jsonb
+language plpgsql stable parallel restricted security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  v_organization_id uuid := app_private.organization_with('usage:read');
+  v_meter public.features := (select f from public.features f where f.key = p_meter and f.reset is not null);
+  v_names text[] := array(select pg_catalog.jsonb_array_elements_text(p_group_by));
+  v_step interval := ('1 ' || p_window)::interval;
+  v_last timestamp := pg_catalog.date_trunc(p_window, (p_to - interval '1 millisecond') at time zone p_timezone);
+  v_from timestamptz := coalesce(p_from, (v_last - 29 * v_step) at time zone p_timezone);
+  v_first timestamp := pg_catalog.date_trunc(p_window, v_from at time zone p_timezone);
+  v_starts timestamptz[];
+  v_data jsonb;
+begin
+  if v_meter.key is null then
+    raise exception 'no such meter' using errcode = 'AP404';
+  end if;
+  if not v_names <@ v_meter.dimensions then
+    raise exception 'not a dimension of the meter' using errcode = 'APDIM';
+  end if;
+  -- Before they are made; a month is taken for 30 days here.
+  if p_to - v_from > v_step * 1100 then
+    raise exception 'too many windows' using errcode = 'APWIN';
+  end if;
+  v_starts := case when p_window = 'hour' then array(
+      -- Each as long as the others, whatever the clocks are set to.
+      select h from pg_catalog.generate_series(pg_catalog.date_trunc('hour', v_from, p_timezone), p_to - interval '1 millisecond', v_step) h)
+    else array(
+      select d at time zone p_timezone from pg_catalog.generate_series(v_first, v_last, v_step) d) end;
+  if pg_catalog.cardinality(v_starts) > 1000 then
+    raise exception 'too many windows' using errcode = 'APWIN';
+  end if;
+  with windows as (
+    select s.at as started_at, coalesce(
+             pg_catalog.lead(s.at) over (order by s.at),
+             case when p_window = 'hour' then s.at + v_step else (s.at at time zone p_timezone + v_step) at time zone p_timezone end) as ends_at
+      from pg_catalog.unnest(v_starts) s (at)
+  ), told as (
+    select w.started_at, w.ends_at, u.dimensions, u.value
+      from windows w
+      left join lateral (
+        select g.dimensions,
+               case v_meter.aggregation
+                 when 'sum' then pg_catalog.sum(g.sum) when 'count' then pg_catalog.sum(g.events) when 'max' then pg_catalog.max(g.max)
+                 when 'last' then (pg_catalog.array_agg(g.last order by g.last_at desc, g.last_name collate "C" desc))[1]
+                 else pg_catalog.count(g.unique_value) end as value
+          -- By each value that is counted once, without sorting them.
+          from (select case when v_names = '{}' then '{}' else (
+                         select pg_catalog.jsonb_object_agg(k.name, r.dimensions -> k.name) from pg_catalog.unnest(v_names) k (name)) end as dimensions,
+                       r.unique_value, pg_catalog.sum(r.sum) as sum, pg_catalog.sum(r.events) as events, pg_catalog.max(r.max) as max,
+                       (pg_catalog.array_agg(r.last order by r.last_at desc, r.last_name collate "C" desc))[1] as last,
+                       pg_catalog.max(r.last_at) as last_at,
+                       (pg_catalog.array_agg(r.last_name order by r.last_at desc, r.last_name collate "C" desc))[1] as last_name
+                  from public.usage_rollups r
+                 where r.organization_id = v_organization_id and r.meter = p_meter
+                   and r.size = case when p_window <> 'hour' and p_timezone = 'UTC' then 'day' else 'quarter' end
+                   and r.started_at >= w.started_at and r.started_at < w.ends_at and r.events > 0
+                 group by 1, r.unique_value) g
+         group by g.dimensions) u on true
+     where u.dimensions is not null or v_names = '{}'
+     limit 10001
+  )
+  select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+           'startedAt', app_private.iso_instant(t.started_at), 'endsAt', app_private.iso_instant(t.ends_at),
+           'dimensions', coalesce(t.dimensions, '{}'),
+           'value', pg_catalog.trim_scale(coalesce(t.value, case when v_meter.aggregation in ('sum', 'count', 'unique') then 0 end))::text)
+         order by t.started_at, t.dimensions)
+    into v_data from told t;
+  if pg_catalog.jsonb_array_length(v_data) > 10000 then
+    raise exception 'too many values' using errcode = 'APWIN';
+  end if;
+  return pg_catalog.jsonb_build_object('meter', v_meter.key, 'name', v_meter.name, 'unit', v_meter.unit, 'aggregation', v_meter.aggregation,
+                                       'data', coalesce(v_data, '[]'));
+end
+$$;
+
+/* Counts anew what these events are of: each quarter of an hour in one pass. The caller holds their meters, and has corrected them. */
+create function app_private.recount_usage(p_organization_id uuid, p_events public.usage_events[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  with touched as (
+    select distinct e.meter, app_private.quarter_of(e.occurred_at) as started_at, e.dimensions, e.unique_value
+      from pg_catalog.unnest(p_events) e
+  ), counted as (
+    select q.meter, q.started_at, c.*
+      from (select distinct t.meter, t.started_at from touched t) q
+     cross join lateral (
+       select n.dimensions, n.unique_value, pg_catalog.count(*) as events, pg_catalog.sum(n.value) as sum, pg_catalog.max(n.value) as max,
+              (pg_catalog.array_agg(n.value order by n.occurred_at desc, n.name collate "C" desc))[1] as last,
+              case when pg_catalog.count(n.value) > 0 then pg_catalog.max(n.occurred_at) end as last_at,
+              (pg_catalog.array_agg(case when n.value is not null then n.name end order by n.occurred_at desc, n.name collate "C" desc))[1] as last_name
+         from (select e.dimensions, e.unique_value, e.occurred_at, e.source || ' ' || e.source_id as name,
+                      coalesce(e.corrected_value, e.value) as value
+                 from public.usage_events e
+                where (e.organization_id, e.meter, e.occurred_at) >= (p_organization_id, q.meter, q.started_at)
+                  and (e.organization_id, e.meter, e.occurred_at) < (p_organization_id, q.meter, q.started_at + interval '15 minutes')
+                  and not e.is_void) n
+        group by n.dimensions, n.unique_value) c
+  ), found as (
+    select o.id, coalesce(c.events, 0) as events, c.sum, c.max, c.last, c.last_at, c.last_name
+      from touched t
+     cross join lateral (
+       select r.id from public.usage_rollups r
+        where r.organization_id = p_organization_id and r.meter = t.meter and r.size = 'quarter' and r.started_at = t.started_at
+          and r.key = app_private.rollup_key(t.dimensions, t.unique_value) limit 1) o
+      left join counted c on c.meter = t.meter and c.started_at = t.started_at and c.dimensions = t.dimensions
+                         and c.unique_value is not distinct from t.unique_value
+  )
+  update public.usage_rollups r
+     set events = f.events, sum = f.sum, max = f.max, last = f.last, last_at = f.last_at, last_name = f.last_name
+    from found f where f.id = r.id;
+  update public.usage_rollups r
+     set (events, sum, max, last, last_at, last_name) = (
+       select pg_catalog.sum(q.events), pg_catalog.sum(q.sum), pg_catalog.max(q.max),
+              (pg_catalog.array_agg(q.last order by q.last_at desc nulls last, q.last_name collate "C" desc))[1], pg_catalog.max(q.last_at),
+              (pg_catalog.array_agg(q.last_name order by q.last_at desc nulls last, q.last_name collate "C" desc))[1]
+         from public.usage_rollups q
+        where q.organization_id = p_organization_id and q.meter = r.meter and q.size = 'quarter' and q.key = r.key
+          and q.started_at >= r.started_at and q.started_at < r.started_at + interval '1 day')
+   where r.id = any (array(
+     select o.id from pg_catalog.unnest(p_events) e
+      cross join lateral (select r.id from public.usage_rollups r
+                           where r.organization_id = p_organization_id and r.meter = e.meter and r.size = 'day'
+                             and r.started_at = pg_catalog.date_trunc('day', e.occurred_at, 'UTC')
+                             and r.key = app_private.rollup_key(e.dimensions, e.unique_value) limit 1) o));
+  update public.usage_counters c
+     set used = app_private.usage_between(c.organization_id, c.meter, (select f.aggregation from public.features f where f.key = c.meter),
+                                          c.started_at, c.ends_at)
+   where c.id = any (array(
+     select o.id from pg_catalog.unnest(p_events) e
+       join public.usage_counters o on o.organization_id = p_organization_id and o.meter = e.meter
+        and e.occurred_at >= o.started_at and e.occurred_at < o.ends_at));
+end
+$$;
+
+/* Waits for whoever counts these meters at the moment, in one order, so that no two wait for each other. */
+create function app_private.hold_meters(p_organization_id uuid, p_meters text[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_meter text;
+begin
+  for v_meter in select distinct m.key from pg_catalog.unnest(p_meters) m (key) order by m.key loop
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('usage:' || p_organization_id || ':' || v_meter, 0));
+  end loop;
+end
+$$;
+
+/* Lets events count by other values, or no longer: what became of each. For the platform's administrators. AP404 for no such
+   organization. */
+create function app_private.correct_usage(p_organization_id uuid, p_corrections jsonb, p_reason text, p_refusals jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  v_asked record;
+  v_event public.usage_events;
+  v_changed public.usage_events[];
+  v_results jsonb := '[]';
+  v_held text[];
+  v_refusal text;
+begin
+  if app.platform_admin_id() is null or not exists (select from public.organizations o where o.id = p_organization_id) then
+    raise exception 'no such organization' using errcode = 'AP404';
+  end if;
+  v_held := array(
+    select distinct e.meter from pg_catalog.jsonb_to_recordset(p_corrections) c (source text, id text)
+     cross join lateral app_private.event_named(p_organization_id, c.source, c.id) e);
+  perform app_private.hold_meters(p_organization_id, v_held);
+  for v_asked in
+    select c.source, c.id, c.value, case when c.value ~ '^[0-9]{1,21}(\.[0-9]{1,9})?$' then c.value::numeric end as amount
+      from pg_catalog.jsonb_array_elements(p_corrections) with ordinality i (item, ordinal),
+           pg_catalog.jsonb_to_record(i.item) c (source text, id text, value text)
+     order by i.ordinal
+  loop
+    -- Not of a meter that nobody holds, which was told while this waited.
+    select e.* into v_event from app_private.event_named(p_organization_id, v_asked.source, v_asked.id) e where e.meter = any (v_held);
+    v_refusal := case when not found then 'AP404'
+                      when v_asked.value is not null and (v_asked.amount is null or v_event.value is null) then 'APVAL' end;
+    if v_refusal is null then
+      update public.usage_events e set corrected_value = v_asked.amount, is_void = v_asked.value is null
+       where (e.organization_id, e.source, e.source_id) >= (p_organization_id, v_asked.source, v_asked.id)
+         and (e.organization_id, e.source, e.source_id) <= (p_organization_id, v_asked.source, v_asked.id);
+      insert into public.usage_corrections (organization_id, source, source_id, value, reason)
+      values (p_organization_id, v_asked.source, v_asked.id, pg_catalog.trim_scale(v_asked.amount)::text, p_reason);
+      v_changed := v_changed || v_event;
+    end if;
+    v_results := v_results || pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('source', v_asked.source, 'id', v_asked.id)
+      || coalesce(p_refusals -> v_refusal, '{"status": 200}'));
+  end loop;
+  perform app_private.recount_usage(p_organization_id, v_changed);
+  return pg_catalog.jsonb_build_object('results', v_results, 'usage', app_private.usage_json(
+    p_organization_id, array(select distinct e.meter from pg_catalog.unnest(v_changed) e)));
+end
+$$;
+
+/* A reservation of an organization, whose meter the caller holds: AP404 for none. */
+create function app_private.find_reservation(p_organization_id uuid, p_id uuid, p_meter text) returns public.usage_reservations
+language plpgsql stable set search_path = '' as $$
+declare
+  v_reservation public.usage_reservations;
+begin
+  select * into v_reservation from public.usage_reservations r
+   where r.organization_id = p_organization_id and r.id = p_id and r.meter = p_meter;
+  if not found then
+    raise exception 'no such reservation' using errcode = 'AP404';
+  end if;
+  return v_reservation;
+end
+$$;
+
+/* Keeps room for so much of a meter that sums: the reservation, and how much was used. AP404 for no such meter, APENT where the plan does
+   not have it, APVAL for another value or meter, APQUO where there is no room, APRSL beside 1,000 others. AP403 without usage:write. */
+create function app.reserve_usage(p_id uuid, p_meter text, p_value text, p_duration interval) returns jsonb
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  v_organization_id uuid := app_private.organization_with('usage:write');
+  v_items app_private.usage_item[];
+  v_item app_private.usage_item;
+begin
+  perform app_private.hold_meters(v_organization_id, array[p_meter]);
+  v_items := app_private.usage_items(v_organization_id, pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
+    'source', '/reservations', 'id', p_id, 'type', p_meter, 'value', p_value)));
+  v_item := v_items[1];
+  if v_item.refusal = 'APMET' then
+    raise exception 'no such meter' using errcode = 'AP404';
+  elsif v_item.refusal = 'APENT' then
+    perform app_private.refuse_plan(p_meter);
+  elsif v_item.refusal is not null or v_item.aggregation <> 'sum' or v_item.value = 0 then
+    raise exception 'not to be reserved' using errcode = 'APVAL';
+  end if;
+  if (select pg_catalog.count(*) from public.usage_reservations r
+       where r.organization_id = v_organization_id and r.meter = p_meter and r.expires_at > pg_catalog.clock_timestamp()) >= 1000 then
+    raise exception 'too many reservations' using errcode = 'APRSL';
+  end if;
+  v_items := app_private.judge_usage(v_organization_id, v_items);
+  if (v_items[1]).refusal is not null then
+    raise exception 'no room' using errcode = 'APQUO', detail = app_private.usage_json(v_organization_id, array[p_meter]) -> 0;
+  end if;
+  insert into public.usage_reservations (organization_id, id, meter, value, created_at, expires_at)
+  values (v_organization_id, p_id, p_meter, v_item.value, v_item.occurred_at, pg_catalog.clock_timestamp() + p_duration);
+  return (
+    select pg_catalog.jsonb_build_object(
+             'id', r.id, 'meter', r.meter, 'value', pg_catalog.trim_scale(r.value)::text, 'createdAt', app_private.iso_instant(r.created_at),
+             'expiresAt', app_private.iso_instant(r.expires_at), 'usage', app_private.usage_json(v_organization_id, array[p_meter]) -> 0)
+      from public.usage_reservations r where r.organization_id = v_organization_id and r.id = p_id);
+end
+$$;
+
+/* Records that of a reservation so much was used, or all of it, as of when it was made: how much of the meter was used. Once, and again
+   with the same answer. AP404 for none, APENT where the plan has the meter no longer, APRSX for one that has expired, APVAL for more than
+   is reserved, APDUP where somebody has used its name. AP403 without usage:write. */
+create function app.commit_usage(p_id uuid, p_meter text, p_value text) returns jsonb
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  v_organization_id uuid := app_private.organization_with('usage:write');
+  v_reservation public.usage_reservations;
+  v_value numeric := case when p_value ~ '^[0-9]{1,21}(\.[0-9]{1,9})?$' then p_value::numeric end;
+begin
+  perform app_private.hold_meters(v_organization_id, array[p_meter]);
+  if not exists (select from app_private.event_named(v_organization_id, '/reservations', p_id::text) e where e.meter = p_meter) then
+    v_reservation := app_private.find_reservation(v_organization_id, p_id, p_meter);
+    if v_reservation.expires_at <= pg_catalog.clock_timestamp() then
+      raise exception 'the reservation has expired' using errcode = 'APRSX';
+    end if;
+    if p_value is not null and (v_value <= v_reservation.value) is not true then
+      raise exception 'more than is reserved' using errcode = 'APVAL';
+    end if;
+    delete from public.usage_reservations r where r.organization_id = v_organization_id and r.id = p_id;
+    if pg_catalog.cardinality(app_private.write_items(v_organization_id, array[row(
+         1, '/reservations', p_id::text, p_meter, v_reservation.created_at, coalesce(v_value, v_reservation.value), null, '{}', null,
+         pg_catalog.sha256(''), 'sum', null, null, null, null)::app_private.usage_item])) = 0 then
+      raise exception 'its name is taken' using errcode = 'APDUP';
+    end if;
+  end if;
+  if app_private.usage_json(v_organization_id, array[p_meter]) = '[]' then
+    perform app_private.refuse_plan(p_meter);
+  end if;
+  return app_private.usage_json(v_organization_id, array[p_meter]) -> 0;
+end
+$$;
+
+/* Gives back what is reserved. AP404 for no such reservation. AP403 without usage:write. */
+create function app.release_usage(p_id uuid, p_meter text) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_organization_id uuid := app_private.organization_with('usage:write');
+begin
+  perform app_private.hold_meters(v_organization_id, array[p_meter]);
+  perform app_private.find_reservation(v_organization_id, p_id, p_meter);
+  delete from public.usage_reservations r where r.organization_id = v_organization_id and r.id = p_id;
+end
+$$;
+
+/* Records what is told, in its order, for the request's organization: what became of each, with what p_refusals says of why it was not
+   recorded, and how much has been used of the meters. AP403 without usage:write. */
+create function app.record_usage(p_events jsonb, p_refusals jsonb) returns jsonb
+-- Whatever there was when a session planned it.
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  v_organization_id uuid := app_private.organization_with('usage:write');
+  v_items app_private.usage_item[];
+  v_written text[];
+begin
+  -- Each statement from here on sees what was counted before.
+  perform app_private.hold_meters(v_organization_id, array(
+    select f.key from pg_catalog.jsonb_array_elements(p_events) e (item) join public.features f on f.key = e.item ->> 'type'));
+  v_items := app_private.usage_items(v_organization_id, p_events);
+  v_items := app_private.judge_usage(v_organization_id, v_items);
+  v_written := app_private.write_items(v_organization_id, v_items);
+  if exists (select from pg_catalog.unnest(v_items) i where i.aggregation = 'unique') then
+    perform app_private.count_unique(v_organization_id, v_items, v_written);
+  end if;
+  if exists (select from pg_catalog.unnest(v_items) i where i.aggregation = 'last') then
+    perform app_private.count_last(v_organization_id, v_items);
+  end if;
+  if (select pg_catalog.count(*) from pg_catalog.unnest(v_items) i where i.refusal is null) = pg_catalog.cardinality(v_written) then
+    v_written := null;
+  end if;
+  return pg_catalog.jsonb_build_object(
+    'results', (
+      select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('source', i.source, 'id', i.source_id) || case
+               when i.refusal = 'same' then '{"status": 200}'
+               when i.refusal is not null then p_refusals -> i.refusal
+               when v_written is null or i.source || ' ' || i.source_id = any (v_written) then '{"status": 201}'
+               -- Used at the same time for an event of another meter, which this one has waited for.
+               else p_refusals -> 'APDUP' end order by i.ordinal)
+        from pg_catalog.unnest(v_items) i),
+    'usage', app_private.usage_json(v_organization_id, array(select distinct i.meter from pg_catalog.unnest(v_items) i)));
+end
+$$;
+
 -- ── Stripe ───────────────────────────────────────────────────────────────────────────────────────
 -- Stripe's events say that something has changed, and are heeded once; what it is, the Worker asks for. It takes a ticket before it
 -- asks, and what was asked for with an earlier one than is written comes too late: in whichever order events, answers and retries
@@ -5541,7 +6342,7 @@ grant execute on function app.platform_admin_id(), app_private.record_impersonat
   app_private.record_plan(text, uuid, jsonb, jsonb), app_private.plans_json(uuid[]), app_private.add_plan(jsonb, text),
   app_private.hold_plan(uuid), app_private.changed_members(jsonb, jsonb), app_private.iso_instant(timestamptz),
   app_private.invoice_json(public.invoices), app_private.period_after(timestamptz, text, timestamptz), app_private.seats(uuid, uuid),
-  app_private.is_counted_per(text, text) to app_platform;
+  app_private.is_counted_per(text, text), app_private.correct_usage(uuid, jsonb, text, jsonb) to app_platform;
 
 reset role;
 
@@ -5857,6 +6658,13 @@ begin
 end
 $$;
 
+/* Lets events of an organization's usage count by other values, or no longer, with what p_refusals says of those that cannot: what became
+   of each, and what was used of their meters. AP404 for no such organization. */
+create function app.correct_usage(p_organization_id uuid, p_corrections jsonb, p_reason text, p_refusals jsonb) returns jsonb
+language sql volatile security definer set search_path = '' as $$
+  select app_private.correct_usage(p_organization_id, p_corrections, p_reason, p_refusals)
+$$;
+
 /* Sells a plan no longer; who has it keeps it. One that is archived stays so. As app_private.hold_plan. */
 create function app.archive_plan(p_id uuid) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
@@ -5934,7 +6742,7 @@ end
 $$;
 
 grant execute on function
-  app.platform_invoices(uuid, boolean, uuid, int), app.pay_invoice(uuid, text),
+  app.platform_invoices(uuid, boolean, uuid, int), app.pay_invoice(uuid, text), app.correct_usage(uuid, jsonb, text, jsonb),
   app.platform_plans(text, uuid, int), app.create_plan(jsonb), app.update_plan(uuid, jsonb), app.archive_plan(uuid),
   app.platform_users(text, boolean, text, int), app.platform_user(uuid), app.platform_user_organizations(uuid),
   app.suspend_user(uuid, text), app.unsuspend_user(uuid),
@@ -6043,6 +6851,7 @@ begin
     ('invitations', 'invitation', '{"email":"email","roles":"roles","team_ids":"teamIds","status":"status","expires_at":"expiresAt"}', 'insert, update, delete'),
     ('share_links', 'share_link', '{"roles":"roles","allowed_domains":"allowedDomains","max_uses":"maxUses","expires_at":"expiresAt"}', 'insert, update, delete'),
     ('api_keys', 'api_key', '{"name":"name","user_id":"userId","scopes":"scopes","hint":"hint","rate_limit":"rateLimitPerMinute","expires_at":"expiresAt","previous_expires_at":"previousExpiresAt"}', 'insert, update, delete'),
+    ('usage_corrections', 'usage_correction', '{"source":"source","source_id":"id","value":"value","reason":"reason"}', 'insert'),
     ('ownership_transfers', 'ownership_transfer', '{"from_user_id":"fromUserId","to_user_id":"toUserId","expires_at":"expiresAt"}', 'insert, update, delete'),
     ('organization_domains', 'domain', '{"domain":"domain","verified_at":"verifiedAt","enrollment":"enrollment","roles":"roles"}', 'insert, update, delete'),
     ('subscriptions', 'subscription', '{"price_id":"priceId","scheduled_price_id":"scheduledPriceId","provider":"provider","status":"status","quantity":"quantity","trial_ends_at":"trialEndsAt","period_started_at":"currentPeriodStart","period_ends_at":"currentPeriodEnd","grace_ends_at":"graceEndsAt","cancel_at_period_end":"cancelAtPeriodEnd","ended_at":"endedAt"}', 'insert, update, delete'),
@@ -6376,6 +7185,16 @@ create policy "Subscriptions are out of every query's reach" on subscriptions as
 create policy "Whom Stripe collects from is out of every query's reach" on stripe_customers as restrictive to app_user
   using (false) with check (false);
 create policy "What Stripe tells is out of every query's reach" on stripe_events as restrictive to app_user
+  using (false) with check (false);
+create policy "What was used is out of every query's reach" on usage_events as restrictive to app_user
+  using (false) with check (false);
+create policy "What usage comes to is out of every query's reach" on usage_rollups as restrictive to app_user
+  using (false) with check (false);
+create policy "Corrections of usage are out of every query's reach" on usage_corrections as restrictive to app_user
+  using (false) with check (false);
+create policy "What is reserved is out of every query's reach" on usage_reservations as restrictive to app_user
+  using (false) with check (false);
+create policy "How much was used is out of every query's reach" on usage_counters as restrictive to app_user
   using (false) with check (false);
 create policy "Who administers the platform is out of every query's reach" on platform_admins as restrictive to app_user
   using (false) with check (false);

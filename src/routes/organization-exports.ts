@@ -56,6 +56,26 @@ const OrganizationExport = z
     ownershipTransfers: z.array(OwnershipTransfer),
     subscriptions: z.array(ExportedSubscription).openapi({ description: "Those that have ended too." }),
     invoices: z.array(Invoice.extend({ providerId: ProviderId, updatedAt: Instant })),
+    usage: z
+      .array(
+        z.object({
+          meter: z.string().openapi({ example: "api-requests" }),
+          startedAt: Instant.nullable(),
+          endsAt: Instant.nullable(),
+          used: z.string().openapi({ example: "2500" }),
+        }),
+      )
+      .openapi({ description: "What each meter came to in each period; null where it is never counted anew." }),
+    usageCorrections: z.array(
+      z.object({
+        id: z.uuid().openapi({ example: "019ab0de-8f6c-7cc4-9e6f-6f2b7f0f1a61" }),
+        source: z.string().openapi({ example: "/exports" }),
+        eventId: z.string().openapi({ example: "export-4711" }),
+        value: z.string().nullable().openapi({ description: "Null of what counts no longer.", example: "1" }),
+        reason: z.string().openapi({ example: "Ticket 4711" }),
+        createdAt: Instant,
+      }),
+    ),
     domains: z.array(Domain),
     ssoConnections: z
       .array(Connection.omit({ redirectUri: true }))
@@ -69,7 +89,7 @@ const exportRoute = tenantRoute("organization:export", {
   tags: ["Organizations"],
   summary: "Export an organization",
   description:
-    "All that is kept of it, as an attachment of 16 MiB at most, which is about 45,000 members. No secret, token or hash is in it; the audit trail has an export of its own.",
+    "All that is kept of it, as an attachment of 16 MiB at most, which is about 45,000 members. No secret, token or hash is in it. The audit trail has an export of its own, and of usage there is what it came to.",
   fresh: true,
   request: { params: OrganizationParams },
   responses: { 200: json(OrganizationExport, "All of it.") },

@@ -34,6 +34,7 @@ export const webhookEventTypes = [
   "api_key.updated",
   "api_key.rotated",
   "api_key.revoked",
+  "usage_correction.created",
   "ownership_transfer.offered",
   "ownership_transfer.ended",
   "domain.created",
