@@ -49,7 +49,7 @@ export interface Trial {
 
 /** What is for the platform's administrators. */
 export const isOfPlatform = (name: string): boolean =>
-  /^app\.(platform_(?!admin_id)|(un)?suspend_|(create|update|archive)_plan|pay_invoice|impersonate|end_impersonation)/.test(
+  /^app\.(platform_(?!admin_id)|(un)?suspend_|(create|update|archive)_plan|pay_invoice|correct_usage|impersonate|end_impersonation)/.test(
     name,
   );
 

@@ -145,7 +145,7 @@ export const deletionEffectCommitments: Commitment[] = [
   },
   {
     title:
-      "app.purge_expired purges an organization 30 days after its deletion, its members first, and nothing of others",
+      "app.purge_expired purges an organization 30 days after its deletion, its members and its usage first, and nothing of others",
     expected: [2, [true, true, true], [[theirs], [third], [id(9701)]], [[0, 0, 0, 0]]],
     actual: async (scene) => {
       await scene.see("delete from ownership_transfers");
@@ -156,8 +156,10 @@ export const deletionEffectCommitments: Commitment[] = [
         `insert into organizations (id, name, slug, deleted_at)
          values ('${id(9701)}', 'Young', 'young', now() - interval '29 days 23 hours'), ('${id(9702)}', 'Old', 'old', now() - interval '30 days 1 minute')`,
       );
-      const [[members] = []] = await scene.see(
-        `select count(*)::int from memberships where organization_id = '${mine}'`,
+      const [[before] = []] = await scene.see(
+        `select (select count(*)::int from memberships where organization_id = '${mine}')
+              + (select count(*)::int from usage_events where organization_id = '${mine}')
+              + (select count(*)::int from usage_rollups where organization_id = '${mine}')`,
       );
       let purged = 0;
       const tables: [string, string][] = [
@@ -167,7 +169,7 @@ export const deletionEffectCommitments: Commitment[] = [
       ];
       const same = await staysSame(scene, tables, async () => {
         const [[count] = []] = await scene.ask(null, "select app.purge_expired()");
-        purged = Number(count) - Number(members);
+        purged = Number(count) - Number(before);
       });
       const left = ["memberships", "teams", "invitations", "roles"].map(
         (table) => `(select count(*)::int from ${table} where organization_id = '${mine}')`,

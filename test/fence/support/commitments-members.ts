@@ -30,7 +30,7 @@ export const memberCommitments: Commitment[] = [
     expected: [
       [
         [
-          "api-keys:read,api-keys:write,audit-events:read,billing:read,domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write,webhooks:read,webhooks:write",
+          "api-keys:read,api-keys:write,audit-events:read,billing:read,domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write,usage:read,usage:write,webhooks:read,webhooks:write",
         ],
       ],
       [["organization:read"]],

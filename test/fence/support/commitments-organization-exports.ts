@@ -37,7 +37,20 @@ const lists: [table: string, list: string, columns: Record<string, string>][] = 
     "webhookEndpoints",
     { id: "id", url: "url", description: "description", event_types: "eventTypes" },
   ],
+  ["usage_corrections", "usageCorrections", { id: "id", source: "source", source_id: "eventId", reason: "reason" }],
 ];
+
+/** Two counters of `mine`, and two corrections of what was told. */
+const tell = (scene: Scene) =>
+  scene.see(
+    `delete from usage_counters where organization_id = '${mine}'; delete from usage_corrections where organization_id = '${mine}';
+     insert into usage_counters (organization_id, meter, started_at, ends_at, used)
+       values ('${mine}', 'api-requests', '-infinity', 'infinity', 5.50), ('${mine}', 'api-requests', '2026-01-01Z', '2026-02-01Z', 2.00);
+     insert into usage_events (organization_id, source, source_id, meter, occurred_at, value, dimensions, digest)
+       values ('${mine}', '/export', 'one', 'api-requests', now(), 2, '{}', '');
+     insert into usage_corrections (organization_id, id, source, source_id, value, reason, created_at)
+       values ('${mine}', '${id(9609)}', '/export', 'one', '1.5', 'First', '2026-01-03Z'), ('${mine}', '${id(9610)}', '/export', 'one', null, 'Second', '2026-01-04Z')`,
+  );
 
 const pick = (row: Record<string, any>, names: string[]) => names.map((name) => row[name]);
 
@@ -76,6 +89,7 @@ export const organizationExportCommitments: Commitment[] = [
          insert into webhook_endpoints (organization_id, id, url, description, event_types, sealed_secret)
            values ('${mine}', '${id(9606)}', 'https://second.test/', 'Second', '{team.created}', 'second')`,
       );
+      await tell(scene);
       const found = await exportOf(scene, "owner");
       const same: boolean[] = [];
       for (const [table, list, columns] of lists) {
@@ -132,8 +146,32 @@ export const organizationExportCommitments: Commitment[] = [
     },
   },
   {
+    title:
+      "app.export_organization has what each meter came to, by when it began and ends, if ever, and what was corrected",
+    expected: [
+      [
+        { meter: "api-requests", startedAt: null, endsAt: null, used: "5.5" },
+        {
+          meter: "api-requests",
+          startedAt: "2026-01-01T00:00:00.000Z",
+          endsAt: "2026-02-01T00:00:00.000Z",
+          used: "2",
+        },
+      ],
+      [
+        ["1.5", "2026-01-03T00:00:00.000Z"],
+        [null, "2026-01-04T00:00:00.000Z"],
+      ],
+    ],
+    actual: async (scene) => {
+      await tell(scene);
+      const { usage, usageCorrections } = await exportOf(scene, "owner");
+      return [usage, usageCorrections.map((correction: any) => pick(correction, ["value", "createdAt"]))];
+    },
+  },
+  {
     title: "app.export_organization has empty lists where there is nothing",
-    expected: [Array(12).fill(0)],
+    expected: [Array(14).fill(0)],
     actual: async (scene) => {
       const tables = [
         "roles",
@@ -151,17 +189,19 @@ export const organizationExportCommitments: Commitment[] = [
         "team_memberships",
         "invoices",
         "subscriptions",
+        "usage_counters",
+        "usage_corrections",
       ].map((table) => `delete from ${table} where organization_id = '${mine}'`);
       await scene.see(
         `set local session_replication_role = replica; ${clear.join(";")}; set local session_replication_role = origin`,
       );
       const found = await exportOf(scene, "owner");
-      return [[...lists.map(([, list]) => list), "teams", "formerSlugs"].map((list) => found[list].length)];
+      return [[...lists.map(([, list]) => list), "teams", "formerSlugs", "usage"].map((list) => found[list].length)];
     },
   },
   {
     title: "app_private.count_rows counts each table of the organization alone, to its limit",
-    expected: [true, [[8]]],
+    expected: [true, [[10]]],
     actual: async (scene) => {
       const tables = [
         "memberships",
@@ -172,6 +212,8 @@ export const organizationExportCommitments: Commitment[] = [
         "sso_connections",
         "invoices",
         "subscriptions",
+        "usage_counters",
+        "usage_corrections",
       ];
       const counts = tables.map((table) => `(select count(*) from ${table} where organization_id = '${mine}')`);
       // A second of each, so that a limit of one says less than there are.
@@ -188,6 +230,7 @@ export const organizationExportCommitments: Commitment[] = [
            select organization_id, '${id(9607)}', subscription_id, 2, 'open', 'xts', 5, '[]', now(), now(), now() from invoices where organization_id = '${mine}';
          set local session_replication_role = origin`,
       );
+      await tell(scene);
       const [[same] = []] = await scene.see(`select app_private.count_rows('${mine}', 1000) = ${counts.join(" + ")}`);
       return [same, await scene.see(`select app_private.count_rows('${mine}', 1)::int`)];
     },

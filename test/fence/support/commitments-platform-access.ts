@@ -35,6 +35,7 @@ const platformStatements = [
   "select app.create_plan('{}')",
   `select app.update_plan('${privatePlanId}', '{}')`,
   `select app.archive_plan('${privatePlanId}')`,
+  `select app.correct_usage('${mine}', '[]', 'x', '{}')`,
 ];
 
 /** All but those that find no row to ask about. */
@@ -147,7 +148,7 @@ export const platformAccessCommitments: Commitment[] = [
       [],
       "AP404",
       [],
-      ...Array(3).fill("AP404"),
+      ...Array(4).fill("AP404"),
     ],
     actual: async (scene) => {
       const found: unknown[] = [];

@@ -77,6 +77,10 @@ import { stripeUpdateCommitments } from "./commitments-stripe-updates.ts";
 import { idempotencyCheckCommitments } from "./commitments-idempotency-checks.ts";
 import { stripeStateCommitments } from "./commitments-stripe-state.ts";
 import { stripeSubscriptionCommitments } from "./commitments-stripe-subscriptions.ts";
+import { usageAccessCommitments } from "./commitments-usage-access.ts";
+import { usageCommitCommitments } from "./commitments-usage-commits.ts";
+import { usageCorrectionCommitments } from "./commitments-usage-corrections.ts";
+import { usageReservationCommitments } from "./commitments-usage-reservations.ts";
 import { roleCommitments } from "./commitments-roles.ts";
 import { secondFactorCommitments } from "./commitments-second-factors.ts";
 import { pendingSessionCommitments } from "./commitments-pending-sessions.ts";
@@ -89,11 +93,23 @@ import { teamMemberCommitments } from "./commitments-team-members.ts";
 import { invitationTeamCommitments } from "./commitments-invitation-teams.ts";
 import { totpCommitments } from "./commitments-totp.ts";
 import { totpSignInCommitments } from "./commitments-totp-sign-ins.ts";
+import { usageEventCommitments } from "./commitments-usage-events.ts";
+import { usageCounterCommitments } from "./commitments-usage-counters.ts";
+import { usageLimitCommitments } from "./commitments-usage-limits.ts";
+import { usagePeriodCommitments } from "./commitments-usage-periods.ts";
+import { usageCheckCommitments } from "./commitments-usage-checks.ts";
+import { usageWindowCommitments } from "./commitments-usage-windows.ts";
 
 /** What every function of the fence promises. */
 export const commitments = [
   ...planCommitments,
   ...entitlementCommitments,
+  ...usageEventCommitments,
+  ...usageCounterCommitments,
+  ...usageLimitCommitments,
+  ...usagePeriodCommitments,
+  ...usageCheckCommitments,
+  ...usageWindowCommitments,
   ...subscriptionCommitments,
   ...subscriptionChangeCommitments,
   ...subscriptionScheduleCommitments,
@@ -110,6 +126,10 @@ export const commitments = [
   ...stripeUpdateCommitments,
   ...stripeInvoiceCommitments,
   ...stripeSeatCommitments,
+  ...usageAccessCommitments,
+  ...usageReservationCommitments,
+  ...usageCommitCommitments,
+  ...usageCorrectionCommitments,
   ...platformPlanCommitments,
   ...contextCommitments,
   ...apiKeyContextCommitments,

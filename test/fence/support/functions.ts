@@ -47,10 +47,16 @@ const plansOfTheirs = `select e.value from (
      select to_jsonb(t) from public.plans t where id = '${privatePlanId}' or is_default
      union all select to_jsonb(t) from public.plan_prices t
      union all select to_jsonb(t) from public.plan_features t union all select to_jsonb(t) from public.features t) f (row), jsonb_each_text(row) e`;
-for (const name of ["subscription", "entitlements", "cancel_subscription", "resume_subscription"])
+for (const name of ["subscription", "entitlements", "cancel_subscription", "resume_subscription", "usage"])
   meantForEverybody[`app.${name}()`] = plansOfTheirs;
 meantForEverybody["app.start_subscription(uuid,uuid,text)"] = plansOfTheirs;
 meantForEverybody["app.change_subscription(uuid)"] = plansOfTheirs;
+meantForEverybody["app.check_usage(text,text)"] = plansOfTheirs;
+meantForEverybody["app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text)"] =
+  plansOfTheirs;
+meantForEverybody["app.record_usage(jsonb,jsonb)"] = plansOfTheirs;
+meantForEverybody["app.reserve_usage(uuid,text,text,interval)"] = plansOfTheirs;
+meantForEverybody["app.commit_usage(uuid,text,text)"] = plansOfTheirs;
 meantForEverybody["app.export_organization(text)"] = plansOfTheirs;
 
 /** What may add to a stranger's tokens, messages and events; those that they have must stay as they are. */
@@ -85,7 +91,7 @@ export async function planFunctionTrials(world: World, relations: Relation[]): P
         ? "key_hash = sha256('spent')"
         : relation.name.endsWith(".stripe_events")
           ? "id = 'evt_told'"
-          : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|api_keys|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|platform_admins|sso_connections|audit_events|user_audit_events|webhook_endpoints|webhook_messages|subscriptions|invoices|stripe_customers)$/.test(
+          : /\.(users|sessions|organizations|organization_slugs|memberships|membership_roles|member_terms|teams|team_memberships|roles|invitations|share_links|api_keys|ownership_transfers|organization_domains|domain_bars|idempotency_keys|one_time_tokens|outbox|throttles|totp_factors|recovery_codes|passkeys|identities|platform_admins|sso_connections|audit_events|user_audit_events|webhook_endpoints|webhook_messages|subscriptions|invoices|stripe_customers|usage_events|usage_counters|usage_rollups|usage_corrections|usage_reservations)$/.test(
                 relation.name,
               )
             ? belongsTo(relation, strangers)
@@ -174,6 +180,23 @@ function planCalls(
     "p_customer_id text": [`cus_of_${slug.slice(5)}`],
     "p_customer_ids text[]": [`{cus_of_${slug.slice(5)}}`],
     "p_ticket bigint": ["7"],
+    "p_meter text": ["api-requests"],
+    "p_value text": ["1"],
+    "p_events jsonb": [
+      JSON.stringify([{ source: `source of ${slug.slice(5)}`, id: "another", type: "api-requests", value: "1" }]),
+      JSON.stringify([
+        { source: `source of ${slug.slice(5)}`, id: `event of ${slug.slice(5)}`, type: "api-requests", value: "1" },
+      ]),
+    ],
+    "p_refusals jsonb": ["{}"],
+    "p_corrections jsonb": [
+      JSON.stringify([{ source: `source of ${slug.slice(5)}`, id: `event of ${slug.slice(5)}`, value: "1" }]),
+    ],
+    "p_from timestamp with time zone": ["now"],
+    "p_to timestamp with time zone": ["tomorrow"],
+    "p_window text": ["day"],
+    "p_group_by jsonb": ["[]"],
+    "p_timezone text": ["UTC"],
     "p_permissions text[]": ["{organization:read}"],
     "p_roles text[]": ["{owner}", "{viewer}"],
     "p_salt text": [victim.salt],

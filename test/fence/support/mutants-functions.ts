@@ -82,9 +82,10 @@ function dropAssignments(body: string): TextMutant[] {
     const end = tokens.findIndex(
       (other, at) =>
         at > index &&
-        other.depth === token.depth &&
-        ends.has(other.text.toLowerCase()) &&
-        tokens[at - 1]?.text.toLowerCase() !== "distinct",
+        (other.depth < token.depth ||
+          (other.depth === token.depth &&
+            ends.has(other.text.toLowerCase()) &&
+            tokens[at - 1]?.text.toLowerCase() !== "distinct")),
     );
     const commas = tokens.flatMap((other, at) =>
       at > index && at < end && other.depth === token.depth && other.text === "," ? [at] : [],

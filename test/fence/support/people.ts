@@ -97,6 +97,24 @@ export async function addPeople(client: Client): Promise<People> {
        values ($1, 'cus_of_' || $2::text, 7, 7, $3, 'cs_of_' || $2::text, 'https://checkout.' || $2::text || '.test/', now() + interval '1 day')`,
       [organizationId, slug, privatePriceId],
     ]);
+    bills.push([
+      `with event as (
+         insert into usage_events (organization_id, source, source_id, meter, occurred_at, value, dimensions, subject, digest)
+         values ($1, 'source of ' || $2::text, 'event of ' || $2::text, 'api-requests', now(), $3, json_build_object('of', 'dimension of ' || $2::text),
+                 'subject of ' || $2::text, sha256(('event of ' || $2::text)::bytea))
+         returning *), correction as (
+         insert into usage_corrections (organization_id, source, source_id, value, reason)
+         select organization_id, source, source_id, value + 0.1, 'Correction of ' || $2::text from event), counter as (
+         insert into usage_counters (organization_id, meter, started_at, ends_at, used)
+         select organization_id, meter, occurred_at, occurred_at + interval '1 day', value + 0.2 from event), rollup as (
+         insert into usage_rollups (organization_id, meter, size, started_at, key, dimensions, events, sum, max, last, last_at, last_name)
+         select organization_id, meter, 'day', occurred_at, sha256(('rollup of ' || $2::text)::bytea), dimensions, 1, value + 0.3, value + 0.4, value + 0.5,
+                occurred_at, 'last of ' || $2::text from event)
+       insert into usage_reservations (organization_id, id, meter, value, expires_at)
+       -- Of an id that functions are called with.
+       select organization_id, organization_id, meter, value + 0.6, now() + interval '1 day' from event`,
+      [organizationId, slug, { mine: "101010101", theirs: "202020202", third: "303030303" }[slug]],
+    ]);
     await client.query(
       `insert into roles (organization_id, id, key, name, permissions)
        values ($1, gen_random_uuid(), 'role-of-' || $2::text, 'Role of ' || $2::text, '{organization:read}')`,
@@ -118,6 +136,10 @@ export async function addPeople(client: Client): Promise<People> {
   );
   await client.query(
     "insert into plan_features (plan_id, feature_key, kind) select $1, key, kind from features where kind <> 'metered'",
+    [privatePlanId],
+  );
+  await client.query(
+    `insert into plan_features (plan_id, feature_key, kind, "limit", per) values ($1, 'api-requests', 'metered', 999999999, 'year')`,
     [privatePlanId],
   );
   for (const [statement, params] of bills) await client.query(statement, params);

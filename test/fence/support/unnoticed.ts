@@ -10,6 +10,8 @@ const sealedBeside = "app.user_id(), which is called beside it, has verified the
 const forTheIndex = "what is found is looked at by its own ids again; this is for the index";
 const sparesWork = "changes nothing where there is nothing to do; this spares the work";
 const asksAgain = "app_private.is_open, which is asked as well, wants it pending; this is for the index";
+const noPeriod = "without a plan that has it there is neither a period nor a time that is within it";
+const refusedAnyway = "what is refused stays so, whatever else is known of it";
 
 export const unnoticed: Record<string, string> = {
   "schema app: revoke CREATE from app_definer": "needed while rls-policies.sql runs, which grants it itself",
@@ -140,4 +142,41 @@ export const unnoticed: Record<string, string> = {
   "app.due_stripe_customers(bytea,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.write_stripe_subscriptions(uuid,app_private.stripe_subscription[]): without and c.checkout_price_id is not null":
     sparesWork,
+  "app.record_usage(jsonb,jsonb): if true instead of exists (select from pg_catalog.unnest(v_items) i where i.aggregation = 'last')":
+    sparesWork,
+  "app.record_usage(jsonb,jsonb): if true instead of exists (select from pg_catalog.unnest(v_items) i where i.aggregation = 'unique')":
+    sparesWork,
+  "app.record_usage(jsonb,jsonb): where true instead of i.aggregation = 'last'": sparesWork,
+  "app.record_usage(jsonb,jsonb): where true instead of i.aggregation = 'unique'": sparesWork,
+  "app.record_usage(jsonb,jsonb): if false instead of (select pg_catalog.count(*) from pg_catalog.unnest(v_items) i where i.refusal is null) ...":
+    sparesWork,
+  "app.record_usage(jsonb,jsonb): where true instead of i.refusal is null": sparesWork,
+  "app_private.begin_counters(uuid,app_private.usage_item[]): where true instead of not exists (select from public.usage_counters c where c.organization_id = p_organizatio...":
+    sparesWork,
+  "app_private.count_unique(uuid,app_private.usage_item[],text[]): without and i.aggregation = 'unique'": sparesWork,
+  "app_private.recorded_digests(uuid,app_private.usage_item[]): nothing instead of limit 1":
+    "its name is unique; this is for the index",
+  "app_private.usage_items(uuid,jsonb): without and f.key = any (array(select t.type from pg_catalog.jsonb_to_recordset(p_events) t (type t...":
+    forTheIndex,
+  "app_private.usage_items(uuid,jsonb): on true instead of h.plan_id is not null": noPeriod,
+  "app_private.usage_items(uuid,jsonb): on true instead of f.plan_id is not null": noPeriod,
+  "app_private.judge_items(uuid,app_private.usage_item[],bytea[],boolean[]): without and k.aggregation = 'unique'":
+    "what takes the greatest or the last is judged by its value alone",
+  "app_private.judge_items(uuid,app_private.usage_item[],bytea[],boolean[]): without and n.is_new": sparesWork,
+  "app_private.judge_items(uuid,app_private.usage_item[],bytea[],boolean[]): without and n.limit is not null":
+    sparesWork,
+  "app_private.judge_items(uuid,app_private.usage_item[],bytea[],boolean[]): where true instead of n.is_new and n.limit is not null":
+    sparesWork,
+  "app_private.judge_items(uuid,app_private.usage_item[],bytea[],boolean[]): without and s.is_new":
+    "what is not new is judged as the first of its name, and what was recorded before that",
+  "app_private.judge_usage(uuid,app_private.usage_item[]): if true instead of exists (select from pg_catalog.unnest(p_items) i where i.aggregation = 'unique')":
+    sparesWork,
+  "app_private.judge_usage(uuid,app_private.usage_item[]): where true instead of i.aggregation = 'unique'": sparesWork,
+  "app_private.known_values(uuid,app_private.usage_item[]): without and i.refusal is null": refusedAnyway,
+  "app_private.usage_json(uuid,text[]): without and h.kind = 'metered'":
+    "nothing but what is metered is ever counted anew",
+  "app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text): on true instead of true":
+    "it is as it was",
+  "app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text): nothing instead of limit 10001":
+    "more than 10,000 are refused anyhow; this spares reading on",
 };
