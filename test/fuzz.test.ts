@@ -15,6 +15,7 @@ import { giveMailedTokens } from "./support/one-time-tokens.ts";
 import { createOrganization, newAddress, newEmail, openService, signInPerson } from "./support/service.ts";
 import { giveConnection, giveDomain } from "./support/sso.ts";
 import { signAsShared } from "./support/stripe.ts";
+import { giveReservation } from "./support/usage.ts";
 import { deafUrl } from "./support/webhooks.ts";
 import { forgetAttempts } from "./support/throttles.ts";
 
@@ -27,7 +28,7 @@ let canaryBefore: unknown;
 
 const canaryTexts = () => {
   const { person, organization, ids, name } = canary;
-  const { provider: _, ...own } = ids;
+  const { provider: _, meter: __, ...own } = ids;
   return [name, person.id, person.email, organization.slug, person.token, person.refreshToken, ...Object.values(own)];
 };
 
@@ -72,6 +73,7 @@ function fillIn(
     issuer: inject("identityProviderUrl"),
     domain: String(body["domain"]),
     url: deafUrl,
+    timezone: "Europe/Berlin",
     userId: person.id,
     priceId: String(person.priceId),
     ...ids,
@@ -135,7 +137,7 @@ function canonical(given: Schema, value: any): unknown {
 }
 
 /** Whether the document's own schemas refuse the request, in whatever part of it. */
-function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): boolean {
+function isRefused({ parameters, bodySchema, isBodyOptional }: Operation, plan: RequestPlan): boolean {
   const fits = (schema: Schema, text: string) => {
     const isNumber = contract.requests.resolve(schema)["type"] === "integer" && /^-?\d+$/.test(text);
     return contract.requests.findErrors(schema, isNumber ? Number(text) : text, "").length === 0;
@@ -150,7 +152,7 @@ function isRefused({ parameters, bodySchema }: Operation, plan: RequestPlan): bo
   }
   const known = parameters.filter(({ in: place }) => place === "query").map(({ name }) => name);
   if (known.length > 0 && plan.query.some(([name]) => !known.includes(name))) return true;
-  if (!bodySchema) return false;
+  if (!bodySchema || (isBodyOptional && !plan.body)) return false;
   if (plan.contentType?.split(";")[0] !== "application/json" || plan.body === undefined) return true;
   try {
     const body: unknown = JSON.parse(plan.body.replace(/^\ufeff/, ""));
@@ -182,6 +184,9 @@ async function renew(sender: Prepared, operation: Operation, body: any, sent = "
     return { ...sender, ids: { ...sender.ids, identityId: await giveIdentity(sender.person.id) } };
   }
   if (method !== "GET" && /\/(subscription|invoices)\//.test(path)) return prepare(service, undefined, operation);
+  if (path.includes("{reservationId}")) {
+    return { ...sender, ids: { ...sender.ids, reservationId: await giveReservation(sender.organization.id) } };
+  }
   // All of it can be done again.
   if (takesAdmin(operation.name)) return sender;
   if (takesPasskey(operation.name) || (method !== "GET" && takesColleague(operation.name)))

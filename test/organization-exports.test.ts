@@ -9,6 +9,7 @@ import { expectProblem } from "./support/problems.ts";
 import { openService, type Person, signUpPerson } from "./support/service.ts";
 import { giveConnection, giveDomain } from "./support/sso.ts";
 import { giveBill } from "./support/subscriptions.ts";
+import { giveUsageEvent } from "./support/usage.ts";
 
 const service = openService();
 
@@ -34,7 +35,24 @@ async function newFullOrganization() {
   await giveConnection(id);
   await giveWebhookEndpoint(id);
   await giveBill(id);
+  await giveUsage(id);
   return team;
+}
+
+/** A counter, and an event that was corrected. */
+async function giveUsage(organizationId: string): Promise<void> {
+  const eventId = await giveUsageEvent(organizationId);
+  await asOwner(
+    [
+      `insert into usage_counters (organization_id, meter, started_at, ends_at, used)
+       values ($1, 'api-requests', now(), now() + interval '1 month', 2)`,
+      [organizationId],
+    ],
+    [
+      "insert into usage_corrections (organization_id, source, source_id, value, reason) values ($1, '/given', $2, 1.5, 'Given')",
+      [organizationId, eventId],
+    ],
+  );
 }
 
 /** What each column is in the export, or why it is not there. */
@@ -251,6 +269,32 @@ const tables: Record<string, { list: string; columns: Record<string, string> } |
       sealed_client_secret: "not: a secret",
       created_at: "createdAt",
       updated_at: "updatedAt",
+    },
+  },
+  usage_events: "as many as are told; what they come to is in `usage`",
+  usage_rollups: "made from the events",
+  usage_reservations: "kept for minutes",
+  usage_counters: {
+    list: "usage",
+    columns: {
+      organization_id: "not: the organization's id",
+      id: "not: the meter and its period say which it is",
+      meter: "meter",
+      started_at: "startedAt",
+      ends_at: "endsAt",
+      used: "used",
+    },
+  },
+  usage_corrections: {
+    list: "usageCorrections",
+    columns: {
+      organization_id: "not: the organization's id",
+      id: "id",
+      source: "source",
+      source_id: "eventId",
+      value: "value",
+      reason: "reason",
+      created_at: "createdAt",
     },
   },
   stripe_customers: "what Stripe is asked next, and knows itself",

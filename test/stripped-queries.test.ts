@@ -15,7 +15,7 @@ import { makeVerifiable } from "./support/sso.ts";
  * the same admitted person with its WHEREs taken out, and turned round, in a transaction that is rolled back.
  */
 const tables =
-  "users sessions organizations organization_slugs memberships membership_roles member_terms teams team_memberships roles invitations share_links api_keys ownership_transfers organization_domains domain_bars idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes platform_admins sso_connections audit_events user_audit_events webhook_endpoints webhook_messages subscriptions invoices stripe_customers stripe_events".split(
+  "users sessions organizations organization_slugs memberships membership_roles member_terms teams team_memberships roles invitations share_links api_keys ownership_transfers organization_domains domain_bars idempotency_keys one_time_tokens outbox throttles identities passkeys totp_factors recovery_codes platform_admins sso_connections audit_events user_audit_events webhook_endpoints webhook_messages subscriptions invoices stripe_customers stripe_events usage_events usage_counters usage_rollups usage_corrections usage_reservations".split(
     " ",
   );
 
@@ -62,6 +62,9 @@ const namesOfStrangers = `
     union all select id::text from subscriptions t where not ${isMine}
     union all select id::text from invoices t where not ${isMine}
     union all select unnest(array_remove(array[customer_id, checkout_session_id, checkout_url], null)) from stripe_customers t where not ${isMine}
+    union all select source_id from usage_events t where not ${isMine}
+    union all select id::text from usage_counters t where not ${isMine}
+    union all select id::text from usage_reservations t where not ${isMine}
     union all select id::text from ownership_transfers t where not ${isMine}
     union all select unnest(array[id::text, name]) from teams t where not ${isMine}
     union all select unnest(array[id::text, key]) from roles t where not ${isMine}

@@ -21,7 +21,7 @@ const eventOf = (number: string) =>
  * every twentieth was not used for long, and 100,000 each of idempotency keys, tokens, mails counted attempts, factors,
  * identities and connections, 200,000 events in either audit trail and on their way to webhooks, 40,000 each of invitations, share links, former slugs, offers of ownership and people who
  * have left.
- * A tenant's rows do not lie together, as they would not after years of sign-ups.
+ * 200,000 events of usage, and what they come to. A tenant's rows do not lie together, as they would not after years of sign-ups.
  */
 const statements = [
   // Superuser only. Foreign keys hold by construction, and checking two million would take a minute.
@@ -110,6 +110,24 @@ const statements = [
   `insert into invoices (organization_id, id, subscription_id, number, status, currency, total, lines, period_starts_at, period_ends_at, due_at, paid_at)
    select ${organization("100 * (n % 200)")}, ${message("200000 + n")}, ${factor("100 * (n % 200)")}, n / 200 + 101, 'paid', 'usd', 1200, '[]', now(),
           now() + interval '1 month', now(), now() from generate_series(0, 199999) n`,
+  // Of 23 days, of each large organization; and two of each that is to be purged.
+  `insert into usage_events (organization_id, source, source_id, meter, occurred_at, value, dimensions, digest)
+   select case when n < 200000 then ${organization("100 * (n % 1000)")} else ${organization("100 * (n % 1000) + 1")} end, '/filled', n::text, 'api-requests',
+          now() - n * interval '10 seconds', 1, '{}', sha256(n::text::bytea)
+     from generate_series(0, 201999) n`,
+  `insert into usage_rollups (organization_id, meter, size, started_at, key, dimensions, events, sum, max)
+   select ${organization("100 * (n % 1000)")}, 'api-requests', case when n < 180000 then 'quarter' else 'day' end,
+          date_trunc('day', now(), 'UTC') - n / 1000 * case when n < 180000 then interval '15 minutes' else interval '1 day' end, sha256(''), '{}', 1, 1, 1
+     from generate_series(0, 199999) n`,
+  `insert into usage_counters (organization_id, meter, started_at, ends_at, used)
+   select ${organization("100 * (n % 1000)")}, 'api-requests', now() - n / 1000 * interval '1 month', now() - (n / 1000 - 1) * interval '1 month', 200
+     from generate_series(0, 39999) n`,
+  `insert into usage_corrections (organization_id, source, source_id, value, reason)
+   select ${organization("100 * (n % 1000)")}, '/filled', n::text, 1, 'Filled' from generate_series(0, 39999) n`,
+  // Every other one has expired, for longer than an hour.
+  `insert into usage_reservations (organization_id, id, meter, value, expires_at)
+   select ${organization("100 * (n % 1000)")}, ${factor("n")}, 'api-requests', 1, now() + case n % 2 when 0 then interval '1 hour' else interval '-2 hours' end
+     from generate_series(0, 9999) n`,
   `insert into idempotency_keys (scope, key, request_hash, response, created_at)
    select 'user:' || ${user("n % 50000")}, 'key-' || n, sha256(n::text::bytea), '{}', now() - n * interval '1 second'
      from generate_series(0, 99999) n`,

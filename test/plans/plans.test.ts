@@ -28,6 +28,7 @@ import { arrangeAdmin, giveImpersonation } from "../support/platform.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "../support/sso.ts";
 import { giveStripeCustomer, makeSignedEvent } from "../support/stripe.ts";
 import { giveBill, givePrice } from "../support/subscriptions.ts";
+import { giveReservation, giveUsageEvent } from "../support/usage.ts";
 import { giveWebhookEndpoint } from "../support/webhooks.ts";
 import { measure, type Measurement, type Work } from "./measure.ts";
 import { countPages, findFlaws } from "./plan-tree.ts";
@@ -129,6 +130,7 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
   ]);
   const organizationId = organizations?.[0]?.["id"];
   if (/\/(portal|refresh)$/.test(path)) await giveStripeCustomer(organizationId);
+  if (path.endsWith("/corrections")) person.usageEventId = await giveUsageEvent(organizationId);
   const connection = await giveConnection(organizationId, { verified: false });
   await setTxtRecords(connection.domain, [connection.txtRecord]);
   const domain = await giveDomain(organizationId);
@@ -160,6 +162,8 @@ async function newCaller({ name, method, path }: Operation): Promise<Caller> {
       teamId: await giveTeam(organizationId),
       impersonationId: await giveImpersonation(person.id),
       planId: await givePlan(),
+      meter: "api-requests",
+      reservationId: await giveReservation(organizationId),
       invoiceId: /subscription\/(change|cancel|resume)|\/pay$/.test(name)
         ? await giveBill(organizationId, name)
         : crypto.randomUUID(),
@@ -433,10 +437,10 @@ describe("The hourly clean-up", () => {
   it("reads what it removes", async () => {
     const measurement = await measure(purge);
     // Of keys, sessions, tokens, dead mails, counted attempts, homes, challenges, invitations, share links, API keys, offers of
-    // ownership, former slugs, webhook messages, Stripe's events and events of either audit trail 5,000 each, and 50
-    // organizations, each with its slug, 2 subscriptions, and the event that tells of it; what Stripe knows it by is let go,
+    // ownership, former slugs, reservations, webhook messages, Stripe's events and events of either audit trail 5,000
+    // each, and 50 organizations, each with its slug, 2 subscriptions, 2 events of its usage, and the event that tells of it; what Stripe knows it by is let go,
     // and then due.
-    expect(measurement.first.changed).toBe(80_350);
+    expect(measurement.first.changed).toBe(85_450);
     expect(findExcess(measurement, "")).toEqual([]);
   });
 

@@ -6,7 +6,7 @@ import { giveToken } from "../support/one-time-tokens.ts";
 import { openService, type Person } from "../support/service.ts";
 import { newDomain, setTxtRecords } from "../support/sso.ts";
 import { verifyAddress } from "../support/accounts.ts";
-import { atOnce, crowd, expectTally, tenRounds } from "./at-once.ts";
+import { atOnce, crowd, expectTally, isUncertain, tenRounds } from "./at-once.ts";
 
 const service = openService();
 
@@ -77,8 +77,11 @@ describe("50 at once", tenRounds, () => {
     );
     expect(answers[25]?.status).toBe(200);
     // Whose joining was not heard of is told, when they ask again, that they have joined.
-    const joined = answers.filter((answer) => answer.status === 201 || (answer.status === 409 && isUncertain(answer))).length;
-    for (const answer of answers) expect([200, 201, 404, ...(isUncertain(answer) ? [409] : [])]).toContain(answer.status);
+    const joined = answers.filter(
+      (answer) => answer.status === 201 || (answer.status === 409 && isUncertain(answer)),
+    ).length;
+    for (const answer of answers)
+      expect([200, 201, 404, ...(isUncertain(answer) ? [409] : [])]).toContain(answer.status);
     expect(await membersOf(host.id)).toHaveLength(joined + 1);
     expect((await joinSuggested(people[25] as Person, host.id)).status).toBe(404);
   });

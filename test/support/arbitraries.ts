@@ -40,13 +40,15 @@ const own = [
   "planId",
   "priceId",
   "invoiceId",
+  "meter",
+  "reservationId",
   "teamId",
   "suggestedOrganizationId",
   "deletedOrganizationId",
 ];
 
 /** Those of which a service refuses any other, whatever it looks like. */
-const secrets = ["token", "code", "codeVerifier", "issuer", "domain", "url"];
+const secrets = ["token", "code", "codeVerifier", "issuer", "domain", "url", "timezone"];
 
 /** What no sender has, and may leave out. */
 const neverRight = ["invitationToken"];

@@ -131,6 +131,16 @@ const bodies: Record<string, (person: Person, mark: string) => Record<string, un
   "POST /v1/organizations/{organizationId}/subscription/change": ({ priceId }) => ({
     priceId: priceId ?? crypto.randomUUID(),
   }),
+  "POST /v1/organizations/{organizationId}/usage/events": (_, mark) => ({
+    events: [{ specversion: "1.0", source: "/operations", id: mark, type: "api-requests", data: { value: "1" } }],
+  }),
+  "POST /v1/organizations/{organizationId}/usage/{meter}/check": () => ({ value: "1" }),
+  "POST /v1/organizations/{organizationId}/usage/{meter}/reservations": () => ({ value: "1" }),
+  "POST /v1/organizations/{organizationId}/usage/{meter}/reservations/{reservationId}/commit": () => ({ value: "1" }),
+  "POST /v1/platform/organizations/{organizationId}/usage/corrections": ({ usageEventId }, mark) => ({
+    corrections: [{ source: "/given", id: usageEventId ?? mark, value: "3" }],
+    reason: mark,
+  }),
   "POST /v1/webhooks/stripe": ({ signedEvent }) =>
     signedEvent?.body ?? {
       id: "evt_of_nobody",

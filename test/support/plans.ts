@@ -23,7 +23,8 @@ export async function givePlan(plan: object = {}): Promise<string> {
   return rows?.[0]?.["id"];
 }
 
-/** Features of the tests' own, in the order in which plans show them: `given-number`, `-other`, `-metered`, `-monthly`, `-ever` and `-boolean`. */
+/** Features of the tests' own, in the order in which plans show them: `given-number`, `-other`, `-metered`, `-monthly`, `-ever`,
+ *  `-boolean`, `-last` and `-unique`. */
 export async function giveFeatures(): Promise<void> {
   await asOwner(
     ["set local role app_definer"],
@@ -34,7 +35,9 @@ export async function giveFeatures(): Promise<void> {
               ('given-metered', 'metered', 'Metered', 9003, 'piece', 'sum', '{}', 'period'),
               ('given-monthly', 'metered', 'Monthly', 9004, 'GB', 'max', '{region}', 'month'),
               ('given-ever', 'metered', 'Ever', 9005, 'page', 'count', '{}', 'never'),
-              ('given-boolean', 'boolean', 'Boolean', 9006, null, null, null, null)
+              ('given-boolean', 'boolean', 'Boolean', 9006, null, null, null, null),
+              ('given-last', 'metered', 'Last', 9007, 'GB', 'last', '{}', 'period'),
+              ('given-unique', 'metered', 'Unique', 9008, 'person', 'unique', '{region,plan}', 'period')
        on conflict do nothing`,
     ],
   );

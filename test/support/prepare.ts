@@ -24,6 +24,7 @@ import { givePlan } from "./plans.ts";
 import { giveConnection, giveDomain, setTxtRecords } from "./sso.ts";
 import { giveStripeCustomer, makeSignedEvent } from "./stripe.ts";
 import { giveBill, givePrice } from "./subscriptions.ts";
+import { giveReservation, giveUsageEvent } from "./usage.ts";
 import { giveWebhookEndpoint } from "./webhooks.ts";
 
 export interface Prepared {
@@ -52,6 +53,8 @@ export interface Prepared {
     webhookMessageId: string;
     impersonationId: string;
     invoiceId: string;
+    meter: string;
+    reservationId: string;
     /** Of another member. */
     userId?: string;
   };
@@ -163,6 +166,7 @@ export async function equip(
   if (isAbout(about, /oauth|identities/)) person.flowProofs = await makeProofs(person.id);
   if (isAbout(about, /webhooks\/stripe/)) person.signedEvent = await makeSignedEvent();
   if (isAbout(about, /\/portal$/)) await giveStripeCustomer(organizationId);
+  if (isAbout(about, /\/corrections$/)) person.usageEventId = await giveUsageEvent(organizationId);
   if (isAbout(about, /\/(checkout|change)$/)) person.priceId = (await givePrice()).priceId;
   const ids = {
     identityId: await give(/oauth|identities/, () => giveIdentity(person.id)),
@@ -177,6 +181,8 @@ export async function equip(
     ),
     teamId: await give(/teams/, () => giveTeam(organizationId)),
     impersonationId: await give(/impersonations/, () => giveImpersonation(person.id)),
+    meter: "api-requests",
+    reservationId: await give(/reservations/, () => giveReservation(organizationId)),
     planId: await give(/platform\/plans/, givePlan),
     invoiceId: await give(/invoices|subscription\/(change|cancel|resume)/, () =>
       giveBill(organizationId, operation?.name),

@@ -19,6 +19,7 @@ export function expectProblem({ status, headers, body }: Answer, code: ErrorCode
     requestId: headers.get("x-request-id"),
     ...(body.errors && { errors: expect.any(Array) }),
     ...(code === "sole_owner" && { organizations: expect.any(Array) }),
+    ...(code === "quota_exceeded" && { usage: expect.objectContaining({ limit: expect.any(String) }) }),
     ...(code === "entitlement_required" && { feature: expect.any(String), plans: expect.any(Array) }),
   });
   for (const error of body.errors ?? []) {

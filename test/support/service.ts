@@ -162,6 +162,8 @@ export interface Person {
   colleagueId?: string;
   /** Of a plan that they can buy, where the operation does. */
   priceId?: string;
+  /** Of an event of their organization's usage, where the operation corrects one. */
+  usageEventId?: string;
   /** What Stripe tells, for the operation that it is told to: see stripe.ts. */
   signedEvent?: SignedEvent;
   /** What an authenticator answers, for the operation that takes it: see passkeys.ts. */
