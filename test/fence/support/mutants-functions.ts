@@ -54,7 +54,7 @@ function mutateBody(body: string, permissions: readonly string[]): TextMutant[] 
     ...replaceEach(body, /\[[1-6]\]/g, ([found]) => `[${(Number(found?.[1]) % 6) + 1}]`),
     ...replaceEach(body, /\bfor (no key )?update( of \w+)?( skip locked)?/gi, () => ""),
     ...replaceEach(body, /\bskip locked/gi, () => ""),
-    ...replaceEach(body, /\blimit (?!(?:case|end|is)\b)\w+/gi, () => ""),
+    ...replaceEach(body, /(?<!\.)\blimit (?!(?:case|end|is)\b)\w+/gi, () => ""),
     ...replaceEach(body, /interval '[^']*'/gi, () => "interval '1 second'"),
     ...replaceEach(body, /interval '[^']*'/gi, () => "interval '100 years'"),
     ...replaceEach(body, /(?<=[+-] )1\b/g, () => "2"),
