@@ -107,7 +107,7 @@ export const usageEventCommitments: Commitment[] = [
       return [
         ...told,
         await counters(scene),
-        await rollups(scene, `r.started_at between ${at("-34 0:00")} and ${at("-1 23:00")}`),
+        await rollups(scene, `r.started_at between ${at("-33 0:00")} and ${at("-1 23:00")}`),
       ];
     },
   },
