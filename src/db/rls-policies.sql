@@ -5700,15 +5700,14 @@ begin
         select g.dimensions,
                case v_meter.aggregation
                  when 'sum' then pg_catalog.sum(g.sum) when 'count' then pg_catalog.sum(g.events) when 'max' then pg_catalog.max(g.max)
-                 when 'last' then (pg_catalog.array_agg(g.last order by g.last_at desc, g.last_name collate "C" desc))[1]
+                 -- Of one, since such a meter has no values that are counted once.
+                 when 'last' then pg_catalog.max(g.last)
                  else pg_catalog.count(g.unique_value) end as value
           -- By each value that is counted once, without sorting them.
           from (select case when v_names = '{}' then '{}' else (
                          select pg_catalog.jsonb_object_agg(k.name, r.dimensions -> k.name) from pg_catalog.unnest(v_names) k (name)) end as dimensions,
                        r.unique_value, pg_catalog.sum(r.sum) as sum, pg_catalog.sum(r.events) as events, pg_catalog.max(r.max) as max,
-                       (pg_catalog.array_agg(r.last order by r.last_at desc, r.last_name collate "C" desc))[1] as last,
-                       pg_catalog.max(r.last_at) as last_at,
-                       (pg_catalog.array_agg(r.last_name order by r.last_at desc, r.last_name collate "C" desc))[1] as last_name
+                       (pg_catalog.array_agg(r.last order by r.last_at desc, r.last_name collate "C" desc))[1] as last
                   from public.usage_rollups r
                  where r.organization_id = v_organization_id and r.meter = p_meter
                    and r.size = case when p_window <> 'hour' and p_timezone = 'UTC' then 'day' else 'quarter' end

@@ -32,6 +32,26 @@ const giveEvent = (columns: Record<string, string> = {}) => {
 /** What becomes of room that was kept. */
 export const usageCommitCommitments: Commitment[] = [
   {
+    title: "app.commit_usage refuses where its name is another meter's, or the plan has the meter no longer",
+    expected: [["APDUP"], ["APENT"], ["done"]],
+    actual: async (scene) => {
+      await withReservations(scene);
+      await giveReservation(scene);
+      const found: unknown[] = [];
+      for (const change of [
+        giveEvent({ meter: "'other'" }),
+        "delete from plan_features where feature_key = 'sum'",
+        "",
+      ]) {
+        await scene.see("savepoint kept");
+        await scene.see(change || "select");
+        found.push(await codesOf(scene, write(scene), [commit()]));
+        await scene.see("rollback to kept");
+      }
+      return found;
+    },
+  },
+  {
     title: "app.commit_usage records what was used as of when it was reserved, and gives back the rest",
     expected: [
       [

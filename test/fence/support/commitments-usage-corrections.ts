@@ -128,6 +128,27 @@ export const usageCorrectionCommitments: Commitment[] = [
     },
   },
   {
+    title: "app.correct_usage counts anew each quarter, and each that is told apart in it, by itself",
+    expected: [
+      "mine /s a 1 10",
+      "mine /s c 4 40",
+      "mine /s e 0.25 7",
+      "mine correction of /s a 10 Twice",
+      "mine correction of /s c 40 Twice",
+      "mine correction of /s e 7 Twice",
+      "mine sum day 0 3 52 40 40 120 /s c",
+      "mine sum day 0 eu 1 7 7 7 5 /s e",
+      "mine sum period 59.5",
+      "mine sum quarter 0 2 12 10 2 6 /s b",
+      "mine sum quarter 0 eu 1 7 7 7 5 /s e",
+      "mine sum quarter 120 1 40 40 40 120 /s c",
+    ],
+    actual: async (scene) => {
+      await withEvents(scene);
+      return correctedBy(scene, ["a", "10"], ["e", "7"], ["c", "40"]);
+    },
+  },
+  {
     title: "app.correct_usage says in their order what became of each, and how much was used of what it changed",
     expected: [
       [

@@ -142,6 +142,19 @@ export const unnoticed: Record<string, string> = {
   "app.due_stripe_customers(bytea,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.write_stripe_subscriptions(uuid,app_private.stripe_subscription[]): without and c.checkout_price_id is not null":
     sparesWork,
+  "app.check_usage(text,text): without and e.unique_value is not null": forTheIndex,
+  "app_private.count_unique(uuid,app_private.usage_item[],text[]): without and e.unique_value is not null": forTheIndex,
+  "app_private.known_values(uuid,app_private.usage_item[]): without and e.unique_value is not null": forTheIndex,
+  "app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text): if false instead of p_to - v_from > v_step * 1100":
+    sparesWork,
+  "app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text): without raise exception 'too many windows' using errcode = 'APWIN'":
+    sparesWork,
+  "app_private.correct_usage(uuid,jsonb,text,jsonb): where true instead of e.meter = any (v_held)": sameUnlessTwoAtOnce,
+  "app_private.recorded_digests(uuid,app_private.usage_item[]): on true instead of true": "it is as it was",
+  "app_private.recount_usage(uuid,usage_events[]): nothing instead of limit 1":
+    "its key is unique; this is for the index",
+  "app_private.recount_usage(uuid,usage_events[]): without and r.size = 'day'":
+    "of the two that begin at midnight the index has the day's first",
   "app.record_usage(jsonb,jsonb): if true instead of exists (select from pg_catalog.unnest(v_items) i where i.aggregation = 'last')":
     sparesWork,
   "app.record_usage(jsonb,jsonb): if true instead of exists (select from pg_catalog.unnest(v_items) i where i.aggregation = 'unique')":
