@@ -96,7 +96,7 @@ describe("POST /v1/platform/organizations/{organizationId}/usage/corrections", (
     await user.record([event, newEvent({ data: { value: "2" } })]);
     await user.correct([{ ...named(event), value: "1" }]);
     expect(await user.used()).toBe("2");
-    const { body } = await user.call("GET", `usage/given-metered?from=${time}&to=${at(-days(7))}&window=month`);
+    const { body } = await user.call("GET", `usage/given-metered?from=${time}&to=${at(-days(7))}&window=day`);
     expect(body.data[0].value).toBe("1");
     expect(await miscounted(user.id)).toEqual([]);
   });
