@@ -38,7 +38,7 @@ describe("POST /v1/organizations/{organizationId}/usage/events", () => {
     expect((await user.call("GET", "usage")).body).toEqual({ data: body.usage });
   });
 
-  it("sums, counts, takes the greatest or the last, or counts different ones, as the meter says", async () => {
+  it("sums, counts, takes the greatest or the last, or counts different ones, as the meter says, and exactly (29)", async () => {
     const user = await newUser();
     const of = (type: string, ...values: (string | undefined)[]) =>
       values.map((value, i) => newEvent({ type, time: at(i - 1000), data: { ...(value && { value }) } }));

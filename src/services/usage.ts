@@ -74,8 +74,8 @@ export async function checkUsage(database: TenantDatabase, meter: string, value 
 }
 
 /**
- * What a meter came to in each window from that of `from` on, until the one in which `to` comes or which ends with it; with `groupBy` in those alone in which something was
- * told.
+ * What a meter came to in each window from that of `from` on, until the one in which `to` comes or which ends with it; with
+ * `groupBy` in those alone in which something was told.
  *
  * @throws AppError `not_found`; `unknown_dimension`; `too_many_windows`.
  */
