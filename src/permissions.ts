@@ -23,7 +23,7 @@ export const permissionTable = {
   "webhooks:write": ["Make, change and delete webhook endpoints, and send messages again", ["owner", "admin"]],
   "billing:read": ["Read the subscription and the invoices", ["owner", "admin"]],
   "billing:write": ["Subscribe to plans, and cancel", ["owner"]],
-  "usage:read": ["Read how much was used", ["owner", "admin", "member"]],
+  "usage:read": ["Read how much was used", ["owner", "admin"]],
   "usage:write": ["Record what was used", ["owner", "admin"]],
   "sso:read": ["Read the identity providers", ["owner", "admin"]],
   "sso:write": ["Connect identity providers", ["owner"]],

@@ -32,11 +32,11 @@ describe("GET /v1/organizations/{organizationId}/usage", () => {
 
   it("is for those with usage:read", async () => {
     const user = await newUser();
-    const [viewer, member] = [await signUpPerson(service), await signUpPerson(service)];
-    await addMember(user.id, viewer.id, "viewer");
+    const [member, admin] = [await signUpPerson(service), await signUpPerson(service)];
     await addMember(user.id, member.id, "member");
-    expectProblem(await user.call("GET", "usage", undefined, viewer), "forbidden");
-    expect((await user.call("GET", "usage", undefined, member)).status).toBe(200);
+    await addMember(user.id, admin.id, "admin");
+    expectProblem(await user.call("GET", "usage", undefined, member), "forbidden");
+    expect((await user.call("GET", "usage", undefined, admin)).status).toBe(200);
   });
 });
 

@@ -297,7 +297,7 @@ language sql immutable set search_path = ''
 return case p_role
   when 'owner' then array['organization:read', 'organization:update', 'organization:delete', 'organization:export', 'organization:own', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'domains:write', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'billing:write', 'usage:read', 'usage:write', 'sso:read', 'sso:write']
   when 'admin' then array['organization:read', 'organization:update', 'members:read', 'members:write', 'invitations:read', 'invitations:write', 'domains:read', 'roles:write', 'teams:write', 'api-keys:read', 'api-keys:write', 'audit-events:read', 'webhooks:read', 'webhooks:write', 'billing:read', 'usage:read', 'usage:write', 'sso:read']
-  when 'member' then array['organization:read', 'members:read', 'usage:read']
+  when 'member' then array['organization:read', 'members:read']
   when 'viewer' then array['organization:read']
 end;
 

@@ -171,7 +171,7 @@ export const contextCommitments: Commitment[] = [
         "admin",
         "api-keys:read,api-keys:write,audit-events:read,billing:read,domains:read,invitations:read,invitations:write,members:read,members:write,organization:read,organization:update,roles:write,sso:read,teams:write,usage:read,usage:write,webhooks:read,webhooks:write",
       ],
-      ["member", "members:read,organization:read,usage:read"],
+      ["member", "members:read,organization:read"],
       [
         "owner",
         "api-keys:read,api-keys:write,audit-events:read,billing:read,billing:write,domains:read,domains:write,invitations:read,invitations:write,members:read,members:write,organization:delete,organization:export,organization:own,organization:read,organization:update,roles:write,sso:read,sso:write,teams:write,usage:read,usage:write,webhooks:read,webhooks:write",

@@ -11,13 +11,13 @@ async function allowed(scene: Scene, ...asked: [meter: string, ...values: string
   for (const [meter, ...values] of asked) {
     const answers: unknown[] = [];
     for (const value of values)
-      answers.push(...pick(await scene.ask(letIn(scene, "member"), check(meter, value)), "allowed"));
+      answers.push(...pick(await scene.ask(letIn(scene, "admin"), check(meter, value)), "allowed"));
     found.push(`${meter} ${values.map((value, n) => `${value} ${String(answers[n])}`).join(", ")}`);
   }
   return found;
 }
 
-/** What members are told of how much was used, and of how much there is room for. */
+/** What whoever may read it is told of how much was used, and of how much there is room for. */
 export const usageCheckCommitments: Commitment[] = [
   {
     title:
@@ -72,7 +72,7 @@ export const usageCheckCommitments: Commitment[] = [
          values ('${mine}', '${id(9901)}', 'sum', 3, ${at("-1 11:00")}, now() + interval '1 hour'),
                 ('${mine}', '${id(9902)}', 'sum2', 3, ${at("-1 11:00")}, now() + interval '1 hour')`,
       );
-      const read = async (person = "member") => {
+      const read = async (person = "admin") => {
         const [[answer] = []] = await scene.ask(letIn(scene, person), "select app.usage()");
         const usage = answer as Record<string, string | null>[];
         const names: string[] = [];

@@ -217,7 +217,7 @@ export const usagePeriodCommitments: Commitment[] = [
       );
       await scene.see(`update plans set is_default = false; update plans set is_default = true where key = 'other'`);
       const read = async () => {
-        const period = pick(await scene.ask(letIn(scene, "member"), "select app.usage()"), "0.startedAt", "0.resetsAt");
+        const period = pick(await scene.ask(letIn(scene, "admin"), "select app.usage()"), "0.startedAt", "0.resetsAt");
         const [[name] = []] = await scene.see(
           `select name from (values ('subscription', ${at(anchor)}), ('organization', ${at("-2 9:00")})) n (name, at)
             where array[at, (at at time zone 'UTC' + interval '1 month') at time zone 'UTC'] = '{${period.join()}}'`,

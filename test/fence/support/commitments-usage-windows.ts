@@ -159,7 +159,7 @@ export const usageWindowCommitments: Commitment[] = [
       await tell(scene, [...told, ["other", "sum2", "-1 11:00", "1"]]);
       const series = async (...groupBy: string[]) =>
         (await windows(scene, "sum", from, to, "hour", groupBy)).map((line) => line.replace(/^.*?(?=\{|: )/, ""));
-      const [[answer] = []] = await scene.ask(letIn(scene, "member"), ask("sum", from, from, "hour"));
+      const [[answer] = []] = await scene.ask(letIn(scene, "admin"), ask("sum", from, from, "hour"));
       return [await series(), await series("region"), await series("tier", "region"), answer];
     },
   },
@@ -224,7 +224,7 @@ export const usageWindowCommitments: Commitment[] = [
            select '${mine}', 'sum', 'day', ${at("-1 0:00")}, sha256(('${name}' || n)::bytea), jsonb_build_object('region', '${name}' || n), 1, 1
              from generate_series(1, case '${name}' when 'many' then 10000 else 1 end) n`,
         );
-        found.push(...(await codesOf(scene, letIn(scene, "member"), [ask("sum", from, to, "day", ["region"])])));
+        found.push(...(await codesOf(scene, letIn(scene, "admin"), [ask("sum", from, to, "day", ["region"])])));
       }
       return found;
     },
