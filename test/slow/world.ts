@@ -102,7 +102,9 @@ async function listObserved(): Promise<string[]> {
 export async function observe({ ada, mark, ids }: World): Promise<string[]> {
   observed ??= await listObserved();
   const events = ada.signedEvent ? [String(ada.signedEvent.body["id"])] : [];
-  const signs = [ada.id, ada.email, mark, ...Object.values(ids), ...events];
+  // A meter is everybody's.
+  const { meter: _, ...own } = ids;
+  const signs = [ada.id, ada.email, mark, ...Object.values(own), ...events];
   const rows = await asOwner(
     ...observed.map((table): [string, unknown[]] => [
       // Not by one regular expression, which takes ten times as long.
