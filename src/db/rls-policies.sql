@@ -102,6 +102,11 @@ $$;
 -- along in no certain order.
 alter table membership_roles alter constraint membership_roles_custom_role_fkey deferrable initially deferred;
 
+-- An organization that the statistics do not know would be taken for one without events, and any index that begins with it for as
+-- good as the right one. Without statistics each is taken for one of 200.
+alter table usage_events alter column organization_id set statistics 0;
+alter table usage_rollups alter column organization_id set statistics 0;
+
 -- ── What the definer role may see and do for its functions, and nothing more ─────────────────────
 
 grant select, insert, delete on users to app_definer;
@@ -5269,8 +5274,7 @@ $$;
 -- ── Usage ────────────────────────────────────────────────────────────────────────────────────────
 -- What was used is told in events, each once, and each counter is what the events of its period come to: both are written by one
 -- transaction, which holds the meter, so that those at the same time come one after another and see what was counted before.
--- What looks for events compares rows, which one index alone serves: of an organization that the statistics do not know, Postgres takes
--- any index that begins with it for as good. And it is planned each time, not as when there were few.
+-- What looks for events is planned each time, not as when there were few.
 
 create type app_private.usage_item as (
   ordinal int, source text, source_id text, meter text, occurred_at timestamptz, value numeric, unique_value text, dimensions jsonb,
@@ -5286,8 +5290,7 @@ return interval '35 days';
 create function app_private.event_named(p_organization_id uuid, p_source text, p_source_id text) returns setof public.usage_events
 language sql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
   select e.* from public.usage_events e
-   where (e.organization_id, e.source, e.source_id) >= (p_organization_id, p_source, p_source_id)
-     and (e.organization_id, e.source, e.source_id) <= (p_organization_id, p_source, p_source_id)
+   where e.organization_id = p_organization_id and e.source = p_source and e.source_id = p_source_id
 $$;
 
 /* The quarter of an hour that an instant is of. */
@@ -5330,15 +5333,15 @@ language sql stable set search_path = '' set plan_cache_mode = force_custom_plan
       from rest p
      cross join lateral (
        select coalesce(e.corrected_value, e.value) as value, e.unique_value from public.usage_events e
-        where (e.organization_id, e.meter, e.occurred_at) >= (p_organization_id, p_meter, p.since)
-          and (e.organization_id, e.meter, e.occurred_at) < (p_organization_id, p_meter, p.until) and not e.is_void offset 0) u
+        where e.organization_id = p_organization_id and e.meter = p_meter
+          and e.occurred_at >= p.since and e.occurred_at < p.until and not e.is_void offset 0) u
   )
   select coalesce(case p_aggregation
     when 'last' then (
       select coalesce(e.corrected_value, e.value) from public.usage_events e
-       where (e.organization_id, e.meter, e.occurred_at) >= (p_organization_id, p_meter, p_started_at)
-         and (e.organization_id, e.meter, e.occurred_at) < (p_organization_id, p_meter, p_ends_at) and not e.is_void
-       order by e.organization_id desc, e.meter desc, e.occurred_at desc, (e.source || ' ' || e.source_id) collate "C" desc limit 1)
+       where e.organization_id = p_organization_id and e.meter = p_meter and e.occurred_at >= p_started_at and e.occurred_at < p_ends_at
+         and not e.is_void
+       order by e.occurred_at desc, (e.source || ' ' || e.source_id) collate "C" desc limit 1)
     when 'sum' then (select pg_catalog.sum(u.sum) from used u)
     when 'max' then (select pg_catalog.max(u.max) from used u)
     when 'unique' then (select pg_catalog.count(*) from (select distinct u.unique_value from used u) d)
@@ -5454,8 +5457,7 @@ language sql stable set search_path = '' set plan_cache_mode = force_custom_plan
     from pg_catalog.unnest(p_items) i
     left join lateral (
       select r.digest from public.usage_events r
-       where (r.organization_id, r.source, r.source_id) >= (p_organization_id, i.source, i.source_id)
-         and (r.organization_id, r.source, r.source_id) <= (p_organization_id, i.source, i.source_id) limit 1) e on true
+       where r.organization_id = p_organization_id and r.source = i.source and r.source_id = i.source_id limit 1) e on true
 $$;
 
 /* Of each item whether its period has its value, where the meter counts different ones. */
@@ -5463,9 +5465,8 @@ create function app_private.known_values(p_organization_id uuid, p_items app_pri
 language sql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
   select pg_catalog.array_agg(i.refusal is null and exists (
            select from public.usage_events e
-            where (e.organization_id, e.meter, e.unique_value, e.occurred_at) >= (p_organization_id, i.meter, i.unique_value, i.started_at)
-              and (e.organization_id, e.meter, e.unique_value, e.occurred_at) < (p_organization_id, i.meter, i.unique_value, i.ends_at)
-              and e.unique_value is not null and not e.is_void offset 0) order by i.ordinal)
+            where e.organization_id = p_organization_id and e.meter = i.meter and e.unique_value = i.unique_value
+              and e.occurred_at >= i.started_at and e.occurred_at < i.ends_at and not e.is_void offset 0) order by i.ordinal)
     from pg_catalog.unnest(p_items) i
 $$;
 
@@ -5596,9 +5597,8 @@ language sql volatile set search_path = '' set plan_cache_mode = force_custom_pl
        where i.aggregation = 'unique' and i.refusal is null and i.source || ' ' || i.source_id = any (p_written)
          and not exists (
            select from public.usage_events e
-            where (e.organization_id, e.meter, e.unique_value, e.occurred_at) >= (p_organization_id, i.meter, i.unique_value, o.started_at)
-              and (e.organization_id, e.meter, e.unique_value, e.occurred_at) < (p_organization_id, i.meter, i.unique_value, o.ends_at)
-              and e.unique_value is not null and not e.is_void
+            where e.organization_id = p_organization_id and e.meter = i.meter and e.unique_value = i.unique_value
+              and e.occurred_at >= o.started_at and e.occurred_at < o.ends_at and not e.is_void
               and e.source || ' ' || e.source_id <> all (p_written) offset 0)
        group by o.id) n
    where n.id = c.id
@@ -5637,11 +5637,9 @@ begin
   if v_aggregation = 'unique' then
     v_value := case when exists (
       select from public.usage_events e
-       where (e.organization_id, e.meter, e.unique_value, e.occurred_at)
-             >= (v_organization_id, p_meter, p_value, coalesce((v_usage ->> 'startedAt')::timestamptz, '-infinity'))
-         and (e.organization_id, e.meter, e.unique_value, e.occurred_at)
-             < (v_organization_id, p_meter, p_value, coalesce((v_usage ->> 'resetsAt')::timestamptz, 'infinity'))
-         and e.unique_value is not null and not e.is_void) then 0 else 1 end;
+       where e.organization_id = v_organization_id and e.meter = p_meter and e.unique_value = p_value and not e.is_void
+         and e.occurred_at >= coalesce((v_usage ->> 'startedAt')::timestamptz, '-infinity')
+         and e.occurred_at < coalesce((v_usage ->> 'resetsAt')::timestamptz, 'infinity')) then 0 else 1 end;
   elsif p_value ~ '^[0-9]{1,21}(\.[0-9]{1,9})?$' then
     v_value := p_value::numeric;
   else
@@ -5749,9 +5747,8 @@ begin
          from (select e.dimensions, e.unique_value, e.occurred_at, e.source || ' ' || e.source_id as name,
                       coalesce(e.corrected_value, e.value) as value
                  from public.usage_events e
-                where (e.organization_id, e.meter, e.occurred_at) >= (p_organization_id, q.meter, q.started_at)
-                  and (e.organization_id, e.meter, e.occurred_at) < (p_organization_id, q.meter, q.started_at + interval '15 minutes')
-                  and not e.is_void) n
+                where e.organization_id = p_organization_id and e.meter = q.meter
+                  and e.occurred_at >= q.started_at and e.occurred_at < q.started_at + interval '15 minutes' and not e.is_void) n
         group by n.dimensions, n.unique_value) c
   ), found as (
     select o.id, coalesce(c.events, 0) as events, c.sum, c.max, c.last, c.last_at, c.last_name
@@ -5833,8 +5830,7 @@ begin
                       when v_asked.value is not null and (v_asked.amount is null or v_event.value is null) then 'APVAL' end;
     if v_refusal is null then
       update public.usage_events e set corrected_value = v_asked.amount, is_void = v_asked.value is null
-       where (e.organization_id, e.source, e.source_id) >= (p_organization_id, v_asked.source, v_asked.id)
-         and (e.organization_id, e.source, e.source_id) <= (p_organization_id, v_asked.source, v_asked.id);
+       where e.organization_id = p_organization_id and e.source = v_asked.source and e.source_id = v_asked.id;
       insert into public.usage_corrections (organization_id, source, source_id, value, reason)
       values (p_organization_id, v_asked.source, v_asked.id, pg_catalog.trim_scale(v_asked.amount)::text, p_reason);
       v_changed := v_changed || v_event;

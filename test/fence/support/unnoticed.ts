@@ -142,9 +142,6 @@ export const unnoticed: Record<string, string> = {
   "app.due_stripe_customers(bytea,integer): nothing instead of skip locked": sameUnlessTwoAtOnce,
   "app_private.write_stripe_subscriptions(uuid,app_private.stripe_subscription[]): without and c.checkout_price_id is not null":
     sparesWork,
-  "app.check_usage(text,text): without and e.unique_value is not null": forTheIndex,
-  "app_private.count_unique(uuid,app_private.usage_item[],text[]): without and e.unique_value is not null": forTheIndex,
-  "app_private.known_values(uuid,app_private.usage_item[]): without and e.unique_value is not null": forTheIndex,
   "app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text): if false instead of p_to - v_from > v_step * 1100":
     sparesWork,
   "app.usage_windows(text,timestamp with time zone,timestamp with time zone,text,jsonb,text): without raise exception 'too many windows' using errcode = 'APWIN'":
