@@ -68,8 +68,8 @@ const ownedFor = (name: string): number => {
   if (name === "GET /v1/users/me/deleted-organizations") return ownedByCaller;
   // A page of 1,000.
   if (name === "GET /v1/organizations/{organizationId}/audit-events/export") return 1_000;
-  // Members, with their roles and accounts.
-  if (name === "GET /v1/organizations/{organizationId}/export") return 2_000;
+  // Members, with their roles and accounts, and what the organization has used.
+  if (name === "GET /v1/organizations/{organizationId}/export") return 2_100;
   // Its first owners.
   if (name === "GET /v1/platform/organizations/{organizationId}") return 100;
   // Its members, who are the seats.
