@@ -70,6 +70,17 @@ export const usageEvents = pgTable(
   ],
 ).enableRLS();
 
+/** Of what is kept of a meter beside its events. */
+const ofMeter = () => ({
+  id: uuid("id")
+    .primaryKey()
+    .default(sql`uuidv7()`),
+  organizationId: ownOrganizationId(),
+  meter: text("meter")
+    .notNull()
+    .references(() => features.key),
+});
+
 /**
  * What the events of a meter come to that occurred from `startedAt` until before `endsAt`: changed in the transaction of each such
  * event, whichever period it is that the plan counts by now. From minus infinity to infinity where nothing is counted anew.
@@ -77,13 +88,7 @@ export const usageEvents = pgTable(
 export const usageCounters = pgTable(
   "usage_counters",
   {
-    id: uuid("id")
-      .primaryKey()
-      .default(sql`uuidv7()`),
-    organizationId: ownOrganizationId(),
-    meter: text("meter")
-      .notNull()
-      .references(() => features.key),
+    ...ofMeter(),
     startedAt: instant("started_at").notNull(),
     endsAt: instant("ends_at").notNull(),
     used: numeric("used").notNull(),
@@ -108,13 +113,7 @@ export const usageCounters = pgTable(
 export const usageRollups = pgTable(
   "usage_rollups",
   {
-    id: uuid("id")
-      .primaryKey()
-      .default(sql`uuidv7()`),
-    organizationId: ownOrganizationId(),
-    meter: text("meter")
-      .notNull()
-      .references(() => features.key),
+    ...ofMeter(),
     size: text("size").notNull(),
     startedAt: instant("started_at").notNull(),
     /** SHA-256 of what tells it apart. */
