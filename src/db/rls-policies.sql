@@ -5905,6 +5905,7 @@ language plpgsql volatile security definer set search_path = '' set enable_seqsc
 declare
   v_organization_id uuid := app_private.organization_with('usage:write');
   v_reservation public.usage_reservations;
+  v_usage jsonb;
   v_value numeric := case when p_value ~ '^[0-9]{1,21}(\.[0-9]{1,9})?$' then p_value::numeric end;
 begin
   perform app_private.hold_meters(v_organization_id, array[p_meter]);
@@ -5923,10 +5924,11 @@ begin
       raise exception 'its name is taken' using errcode = 'APDUP';
     end if;
   end if;
-  if app_private.usage_json(v_organization_id, array[p_meter]) = '[]' then
+  v_usage := app_private.usage_json(v_organization_id, array[p_meter]) -> 0;
+  if v_usage is null then
     perform app_private.refuse_plan(p_meter);
   end if;
-  return app_private.usage_json(v_organization_id, array[p_meter]) -> 0;
+  return v_usage;
 end
 $$;
 
